@@ -1,0 +1,45 @@
+# `make` alone lists what there is. Everything installs into .venv from hashed lock files.
+.DEFAULT_GOAL := help
+.PHONY: help run test test-slow check fix bench openapi docs lock clean
+export UV_PYTHON_DOWNLOADS := never
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.venv/run.stamp: requirements.lock pyproject.toml tools/setup
+	@tools/setup requirements.lock && touch $@
+
+.venv/dev.stamp: requirements-dev.lock pyproject.toml tools/setup
+	@tools/setup requirements-dev.lock && touch $@ .venv/run.stamp
+
+run: .venv/run.stamp ## install what is needed, start the server, transcribe the sample call
+	@.venv/bin/tiro serve --demo
+
+test: .venv/dev.stamp ## the default tests
+	@.venv/bin/pytest -m "not slow"
+
+test-slow: .venv/dev.stamp ## the tests that take minutes
+	@.venv/bin/pytest -m slow
+
+check: .venv/dev.stamp ## lint, types, import contracts, formatting, generated documents
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/python tools/reference --check
+
+fix: .venv/dev.stamp ## format, and mend what a machine can mend
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+docs openapi: .venv/dev.stamp ## write docs/reference anew
+	.venv/bin/python tools/reference
+
+bench: .venv/dev.stamp ## measure: overhead, memory, decoding, listing
+	.venv/bin/python -m bench
+
+lock: .venv/dev.stamp ## resolve the dependencies anew
+	tools/lock
+
+clean: ## remove the environment and caches, never the data
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage*

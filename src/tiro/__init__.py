@@ -1,0 +1,1 @@
+"""Tiro: self-hosted speech to text."""

@@ -1,0 +1,1 @@
+"""The speech engines: one port, several adapters, each in a child process of its own."""

@@ -1,0 +1,116 @@
+"""The engine port: what an engine is, what it can do, and how it is found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tiro.speech.types import Audio, Segment, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an engine with its model can do; looked at before work starts.
+
+    Attributes:
+        model: name and version for the result's ``model_versions``.
+        languages: ISO 639-1 codes that it knows; empty means any.
+        detects_language: whether ``language=None`` is answered by detection.
+        translates: whether ``task="translate"`` (to English) works.
+        max_window: longest audio of one request, in seconds.
+        join_gap: speech spans closer than this (seconds) belong in one window.
+        parallel: how many hosts are worth running side by side on this machine.
+        notice: a sentence that every result made with this engine must carry, or None.
+    """
+
+    model: str
+    languages: frozenset[str] = frozenset()
+    detects_language: bool = False
+    translates: bool = False
+    max_window: float = 30.0
+    join_gap: float = 1.0
+    parallel: int = 1
+    notice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TranscribeRequest:
+    """One window of speech: mono float32 at 16 kHz, not longer than ``max_window``."""
+
+    audio: Audio
+    language: str | None = None
+    task: Task = "transcribe"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What an adapter needs to load its model; the same for all adapters, each takes what concerns it.
+
+    Attributes:
+        models: folder that holds downloaded models.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        compute_type: CTranslate2's name, or ``auto``.
+        threads: processor threads for one host; 0 lets the adapter choose.
+        download: whether a missing model may be fetched.
+    """
+
+    models: Path
+    device: str = "auto"
+    compute_type: str = "auto"
+    threads: int = 0
+    download: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether an engine can work here now, and if not, what a person can do about it.
+
+    ``downloadable`` is true where only the model is missing and could be fetched.
+    """
+
+    ready: bool
+    detail: str
+    downloadable: bool = False
+
+
+class Engine(Protocol):
+    """Turn audio into text, on this machine or another."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def transcribe(self, request: TranscribeRequest) -> Iterator[Segment]:
+        """Yield segments in time order, each as soon as it is final.
+
+        Times are seconds from the start of ``request.audio``. Segments never overlap; silence yields
+        nothing. Closing the iterator stops decoding. ``Segment.language`` carries the language that
+        was used or detected.
+
+        Raises:
+            UnsupportedLanguage, UnsupportedOption: before the first segment, never after.
+        """
+        ...
+
+
+class EngineProvider(Protocol):
+    """What the entry point ``tiro.engines`` names: cheap to import, knows how to load the engine.
+
+    A module that holds a provider imports its heavy library only inside ``load``.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def availability(self, model: str | None, options: EngineOptions) -> Availability:
+        """Look, without loading anything, whether ``model`` (None: the adapter's default) can be used."""
+        ...
+
+    def load(self, model: str | None, options: EngineOptions) -> Engine:
+        """Load the engine. Called inside an engine host's process, once.
+
+        Raises:
+            ModelUnavailable, ModelCorrupt, UnknownEngine.
+        """
+        ...

@@ -1,0 +1,200 @@
+"""Everything that can go wrong, as one tree with stable codes.
+
+Each error has a ``code`` that programs may rely on, a ``message`` for a person that says what to do
+next, and an HTTP ``status``. Four renderers show it: problem+json, a WebSocket frame, an exit code of
+the command line, and the error column of a job.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TiroError(Exception):
+    """Base of all errors that Tiro raises on purpose.
+
+    Args:
+        message: one or two sentences for a person; defaults to the class's ``default``.
+        retry_after: seconds after which the same call may succeed, where that is known.
+
+    ``transient`` says whether a job that met it is worth another attempt.
+    """
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+    transient: ClassVar[bool] = False
+    default: ClassVar[str] = "Something went wrong inside Tiro. The server's log has the details."
+
+    def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
+        self.message = message or self.default
+        self.retry_after = retry_after
+        super().__init__(self.message)
+
+
+# --- what the caller sent -------------------------------------------------------------------------
+
+
+class InvalidRequest(TiroError):
+    code, status, exit_code = "invalid_request", 422, 2
+    default = "The request is not valid. Check the fields named in the message."
+
+
+class Unauthorized(TiroError):
+    code, status, exit_code = "unauthorized", 401, 5
+    default = "A valid key is needed. Send it as 'Authorization: Bearer KEY'; `tiro keys create` makes one."
+
+
+class NotFound(TiroError):
+    code, status, exit_code = "not_found", 404, 2
+    default = "There is nothing at this address. Check the id."
+
+
+class Conflict(TiroError):
+    code, status, exit_code = "conflict", 409, 2
+    default = "The recording is not in a state that allows this."
+
+
+class IdempotencyMismatch(TiroError):
+    code, status, exit_code = "idempotency_mismatch", 422, 2
+    default = "This Idempotency-Key was used with another request. Use a new key for a new request."
+
+
+class RangeNotSatisfiable(TiroError):
+    code, status, exit_code = "range_not_satisfiable", 416, 2
+    default = "The requested range is not inside the file."
+
+
+class UploadTooLarge(TiroError):
+    code, status, exit_code = "upload_too_large", 413, 3
+    default = "The upload is larger than this server accepts. TIRO_HTTP_MAX_UPLOAD raises the limit."
+
+
+class UploadInterrupted(TiroError):
+    code, status, exit_code = "upload_interrupted", 400, 3
+    default = "The upload ended before it was complete. Nothing was kept; send it again."
+
+
+# --- media -----------------------------------------------------------------------------------------
+
+
+class UnsupportedMedia(TiroError):
+    code, status, exit_code = "unsupported_media", 415, 3
+    default = "This is not a recording that Tiro can read. Send audio or video, for example WAV, MP3, M4A or MP4."
+
+
+class NoAudio(TiroError):
+    code, status, exit_code = "no_audio", 422, 3
+    default = "The file has no audio in it."
+
+
+class EmptyMedia(TiroError):
+    code, status, exit_code = "empty_media", 422, 3
+    default = "The file is empty."
+
+
+class CorruptMedia(TiroError):
+    code, status, exit_code = "corrupt_media", 422, 3
+    default = "The file is damaged and nothing in it could be decoded. Try to export it again."
+
+
+class LimitExceeded(TiroError):
+    code, status, exit_code = "limit_exceeded", 413, 3
+    default = "The recording is larger than a limit of this server."
+
+
+class DecoderCrashed(TiroError):
+    code, status, exit_code, transient = "decoder_crashed", 500, 4, True
+    default = "The decoder died on this file. The file may be damaged; try to convert it to WAV."
+
+
+# --- engines ---------------------------------------------------------------------------------------
+
+
+class UnknownEngine(TiroError):
+    code, status, exit_code = "unknown_engine", 422, 2
+    default = "There is no such engine. `tiro doctor` lists the engines that are present."
+
+
+class UnsupportedLanguage(TiroError):
+    code, status, exit_code = "unsupported_language", 422, 2
+    default = "The engine does not know this language."
+
+
+class UnsupportedOption(TiroError):
+    code, status, exit_code = "unsupported_option", 422, 2
+    default = "The engine cannot do this."
+
+
+class ModelUnavailable(TiroError):
+    code, status, exit_code = "model_unavailable", 503, 4
+    default = "The model is not here and could not be downloaded. `tiro models list` shows what is present."
+
+
+class ModelCorrupt(TiroError):
+    code, status, exit_code = "model_corrupt", 500, 4
+    default = "The model's folder is damaged. Remove it and run `tiro models pull` again."
+
+
+class EngineCrashed(TiroError):
+    code, status, exit_code, transient = "engine_crashed", 500, 4, True
+    default = "The speech engine died while it worked. The job is tried again."
+
+
+class EngineFailed(TiroError):
+    code, status, exit_code = "engine_failed", 500, 4
+    default = "The speech engine failed on this recording."
+
+
+# --- jobs and the house ----------------------------------------------------------------------------
+
+
+class Cancelled(TiroError):
+    code, status, exit_code = "cancelled", 409, 130
+    default = "The job was cancelled."
+
+
+class LeaseLost(TiroError):
+    code, status, exit_code, transient = "lease_lost", 409, 4, True
+    default = "Another worker took this job over."
+
+
+class AttemptsExhausted(TiroError):
+    code, status, exit_code = "attempts_exhausted", 500, 4
+    default = "The job failed three times in a row. `retry` starts it anew."
+
+
+class StorageFull(TiroError):
+    code, status, exit_code = "storage_full", 507, 6
+    default = "The disk is full. Free some space and send it again; everything accepted before is safe."
+
+
+class DatabaseBusy(TiroError):
+    code, status, exit_code, transient = "database_busy", 503, 6, True
+    default = "The database does not answer. Try again in a moment."
+
+
+class DataFolderInUse(TiroError):
+    code, status, exit_code = "data_folder_in_use", 409, 6
+    default = "Another `tiro serve` uses this data folder. Stop it, or choose another with TIRO_DATA."
+
+
+class AddressInUse(TiroError):
+    code, status, exit_code = "address_in_use", 409, 6
+    default = "Another program listens on this address. Choose another port with --port."
+
+
+def error_classes() -> list[type[TiroError]]:
+    """Every error class, base first, in the order of this file: for the generated reference."""
+    found: list[type[TiroError]] = [TiroError]
+    for cls in found:
+        found.extend(cls.__subclasses__())
+    return found
+
+
+def error_for_code(code: str, message: str | None = None) -> TiroError:
+    """The error that has ``code``; the base class where no class has it. Used where errors cross a process."""
+    for cls in error_classes():
+        if cls.code == code:
+            return cls(message)
+    return TiroError(message)

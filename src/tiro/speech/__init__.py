@@ -1,0 +1,1 @@
+"""The domain: values and rules of speech. Pure: no files, no network, no clock."""
