@@ -1,0 +1,20 @@
+"""All tables. Importing this package makes the metadata complete."""
+
+from tiro.db.tables.base import Table
+from tiro.db.tables.events import EventTable
+from tiro.db.tables.jobs import JobTable, WindowTable
+from tiro.db.tables.keys import IdempotencyTable, KeyTable
+from tiro.db.tables.recordings import RecordingTable
+from tiro.db.tables.transcripts import SegmentTable, TranscriptTable
+
+__all__ = [
+    "EventTable",
+    "IdempotencyTable",
+    "JobTable",
+    "KeyTable",
+    "RecordingTable",
+    "SegmentTable",
+    "Table",
+    "TranscriptTable",
+    "WindowTable",
+]

@@ -1,0 +1,1 @@
+"""Event hints: "look at the log". The log itself is a table."""

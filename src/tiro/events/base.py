@@ -1,0 +1,19 @@
+"""The event hint port."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+
+class EventHub(Protocol):
+    """Tell those who follow a recording that its log has grown. May be lost, doubled or late without harm."""
+
+    def announce(self, recording_id: str) -> None:
+        """Called after the commit, from any thread. Never blocks, never raises."""
+        ...
+
+    def listen(self, recording_id: str) -> AbstractAsyncContextManager[asyncio.Event]:
+        """An event that is set at every announcement while the block lasts; the listener clears it."""
+        ...

@@ -1,0 +1,1 @@
+"""What Tiro does, one folder a feature, each alike: endpoints, schemas, service, repository."""

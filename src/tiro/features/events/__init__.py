@@ -1,0 +1,1 @@
+"""Events: the log that live views follow."""

@@ -1,0 +1,28 @@
+"""What an event looks like from outside."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+EventType = Literal["state", "stage", "media", "layout", "progress", "segment", "notice"]
+
+EVENT_TYPES: dict[EventType, str] = {
+    "state": "The job's state changed: `status`, and `error` where it failed.",
+    "stage": "The job entered a stage: `stage`.",
+    "media": "What the file is, as far as its header tells: `media`.",
+    "layout": "How the channels are used: `mode`, `labels`, `reason`.",
+    "progress": "`position` and `duration` in seconds of the recording (`duration` is null while unknown), "
+    "`speed` as seconds of audio per second.",
+    "segment": "A segment is final: `position`, `speaker`, `start_time`, `end_time`, `text`, `confidence`, `words`.",
+    "notice": "Something that the reader of the result should know: `code`, `message`.",
+}
+
+
+class Event(BaseModel):
+    """One line of a recording's log. ``seq`` only grows; name the last one seen to go on after it."""
+
+    seq: int
+    type: EventType
+    data: dict[str, Any]

@@ -1,0 +1,55 @@
+"""Write to the log, and follow it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from sqlalchemy.orm import Session
+
+from tiro.db.session import Database, after_commit
+from tiro.db.tables.base import Json
+from tiro.events.base import EventHub
+from tiro.features.events import repository
+from tiro.features.events.schemas import Event, EventType
+from tiro.kit import clock
+
+_POLL_SECONDS = 2.0
+"""A lost hint costs no more than this."""
+
+_PAGE = 500
+
+
+class EventService:
+    """The log of every recording."""
+
+    def __init__(self, database: Database, hub: EventHub) -> None:
+        self._database = database
+        self._hub = hub
+
+    def append(self, session: Session, recording_id: str, kind: EventType, data: Json) -> None:
+        """Write an event in the transaction of its cause; followers hear of it after the commit."""
+        repository.append(session, recording_id, kind, data, clock.now())
+        after_commit(session, lambda: self._hub.announce(recording_id))
+
+    async def follow(self, recording_id: str, after: int) -> AsyncIterator[list[Event]]:
+        """Yield events after ``after`` as they come, in batches, never missing one; an empty batch says that
+        nothing happened for a while. Ends never: the caller stops."""
+        async with self._hub.listen(recording_id) as hint:
+            while True:
+                hint.clear()
+                batch = await asyncio.to_thread(self._page, recording_id, after)
+                if batch:
+                    after = batch[-1].seq
+                    yield batch
+                    continue
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(hint.wait(), _POLL_SECONDS)
+                    continue
+                yield []
+
+    def _page(self, recording_id: str, after: int) -> list[Event]:
+        with self._database.read() as session:
+            rows = repository.after(session, recording_id, after, _PAGE)
+            return [Event.model_validate({"seq": row.seq, "type": row.type, "data": row.data}) for row in rows]

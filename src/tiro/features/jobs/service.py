@@ -1,0 +1,223 @@
+"""The life of a job: queued, claimed under a lease, and ended once.
+
+Every change by a worker carries the attempt number of its claim; a worker whose lease ran out and whose job
+went on elsewhere changes nothing and gets ``LeaseLost``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from tiro.db.session import after_commit
+from tiro.db.tables import JobTable
+from tiro.errors import AttemptsExhausted, Conflict, LeaseLost, NotFound, TiroError
+from tiro.features.events.service import EventService
+from tiro.features.jobs import repository
+from tiro.features.jobs.states import JobState, Priority, Stage
+from tiro.kit import clock
+from tiro.kit.ids import uuid7
+from tiro.queue.base import Queue
+from tiro.speech.types import ChannelMode
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """What the caller asked for."""
+
+    engine: str
+    language: str | None = None
+    channels: ChannelMode = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on a job, until the lease runs out or another attempt begins."""
+
+    job_id: str
+    recording_id: str
+    attempt: int
+    options: JobOptions
+    claimed_at: datetime
+    busy_before: float
+
+    @property
+    def busy_seconds(self) -> float:
+        """Time spent on the job, this attempt and those before it that ended in order."""
+        return self.busy_before + (clock.now() - self.claimed_at).total_seconds()
+
+
+class JobService:
+    """Jobs. All methods take the caller's session and belong to its transaction."""
+
+    def __init__(self, events: EventService, queue: Queue, *, attempts: int, lease_seconds: float) -> None:
+        self._events = events
+        self._queue = queue
+        self._attempts = attempts
+        self.lease_seconds = lease_seconds
+
+    # --- by the caller ----------------------------------------------------------------------------
+
+    def enqueue(
+        self, session: Session, recording_id: str, options: JobOptions, priority: Priority = Priority.NORMAL
+    ) -> JobTable:
+        now = clock.now()
+        job = JobTable(
+            id=str(uuid7()),
+            recording_id=recording_id,
+            latest=True,
+            state=JobState.QUEUED,
+            priority=priority.rank,
+            options=asdict(options),
+            attempt=0,
+            tries_left=self._attempts,
+            cancel_requested=False,
+            position=0.0,
+            busy_seconds=0.0,
+            created_at=now,
+            queued_at=now,
+        )
+        repository.add(session, job)
+        self._announce(session, job, JobState.QUEUED)
+        return job
+
+    def latest(self, session: Session, recording_id: str) -> JobTable:
+        job = repository.latest(session, recording_id)
+        if job is None:
+            raise NotFound
+        return job
+
+    def request_cancel(self, session: Session, recording_id: str) -> JobTable:
+        """Cancel a waiting job at once; ask the worker of a running one to stop.
+
+        Raises:
+            Conflict: the job has ended already.
+        """
+        job = self.latest(session, recording_id)
+        if JobState(job.state).ended:
+            raise Conflict(f"The job is {job.state} already; there is nothing to cancel.")
+        job.cancel_requested = True
+        if job.state == JobState.QUEUED:
+            job.state, job.finished_at = JobState.CANCELLED, clock.now()
+            self._announce(session, job, JobState.CANCELLED)
+        after_commit(session, lambda: self._queue.wake(job.id))
+        return job
+
+    def retry(self, session: Session, recording_id: str) -> JobTable:
+        """Queue a new job like the last one.
+
+        Raises:
+            Conflict: the last one has not ended yet.
+        """
+        last = self.latest(session, recording_id)
+        if not JobState(last.state).ended:
+            raise Conflict(f"The job is {last.state}; cancel it first, or wait for its end.")
+        return self.enqueue(session, recording_id, JobOptions(**last.options), Priority.of_rank(last.priority))
+
+    # --- by the worker ----------------------------------------------------------------------------
+
+    def claim(self, session: Session, owner: str) -> Claim | None:
+        now = clock.now()
+        job = repository.claim(session, owner, now, now + timedelta(seconds=self.lease_seconds))
+        if job is None:
+            return None
+        self._events.append(session, job.recording_id, "state", {"status": JobState.RUNNING})
+        return Claim(job.id, job.recording_id, job.attempt, JobOptions(**job.options), now, job.busy_seconds)
+
+    def renew(self, session: Session, claim: Claim) -> bool:
+        """Prolong the lease; True where the caller wants the job cancelled."""
+        self._change(session, claim, lease_until=clock.now() + timedelta(seconds=self.lease_seconds))
+        return self.cancel_requested(session, claim)
+
+    def cancel_requested(self, session: Session, claim: Claim) -> bool:
+        job = session.get(JobTable, claim.job_id)
+        return job is None or job.cancel_requested
+
+    def enter_stage(self, session: Session, claim: Claim, stage: Stage) -> None:
+        self._change(session, claim, stage=stage)
+        self._events.append(session, claim.recording_id, "stage", {"stage": stage})
+
+    def describe(self, session: Session, claim: Claim, **values: Any) -> None:
+        """Note what has become known of the job: ``media``, ``layout``, ``position``."""
+        self._change(session, claim, **values)
+
+    def complete(self, session: Session, claim: Claim) -> None:
+        self._end(session, claim, JobState.COMPLETED)
+        repository.forget_windows(session, claim.job_id)
+
+    def cancel(self, session: Session, claim: Claim) -> None:
+        self._end(session, claim, JobState.CANCELLED)
+
+    def fail(self, session: Session, claim: Claim, error: TiroError) -> None:
+        """End the job, or, where another try may help and one is left, queue it again after a pause."""
+        job = session.get(JobTable, claim.job_id)
+        if error.transient and job is not None and job.tries_left > 0:
+            pause = timedelta(seconds=4.0 ** (self._attempts - job.tries_left - 1))
+            self._requeue(session, claim, clock.now() + pause, {})
+        else:
+            self._end(session, claim, JobState.FAILED, error)
+
+    def hand_back(self, session: Session, claim: Claim) -> None:
+        """Queue the job again without counting the try: the worker stops for reasons of its own."""
+        self._requeue(session, claim, clock.now(), {"tries_left": JobTable.tries_left + 1})
+
+    # --- by the house -----------------------------------------------------------------------------
+
+    def sweep(self, session: Session, *, everything: bool = False) -> int:
+        """Free the jobs of dead workers: those with an expired lease, or, where no other worker can be alive
+        (``everything``), all that run. Returns how many."""
+        now = clock.now()
+        jobs = repository.running(session) if everything else repository.expired(session, now)
+        for job in jobs:
+            job.lease_until, job.owner = None, None
+            if job.cancel_requested:
+                self._set_ended(session, job, JobState.CANCELLED, None)
+            elif job.tries_left > 0:
+                job.state, job.queued_at = JobState.QUEUED, now
+                self._announce(session, job, JobState.QUEUED)
+            else:
+                self._set_ended(session, job, JobState.FAILED, AttemptsExhausted())
+        return len(jobs)
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    def _change(self, session: Session, claim: Claim, **values: Any) -> None:
+        if not repository.change_claimed(session, claim.job_id, claim.attempt, **values):
+            raise LeaseLost
+
+    def _requeue(self, session: Session, claim: Claim, at: datetime, more: dict[str, Any]) -> None:
+        values = {"state": JobState.QUEUED, "queued_at": at, "lease_until": None, "owner": None}
+        self._change(session, claim, busy_seconds=claim.busy_seconds, **values, **more)
+        self._events.append(session, claim.recording_id, "state", {"status": JobState.QUEUED})
+        after_commit(session, lambda: self._queue.wake(claim.job_id))
+
+    def _end(self, session: Session, claim: Claim, state: JobState, error: TiroError | None = None) -> None:
+        problem = _problem(error)
+        self._change(
+            session,
+            claim,
+            state=state,
+            stage=None,
+            error=problem,
+            lease_until=None,
+            owner=None,
+            finished_at=clock.now(),
+            busy_seconds=claim.busy_seconds,
+        )
+        self._events.append(session, claim.recording_id, "state", {"status": state, "error": problem})
+
+    def _set_ended(self, session: Session, job: JobTable, state: JobState, error: TiroError | None) -> None:
+        job.state, job.stage, job.finished_at, job.error = state, None, clock.now(), _problem(error)
+        self._announce(session, job, state)
+
+    def _announce(self, session: Session, job: JobTable, state: JobState) -> None:
+        self._events.append(session, job.recording_id, "state", {"status": state, "error": job.error})
+        job_id = job.id
+        after_commit(session, lambda: self._queue.wake(job_id))
+
+
+def _problem(error: TiroError | None) -> dict[str, str] | None:
+    return None if error is None else {"code": error.code, "message": error.message}

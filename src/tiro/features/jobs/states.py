@@ -1,0 +1,40 @@
+"""The states, stages and priorities of a job."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        return self in {JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED}
+
+
+class Stage(StrEnum):
+    """Where a running job is. Decoding, speech detection and recognition run side by side in ``transcribe``."""
+
+    MODEL = "model"
+    PROBE = "probe"
+    TRANSCRIBE = "transcribe"
+    RECORD = "record"
+
+
+class Priority(StrEnum):
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        return list(Priority).index(self)
+
+    @classmethod
+    def of_rank(cls, rank: int) -> Priority:
+        return list(cls)[rank]

@@ -1,0 +1,1 @@
+"""Recordings: the door, `/api/v1/transcribe`."""

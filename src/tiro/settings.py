@@ -1,0 +1,116 @@
+"""What an operator can set: environment variables ``TIRO_*`` or a ``.env`` file, nested by port.
+
+``TIRO_HTTP_PORT`` is ``settings.http.port``. Only ``bootstrap`` and the command line read this.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ByteSize, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def default_data_folder() -> Path:
+    """Where data lives when nothing else is said: the platform's folder for a program's data."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "tiro"
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "tiro"
+
+
+class HttpSettings(BaseModel):
+    """The HTTP server."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    max_upload: ByteSize = Field(ByteSize(5 * 1000**3), description="Largest upload, such as 5GB.")
+    max_wait: float = Field(300.0, gt=0, description="Longest `?wait=` in seconds.")
+
+
+class DatabaseSettings(BaseModel):
+    """The database."""
+
+    url: str | None = Field(None, description="SQLAlchemy address; by default SQLite in the data folder.")
+
+
+class StorageSettings(BaseModel):
+    """Where recordings are kept."""
+
+    reserve: ByteSize = Field(
+        ByteSize(200 * 1000**2), description="Free space that uploads never use up, such as 200MB."
+    )
+
+
+class MediaSettings(BaseModel):
+    """Limits on one recording."""
+
+    max_duration: float = Field(12 * 3600.0, gt=0, description="Longest recording in seconds, as metered.")
+    max_channels: int = Field(16, ge=1, description="Most channels a recording may have.")
+    memory: ByteSize = Field(ByteSize(2 * 1024**3), description="Address space of one decoder.")
+    cpu_seconds: int = Field(3600, ge=1, description="Processor time of one decoder in seconds.")
+    stall_seconds: float = Field(60.0, gt=0, description="Silence after which a decoder is killed.")
+
+
+class EngineSettings(BaseModel):
+    """Speech engines."""
+
+    default: str = Field("auto", description="Engine where a request names none.")
+    model: str = Field("small", description="Whisper model that `auto` and plain `whisper` use.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where Whisper runs.")
+    compute_type: str = Field("auto", description="CTranslate2 precision, such as int8 or float16.")
+    threads: int = Field(0, ge=0, description="Processor threads of an engine; 0 chooses.")
+    download: bool = Field(True, description="Whether a missing model may be downloaded.")
+    idle_seconds: float = Field(300.0, gt=0, description="Idle time after which a model is unloaded.")
+
+
+class JobSettings(BaseModel):
+    """Jobs."""
+
+    parallel: int = Field(2, ge=1, description="Jobs at work at once.")
+    lease_seconds: float = Field(15.0, gt=0, description="Time after which a dead worker's job is free.")
+    attempts: int = Field(3, ge=1, description="Tries before a job counts as failed.")
+
+
+class LogSettings(BaseModel):
+    """Logs, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level shown.")
+    format: Literal["auto", "json", "text"] = Field(
+        "auto", description="`auto` is text on a terminal and JSON elsewhere."
+    )
+
+
+class Settings(BaseSettings):
+    """All settings. Each has a default that needs no thought."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TIRO_",
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        env_file=".env",
+        extra="ignore",
+    )
+
+    data: Path = Field(
+        default_factory=default_data_folder, description="Data folder: database, recordings, key."
+    )
+    models: Path | None = Field(None, description="Folder of models; by default in the data folder.")
+    http: HttpSettings = HttpSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    storage: StorageSettings = StorageSettings()
+    media: MediaSettings = MediaSettings()
+    engine: EngineSettings = EngineSettings()
+    jobs: JobSettings = JobSettings()
+    log: LogSettings = LogSettings()
+
+    @property
+    def models_folder(self) -> Path:
+        return self.models or self.data / "models"
+
+    @property
+    def database_url(self) -> str:
+        return self.database.url or f"sqlite:///{self.data / 'tiro.db'}"

@@ -1,0 +1,128 @@
+"""Recordings in a folder of this machine."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from tiro.errors import NotFound, StorageFull
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class LocalStorage:
+    """Files under ``folder/media``, two letters of the key deep; unfinished ones under ``folder/incoming``.
+
+    Args:
+        folder: the data folder; made where it is not there.
+        reserve: bytes of free space that uploads leave alone, so that the database can go on writing.
+    """
+
+    def __init__(self, folder: Path, reserve: int) -> None:
+        self._media = folder / "media"
+        self._incoming = folder / "incoming"
+        self._reserve = reserve
+        self._media.mkdir(parents=True, exist_ok=True)
+        self._incoming.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def create(self, key: str, size: int | None = None) -> Iterator[LocalUpload]:
+        self._require_room(size or 0)
+        upload = LocalUpload(self._incoming / key, self._path(key), self._require_room)
+        try:
+            yield upload
+        finally:
+            upload.close()
+
+    def open(self, key: str) -> BinaryIO:
+        try:
+            return self._path(key).open("rb")
+        except FileNotFoundError as err:
+            raise NotFound("The recording's file is not here any more.") from err
+
+    def delete(self, key: str) -> None:
+        self._path(key).unlink(missing_ok=True)
+
+    def keys(self) -> Iterator[str]:
+        yield from (path.name for path in self._media.glob("*/*"))
+
+    def sweep_unfinished(self) -> int:
+        unfinished = list(self._incoming.iterdir())
+        for path in unfinished:
+            path.unlink(missing_ok=True)
+        return len(unfinished)
+
+    def _path(self, key: str) -> Path:
+        # The last letters of a UUID v7 are random, its first ones are the time.
+        return self._media / key[-2:] / key
+
+    def _require_room(self, size: int) -> None:
+        if shutil.disk_usage(self._incoming).free - size < self._reserve:
+            raise StorageFull
+
+
+class LocalUpload:
+    """One file on its way in."""
+
+    def __init__(self, incoming: Path, final: Path, require_room: Callable[[int], None]) -> None:
+        self._incoming = incoming
+        self._final = final
+        self._require_room = require_room
+        self._since_check = 0
+        self._file = incoming.open("xb")
+        self._committed = False
+
+    def write(self, data: bytes) -> None:
+        self._since_check += len(data)
+        if self._since_check > 16 * 1024**2:
+            self._since_check = 0
+            self._require_room(0)
+        with _full_disk_translated():
+            self._file.write(data)
+
+    def reader(self) -> BinaryIO:
+        with _full_disk_translated():
+            self._file.flush()
+        return self._incoming.open("rb")
+
+    def commit(self) -> None:
+        # The order is the promise: data, then name, then directory; only then may anyone say "accepted".
+        with _full_disk_translated():
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._final.parent.mkdir(exist_ok=True)
+            self._incoming.rename(self._final)
+            _fsync_folder(self._final.parent)
+            _fsync_folder(self._final.parent.parent)
+        self._committed = True
+
+    def close(self) -> None:
+        # Closing may try to write what a full disk refused before; what is taken back need not be written.
+        with suppress(OSError):
+            self._file.close()
+        if not self._committed:
+            self._incoming.unlink(missing_ok=True)
+            self._final.unlink(missing_ok=True)
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _full_disk_translated() -> Iterator[None]:
+    try:
+        yield
+    except OSError as err:
+        if err.errno in _FULL:
+            raise StorageFull from err
+        raise
