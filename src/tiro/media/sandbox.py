@@ -1,0 +1,189 @@
+"""The decoder's process as the parent sees it: start it, hand it a file, read from it, end it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, BinaryIO, cast
+
+from tiro.errors import Cancelled, DecoderCrashed, LimitExceeded, TiroError
+from tiro.kit.frames import BrokenFrame, read_frame
+from tiro.media.types import MediaLimits
+
+EXIT_MEMORY = 77
+EXIT_CONFINE = 78
+_TICK = 0.05  # seconds between two looks at the stop event
+_LAST_WORDS = 2.0  # seconds that a child gets to die by itself after it closed its socket
+
+Message = tuple[dict[str, Any], bytes]
+
+
+class Sandbox:
+    """One decoder process, good for one file. Not for several threads at once.
+
+    The process is started at once and needs about half a second until it is ready; ``submit`` may be
+    called before that. It leads its own session, knows none of the parent's environment, and dies when
+    the parent does.
+    """
+
+    def __init__(self) -> None:
+        self._sock, theirs = socket.socketpair()
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-s", "-m", "tiro.media.child"],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=_environment(),
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError:
+            self._sock.close()
+            raise
+        finally:
+            theirs.close()
+        self._sock.setblocking(False)
+        self._poll = select.poll()
+        self._poll.register(self._sock, select.POLLIN)
+        self._closed = False
+        self._stop: threading.Event | None = None
+        self._stall = 60.0
+
+    @property
+    def pid(self) -> int:
+        return int(self._process.pid)
+
+    @property
+    def alive(self) -> bool:
+        return not self._closed and self._process.poll() is None
+
+    def submit(
+        self, fd: int, limits: MediaLimits, *, keep_stereo: bool, stop: threading.Event | None
+    ) -> None:
+        """Hand over the file. ``fd`` stays the caller's and may be closed afterwards.
+
+        Raises:
+            OSError: the process is gone.
+        """
+        self._stop, self._stall = stop, limits.stall_seconds
+        request = {"keep_stereo": keep_stereo, "limits": dataclasses.asdict(limits)}
+        socket.send_fds(self._sock, [json.dumps(request).encode()], [fd])
+
+    def wait_ready(self, timeout: float) -> bool:
+        """Wait for a process that was just started; whether it is ready. Takes nothing from the socket."""
+        return bool(self._poll.poll(timeout * 1000)) and self.alive
+
+    def receive(self) -> Message:
+        """The next message that is more than a sign of life.
+
+        Raises:
+            Cancelled: the stop event was set.
+            LimitExceeded: the process died of its memory or processor limit.
+            DecoderCrashed: it died otherwise, gave no sign of life for ``stall_seconds``, or talked nonsense.
+        """
+        while True:
+            try:
+                # read_frame only ever calls read(n), and wants exactly n bytes or the end.
+                message = read_frame(cast(BinaryIO, _Exactly(self._read)))
+            except BrokenFrame as err:
+                raise self._cause() from err
+            if message is None:
+                raise self._cause()
+            if message[0].get("type") not in {"ready", "alive"}:
+                return message
+
+    def close(self) -> None:
+        """Kill the process with all that it may have started. May be called again."""
+        if self._closed:
+            return
+        self._closed = True
+        self._kill()
+        self._process.wait()
+        self._sock.close()
+
+    def _read(self, size: int) -> bytes:
+        deadline = time.monotonic() + self._stall
+        while True:
+            if self._stop is not None and self._stop.is_set():
+                raise Cancelled
+            left = deadline - time.monotonic()
+            if left <= 0:
+                message = f"The decoder gave no sign of life for {self._stall:g} seconds and was stopped."
+                raise DecoderCrashed(message)
+            tick = min(_TICK, left) if self._stop is not None else left
+            if self._poll.poll(max(1, int(tick * 1000))):
+                with contextlib.suppress(BlockingIOError):
+                    try:
+                        return self._sock.recv(size)
+                    except ConnectionError:
+                        return b""
+
+    def _cause(self) -> TiroError:
+        """Why the process closed its socket, from how it ended."""
+        self._await_death()
+        self._kill()
+        code = self._process.wait()
+        if code == EXIT_MEMORY:
+            return LimitExceeded("The recording needs more memory to decode than this server allows.")
+        if code == -signal.SIGXCPU:
+            return LimitExceeded("The recording needs more processor time to decode than this server allows.")
+        return DecoderCrashed()
+
+    def _await_death(self) -> None:
+        """Wait without reaping, so that the group's number stays taken until the group is killed."""
+        end = time.monotonic() + _LAST_WORDS
+        while time.monotonic() < end:
+            if not hasattr(os, "waitid"):  # macOS before Python 3.13
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_LAST_WORDS)
+                return
+            flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+            if self._process.returncode is not None or os.waitid(os.P_PID, self.pid, flags) is not None:
+                return
+            time.sleep(0.005)
+
+    def _kill(self) -> None:
+        # Once reaped, the number may belong to somebody else.
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+
+class _Exactly:
+    """A stream whose ``read(n)`` gives n bytes, fewer only at the end."""
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
+
+    def read(self, size: int) -> bytes:
+        parts = bytearray()
+        while len(parts) < size:
+            part = self._read(size - len(parts))
+            if not part:
+                break
+            parts += part
+        return bytes(parts)
+
+
+def _environment() -> dict[str, str]:
+    """All that the child gets to know: where modules and libraries lie, and to stay on one thread."""
+    keep = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+    return keep | {
+        "PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path if path),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "LC_ALL": "C.UTF-8",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "1",
+    }
