@@ -80,15 +80,21 @@ def pieces(segment: Segment) -> list[Piece]:
     return _spread(segment)
 
 
+def text_of(segment: Segment, low: int, high: int) -> str:
+    """The text of ``words[low:high]``; of ``pieces(segment)[low:high]`` where the segment has no words."""
+    if segment.words and _places(segment) is None:
+        return join([word.text.strip() for word in segment.words[low:high]])
+    return "".join(piece.text for piece in pieces(segment)[low:high]).strip()
+
+
 def keep_words(segment: Segment, low: int, high: int) -> Segment:
     """The part of ``segment`` that holds ``words[low:high]``, with its own times, text and confidence."""
     words = segment.words[low:high]
-    text = "".join(piece.text for piece in pieces(segment)[low:high]) if _places(segment) is not None else ""
     return replace(
         segment,
         start=segment.start if low == 0 else words[0].start,
         end=segment.end if high == len(segment.words) else words[-1].end,
-        text=(text or join([word.text.strip() for word in words])).strip(),
+        text=text_of(segment, low, high),
         words=words,
         confidence=mean_confidence(words, segment.confidence),
     )
