@@ -1,1 +1,43 @@
-"""Tiro: self-hosted speech to text."""
+"""Tiro: self-hosted speech to text.
+
+    import tiro
+
+    transcript = tiro.transcribe("call.wav")
+    for segment in transcript.segments:
+        print(segment.speaker, segment.start, segment.text)
+
+Importing this package is cheap; what is heavy is loaded when it is used.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+from tiro.errors import TiroError
+from tiro.speech.types import Drop, MediaInfo, Notice, Segment, Transcript, Word
+
+if TYPE_CHECKING:
+    from tiro.offline import transcribe
+
+__version__ = _version("tiro")
+
+__all__ = [
+    "Drop",
+    "MediaInfo",
+    "Notice",
+    "Segment",
+    "TiroError",
+    "Transcript",
+    "Word",
+    "__version__",
+    "transcribe",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "transcribe":
+        from tiro.offline import transcribe
+
+        return transcribe
+    raise AttributeError(f"module 'tiro' has no attribute '{name}'")

@@ -15,7 +15,8 @@ EVENT_TYPES: dict[EventType, str] = {
     "layout": "How the channels are used: `mode`, `labels`, `reason`.",
     "progress": "`position` and `duration` in seconds of the recording (`duration` is null while unknown), "
     "`speed` as seconds of audio per second.",
-    "segment": "A segment is final: `position`, `speaker`, `start_time`, `end_time`, `text`, `confidence`, `words`.",
+    "segment": "A segment is final: `position`, `speaker`, `start_time`, `end_time`, `text`, `confidence`, "
+    "`language`, `words`.",
     "notice": "Something that the reader of the result should know: `code`, `message`.",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 
 from sqlalchemy.orm import Session
@@ -33,7 +33,7 @@ class EventService:
         repository.append(session, recording_id, kind, data, clock.now())
         after_commit(session, lambda: self._hub.announce(recording_id))
 
-    async def follow(self, recording_id: str, after: int) -> AsyncIterator[list[Event]]:
+    async def follow(self, recording_id: str, after: int) -> AsyncGenerator[list[Event]]:
         """Yield events after ``after`` as they come, in batches, never missing one; an empty batch says that
         nothing happened for a while. Ends never: the caller stops."""
         async with self._hub.listen(recording_id) as hint:
@@ -52,4 +52,6 @@ class EventService:
     def _page(self, recording_id: str, after: int) -> list[Event]:
         with self._database.read() as session:
             rows = repository.after(session, recording_id, after, _PAGE)
-            return [Event.model_validate({"seq": row.seq, "type": row.type, "data": row.data}) for row in rows]
+            return [
+                Event.model_validate({"seq": row.seq, "type": row.type, "data": row.data}) for row in rows
+            ]

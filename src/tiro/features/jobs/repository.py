@@ -17,7 +17,9 @@ from tiro.features.jobs.states import JobState
 def add(session: Session, job: JobTable) -> None:
     """Add ``job`` as the one that speaks for its recording."""
     session.execute(
-        update(JobTable).where(JobTable.recording_id == job.recording_id, JobTable.latest).values(latest=False)
+        update(JobTable)
+        .where(JobTable.recording_id == job.recording_id, JobTable.latest)
+        .values(latest=False)
     )
     session.add(job)
     session.flush()
@@ -78,7 +80,7 @@ def running(session: Session) -> Sequence[JobTable]:
 def counts(session: Session) -> dict[str, int]:
     """How many recordings are in each state."""
     query = select(JobTable.state, func.count()).where(JobTable.latest).group_by(JobTable.state)
-    return {state: count for state, count in session.execute(query)}
+    return dict(session.execute(query).tuples().all())
 
 
 def oldest_queued(session: Session) -> datetime | None:

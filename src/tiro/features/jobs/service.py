@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 
 from tiro.db.session import after_commit
 from tiro.db.tables import JobTable
+from tiro.db.tables.base import Json
 from tiro.errors import AttemptsExhausted, Conflict, LeaseLost, NotFound, TiroError
 from tiro.features.events.service import EventService
 from tiro.features.jobs import repository
-from tiro.features.jobs.states import JobState, Priority, Stage
+from tiro.features.jobs.states import JobState, Priority
 from tiro.kit import clock
 from tiro.kit.ids import uuid7
 from tiro.queue.base import Queue
@@ -115,7 +116,9 @@ class JobService:
         last = self.latest(session, recording_id)
         if not JobState(last.state).ended:
             raise Conflict(f"The job is {last.state}; cancel it first, or wait for its end.")
-        return self.enqueue(session, recording_id, JobOptions(**last.options), Priority.of_rank(last.priority))
+        return self.enqueue(
+            session, recording_id, JobOptions(**last.options), Priority.of_rank(last.priority)
+        )
 
     # --- by the worker ----------------------------------------------------------------------------
 
@@ -136,13 +139,21 @@ class JobService:
         job = session.get(JobTable, claim.job_id)
         return job is None or job.cancel_requested
 
-    def enter_stage(self, session: Session, claim: Claim, stage: Stage) -> None:
+    def enter_stage(self, session: Session, claim: Claim, stage: str) -> None:
         self._change(session, claim, stage=stage)
         self._events.append(session, claim.recording_id, "stage", {"stage": stage})
 
     def describe(self, session: Session, claim: Claim, **values: Any) -> None:
         """Note what has become known of the job: ``media``, ``layout``, ``position``."""
         self._change(session, claim, **values)
+
+    def record_window(self, session: Session, claim: Claim, index: int, result: Json) -> None:
+        """Keep a window's result, so that a restarted job goes on after it. Fence it with ``describe``."""
+        repository.record_window(session, claim.job_id, index, claim.attempt, result)
+
+    def windows(self, session: Session, claim: Claim) -> list[tuple[int, Json]]:
+        """The windows that earlier attempts recorded, in order."""
+        return [(row.index, row.result) for row in repository.windows(session, claim.job_id)]
 
     def complete(self, session: Session, claim: Claim) -> None:
         self._end(session, claim, JobState.COMPLETED)
@@ -181,6 +192,14 @@ class JobService:
             else:
                 self._set_ended(session, job, JobState.FAILED, AttemptsExhausted())
         return len(jobs)
+
+    def counts(self, session: Session) -> dict[str, int]:
+        """How many recordings are in each state."""
+        return repository.counts(session)
+
+    def oldest_queued(self, session: Session) -> datetime | None:
+        """Since when the job that waits longest has waited."""
+        return repository.oldest_queued(session)
 
     # --- inside -----------------------------------------------------------------------------------
 

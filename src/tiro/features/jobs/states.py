@@ -1,4 +1,4 @@
-"""The states, stages and priorities of a job."""
+"""The states and priorities of a job."""
 
 from __future__ import annotations
 
@@ -15,15 +15,6 @@ class JobState(StrEnum):
     @property
     def ended(self) -> bool:
         return self in {JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED}
-
-
-class Stage(StrEnum):
-    """Where a running job is. Decoding, speech detection and recognition run side by side in ``transcribe``."""
-
-    MODEL = "model"
-    PROBE = "probe"
-    TRANSCRIBE = "transcribe"
-    RECORD = "record"
 
 
 class Priority(StrEnum):

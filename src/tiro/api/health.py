@@ -1,0 +1,111 @@
+"""Is it alive, is it ready, how is it: `/live`, `/ready`, `/api/v1/health`, `/metrics`."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from typing import Annotated, Any, Literal, cast
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel
+from sqlalchemy import text
+
+import tiro
+from tiro.api.metrics import render
+from tiro.bootstrap import Runtime
+from tiro.engines import registry
+from tiro.errors import DatabaseBusy, TiroError, Unauthorized
+from tiro.features.keys.dependencies import caller
+from tiro.http.problems import documented
+
+router = APIRouter(tags=["health"])
+
+
+def _runtime(request: Request) -> Runtime:
+    return cast(Runtime, request.app.state.runtime)
+
+
+RuntimeDependency = Annotated[Runtime, Depends(_runtime)]
+
+
+class Component(BaseModel):
+    status: Literal["ok", "degraded", "down"]
+    detail: str
+
+
+class Health(BaseModel):
+    status: Literal["ok", "degraded", "down"]
+    version: str
+    python: str
+    components: dict[str, Component]
+
+
+class Alive(BaseModel):
+    status: Literal["ok"] = "ok"
+
+
+@router.get("/live")
+def live() -> Alive:
+    """The process answers."""
+    return Alive()
+
+
+@router.get("/ready", responses=documented(DatabaseBusy))
+def ready(runtime: RuntimeDependency) -> Alive:
+    """Requests can be served: the database answers."""
+    if _database(runtime).status == "down":
+        raise DatabaseBusy(retry_after=2)
+    return Alive()
+
+
+@router.get("/api/v1/health", dependencies=[Depends(caller)], responses=documented(Unauthorized))
+def health(runtime: RuntimeDependency) -> Health:
+    """Each part with its state and version."""
+    components = {
+        "database": _database(runtime),
+        "storage": _storage(runtime),
+        "worker": Component(status="ok", detail=f"{runtime.runner.busy} jobs at work"),
+        **_engines(runtime),
+    }
+    worst = max((part.status for name, part in components.items()), key=("ok", "degraded", "down").index)
+    return Health(
+        status=worst, version=tiro.__version__, python=platform.python_version(), components=components
+    )
+
+
+@router.get(
+    "/metrics",
+    dependencies=[Depends(caller)],
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}, **documented(Unauthorized)},
+)
+def metrics(runtime: RuntimeDependency) -> Response:
+    """Prometheus metrics."""
+    body, media_type = render(runtime)
+    return Response(body, media_type=media_type)
+
+
+def _database(runtime: Runtime) -> Component:
+    try:
+        with runtime.database.read() as session:
+            version: Any = session.scalar(text("select sqlite_version()"))
+    except TiroError as error:
+        return Component(status="down", detail=error.message)
+    return Component(status="ok", detail=f"SQLite {version}")
+
+
+def _storage(runtime: Runtime) -> Component:
+    free = shutil.disk_usage(runtime.settings.data).free
+    low = free < int(runtime.settings.storage.reserve)
+    return Component(status="degraded" if low else "ok", detail=f"{free / 1e9:.1f} GB free")
+
+
+def _engines(runtime: Runtime) -> dict[str, Component]:
+    """Engines that are not ready are no fault of the server: one that is ready is enough."""
+    found = registry.survey(runtime.speech.options, runtime.speech.default_model)
+    return {
+        f"engine:{name}": Component(
+            status="ok", detail=entry.detail if entry.ready else f"absent: {entry.detail}"
+        )
+        for name, entry in found.items()
+    }

@@ -1,0 +1,49 @@
+"""Prometheus metrics, read from the rows when they are asked for: the same figures whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from tiro.bootstrap import Runtime
+from tiro.features.jobs.states import JobState
+from tiro.kit import clock
+
+
+def render(runtime: Runtime) -> tuple[bytes, str]:
+    """The metrics as text, and their media type."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    registry.register(_Rows(runtime))
+    return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+class _Rows(Collector):
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def collect(self) -> Iterable[Metric]:
+        with self._runtime.database.read() as session:
+            counts = self._runtime.jobs.counts(session)
+            waiting_since = self._runtime.jobs.oldest_queued(session)
+        recordings = GaugeMetricFamily(
+            "tiro_recordings", "Recordings by the state of their job.", labels=["state"]
+        )
+        for state in JobState:
+            recordings.add_metric([state], counts.get(state, 0))
+        yield recordings
+        age = max(0.0, (clock.now() - waiting_since).total_seconds()) if waiting_since else 0.0
+        yield GaugeMetricFamily("tiro_queue_age_seconds", "Age of the job that waits longest.", value=age)
+        yield GaugeMetricFamily(
+            "tiro_jobs_running", "Jobs at work in this process.", value=self._runtime.runner.busy
+        )
+        hosts = self._runtime.speech.hosts.state()
+        yield GaugeMetricFamily("tiro_engine_hosts", "Engine hosts alive.", value=hosts.hosts)
+        yield GaugeMetricFamily("tiro_engine_hosts_busy", "Engine hosts at work.", value=hosts.busy)
+        yield GaugeMetricFamily("tiro_engine_host_crashes", "Engine hosts that died.", value=hosts.crashes)

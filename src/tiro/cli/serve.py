@@ -1,0 +1,112 @@
+"""`tiro serve`: the server, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tiro import logs
+from tiro.errors import AddressInUse
+from tiro.settings import Settings
+
+if TYPE_CHECKING:
+    from tiro.features.keys.service import KeyService
+
+_GRACE_SECONDS = 3
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; by default 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Transcribe the sample call first, and show it.")
+    ] = False,
+) -> None:
+    """Run the server: HTTP API and jobs in one process.
+
+    Ctrl-C stops it; work that is under way goes on at the next start."""
+    settings = Settings()
+    quiet = demo and "TIRO_LOG_LEVEL" not in os.environ
+    logs.configure("warning" if quiet else settings.log.level, settings.log.format)
+    with _listen(host or settings.http.host, settings.http.port if port is None else port) as listener:
+        _run(settings, listener, demo)
+
+
+def _run(settings: Settings, listener: socket.socket, demo: bool) -> None:
+    import uvicorn
+
+    from tiro.api.app import create_app
+    from tiro.bootstrap import build_runtime, lock_data_folder
+    from tiro.cli.welcome import welcome
+
+    lock = lock_data_folder(settings)
+    runtime = build_runtime(settings)
+    try:
+        runtime.recover()
+        key = _local_key(runtime.keys, settings.data / "key")
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(runtime),
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+                server_header=False,
+            )
+        )
+        address = _address(listener)
+
+        async def run() -> None:
+            greeting = asyncio.create_task(welcome(server, address, key, settings.data, demo=demo))
+            try:
+                await server.serve(sockets=[listener])
+            finally:
+                greeting.cancel()
+
+        asyncio.run(run())
+    finally:
+        runtime.close()
+        lock.release()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind at once, so that a taken port is said before anything else is done."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as err:
+        listener.close()
+        if err.errno == errno.EADDRINUSE:
+            raise AddressInUse(
+                f"Another program listens on {host}:{port}. Stop it, or choose another port with --port."
+            ) from err
+        raise AddressInUse(f"Cannot listen on {host}:{port}: {err.strerror}.") from err
+    listener.listen(2048)
+    return listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (shown, not bound)
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+def _local_key(keys: KeyService, path: Path) -> str | None:
+    """The key of this machine's owner, made at the first start and kept in a file that only they can read."""
+    if not path.exists():
+        if any(row.revoked_at is None for row in keys.list()):
+            return None
+        _, secret = keys.create("first")
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secret + "\n")
+        print(f"tiro: made the first API key; it is kept in {path}", file=sys.stderr)
+    return path.read_text().strip()

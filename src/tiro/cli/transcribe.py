@@ -1,0 +1,177 @@
+"""`tiro transcribe`: files in, transcripts out, with neither server nor database."""
+
+from __future__ import annotations
+
+import glob
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+from rich.console import Console
+
+from tiro.cli.progress import reporter
+from tiro.errors import InvalidRequest, StorageFull, TiroError
+from tiro.speech.types import Segment, Transcript
+
+
+class Channels(StrEnum):
+    AUTO = "auto"
+    MIX = "mix"
+    SPLIT = "split"
+
+
+class OutputFormat(StrEnum):
+    TXT = "txt"
+    JSON = "json"
+    SRT = "srt"
+    VTT = "vtt"
+    TSV = "tsv"
+
+
+def transcribe(
+    files: Annotated[
+        list[str], typer.Argument(help="Recordings: audio or video, globs too; '-' is standard input.")
+    ],
+    engine: Annotated[
+        str | None,
+        typer.Option(help="auto, whisper, whisper:MODEL, pocketsphinx or echo.", show_default="auto"),
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Code or name, such as 'en'; detected where the engine can.")
+    ] = None,
+    channels: Annotated[
+        Channels, typer.Option(help="Keep the two sides of a call apart, mix them, or look.")
+    ] = Channels.AUTO,
+    output_format: Annotated[OutputFormat | None, typer.Option("--format", help="Output format.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="A file, or a folder (one file a recording).", show_default="screen"
+        ),
+    ] = None,
+) -> None:
+    """Transcribe recordings on this machine. Text goes to standard output, all else to standard error."""
+    from tiro import logs
+    from tiro.offline import Transcriber
+    from tiro.settings import Settings
+
+    settings = Settings()
+    logs.configure("error", settings.log.format)
+    sources = _expand(files)
+    writer = _Writer(output_format or _format_of(output), output, several=len(sources) > 1)
+    failed: TiroError | None = None
+    with Transcriber(settings) as transcriber:
+        for name in sources:
+            try:
+                with reporter(name, live=writer.live) as report:
+                    transcript = transcriber.transcribe(
+                        _source(name),
+                        engine=engine,
+                        language=language,
+                        channels=channels.value,
+                        on_progress=report.advance,
+                    )
+                    report.done(transcript)
+                writer.write(name, transcript)
+            except (TiroError, OSError) as err:
+                error = err if isinstance(err, TiroError) else _unreadable(name, err)
+                if len(sources) == 1:
+                    raise error from err
+                typer.secho(f"tiro: {name}: {error.message}", err=True, fg="red")
+                failed = failed or error
+    if failed is not None:
+        raise typer.Exit(failed.exit_code)
+
+
+def _source(name: str) -> Path | BinaryIO:
+    return sys.stdin.buffer if name == "-" else Path(name)
+
+
+def _expand(names: list[str]) -> list[str]:
+    """Names as given; a pattern that the shell left alone becomes the files that it matches."""
+    found: list[str] = []
+    for name in names:
+        if name == "-" or Path(name).exists() or not glob.has_magic(name):
+            found.append(name)
+            continue
+        matches = sorted(glob.glob(name, recursive=True))
+        if not matches:
+            raise InvalidRequest(f"No file matches '{name}'.")
+        found.extend(matches)
+    for name in found:
+        if name != "-" and Path(name).is_dir():
+            raise InvalidRequest(f"'{name}' is a folder. Name its files, for example: '{name}/*'")
+    return found
+
+
+def _unreadable(name: str, error: OSError) -> TiroError:
+    return InvalidRequest(f"Cannot read '{name}': {error.strerror or error}.")
+
+
+def _format_of(output: Path | None) -> OutputFormat:
+    """What the output's name asks for, else plain text."""
+    suffix = output.suffix.lstrip(".").lower() if output else ""
+    return OutputFormat(suffix) if suffix in set(OutputFormat) else OutputFormat.TXT
+
+
+class _Writer:
+    """Puts each transcript where it belongs."""
+
+    def __init__(self, output_format: OutputFormat, output: Path | None, *, several: bool) -> None:
+        if several and output is None and output_format is not OutputFormat.TXT:
+            raise InvalidRequest("Several recordings in this format need a folder: add -o FOLDER")
+        self._format = output_format
+        self._output = output
+        self._several = several
+        self._folder = output is not None and (several or output.is_dir() or str(output).endswith("/"))
+        if self._folder and output is not None and output.exists() and not output.is_dir():
+            raise InvalidRequest(f"'{output}' is a file; several recordings need a folder.")
+        on_screen = output is None and output_format is OutputFormat.TXT and sys.stdout.isatty()
+        self.live: Callable[[Segment], None] | None = self._show if on_screen else None
+        self._console = Console(highlight=False, soft_wrap=True)
+
+    def write(self, name: str, transcript: Transcript) -> None:
+        if self.live is not None:
+            return
+        text = _render(transcript, self._format)
+        if self._output is None:
+            if self._several:
+                print(f"==> {name} <==")
+            sys.stdout.write(text)
+            sys.stdout.flush()
+            return
+        path = self._path(name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_name(f".{path.name}.part")
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(path)
+        except OSError as err:
+            raise StorageFull(f"Cannot write '{path}': {err.strerror}.") from err
+        typer.secho(f"wrote {path}", err=True, fg="green")
+
+    def _path(self, name: str) -> Path:
+        assert self._output is not None
+        if not self._folder:
+            return self._output
+        stem = "stdin" if name == "-" else Path(name).stem
+        return self._output / f"{stem}.{self._format}"
+
+    def _show(self, segment: Segment) -> None:
+        speaker = f"{segment.speaker}: " if segment.speaker else ""
+        print(f"{speaker}{segment.text}", flush=True)
+
+
+def _render(transcript: Transcript, output_format: OutputFormat) -> str:
+    if output_format is OutputFormat.JSON:
+        import json
+
+        from tiro.speech.result import transcript_json
+
+        return json.dumps(transcript_json(transcript), ensure_ascii=False, indent=2) + "\n"
+    from tiro.speech.captions import FORMATS
+
+    return FORMATS[output_format.value].render(transcript.segments)

@@ -1,0 +1,235 @@
+"""The door: `/api/v1/transcribe`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
+from pydantic import BaseModel, Field, ValidationError
+
+from tiro.errors import (
+    Conflict,
+    EmptyMedia,
+    IdempotencyMismatch,
+    InvalidRequest,
+    LimitExceeded,
+    ModelUnavailable,
+    NoAudio,
+    NotFound,
+    RangeNotSatisfiable,
+    StorageFull,
+    Unauthorized,
+    UnknownEngine,
+    UnsupportedLanguage,
+    UnsupportedMedia,
+    UploadInterrupted,
+    UploadTooLarge,
+)
+from tiro.features.jobs.service import JobOptions
+from tiro.features.jobs.states import Priority
+from tiro.features.keys.dependencies import CallerDependency, caller
+from tiro.features.recordings.dependencies import Service
+from tiro.features.recordings.schemas import SessionAccepted, SessionPage, SessionResult, Status
+from tiro.features.recordings.service import Intake
+from tiro.http.multipart import ReceivedForm, receive_form
+from tiro.http.problems import documented
+from tiro.http.ranges import file_response
+from tiro.kit.ids import uuid7
+from tiro.media.mimetypes import media_type
+from tiro.speech.languages import language_code
+from tiro.speech.types import ChannelMode
+
+router = APIRouter(
+    prefix="/api/v1/transcribe",
+    tags=["transcribe"],
+    dependencies=[Depends(caller)],
+    responses=documented(Unauthorized),
+)
+
+_FORM_OVERHEAD = 1_000_000
+"""Bytes that a form may need beside its file."""
+
+_UPLOAD_FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["audio"],
+                    "properties": {
+                        "audio": {"type": "string", "format": "binary", "description": "Audio or video."},
+                        "engine": {
+                            "type": "string",
+                            "default": "auto",
+                            "examples": ["auto", "whisper", "whisper:small", "pocketsphinx", "echo"],
+                        },
+                        "language": {"type": "string", "examples": ["en"], "description": "Else detected."},
+                        "channels": {"type": "string", "enum": ["auto", "mix", "split"], "default": "auto"},
+                        "priority": {
+                            "type": "string",
+                            "enum": ["high", "normal", "low"],
+                            "default": "normal",
+                        },
+                        "title": {"type": "string"},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+class _Asked(BaseModel):
+    """The fields of the upload form beside the file."""
+
+    engine: str | None = None
+    language: str | None = None
+    channels: ChannelMode = "auto"
+    priority: Priority = Priority.NORMAL
+    title: str | None = Field(None, max_length=1000)
+
+
+@router.post(
+    "",
+    status_code=status.HTTP_202_ACCEPTED,
+    response_model=SessionAccepted | SessionResult,
+    openapi_extra=_UPLOAD_FORM,
+    responses={
+        200: {"model": SessionResult, "description": "With `wait`: the job has ended; this is its result."},
+        202: {"model": SessionAccepted, "description": "The upload is safely kept and its job is queued."},
+        **documented(
+            InvalidRequest,
+            UploadInterrupted,
+            UploadTooLarge,
+            UnsupportedMedia,
+            NoAudio,
+            EmptyMedia,
+            LimitExceeded,
+            UnknownEngine,
+            UnsupportedLanguage,
+            ModelUnavailable,
+            IdempotencyMismatch,
+            StorageFull,
+        ),
+    },
+)
+async def transcribe(
+    request: Request,
+    response: Response,
+    service: Service,
+    who: CallerDependency,
+    wait: Annotated[float, Query(ge=0, description="Seconds to wait for the result.")] = 0,
+    idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
+) -> SessionAccepted | SessionResult:
+    """Send a recording. It is on disk for good before the answer comes; the transcript follows, live on
+    `…/events` or later at `links.self`."""
+    limits = service.limits
+    announced = int(request.headers.get("content-length") or 0)
+    if announced > limits.max_upload + _FORM_OVERHEAD:
+        raise limits.too_large()
+    recording_id = str(uuid7())
+    with service.begin(recording_id, announced) as upload:
+        form = await receive_form(
+            request.headers.get("content-type", ""),
+            request.stream(),
+            file_field="audio",
+            sink=upload,
+            max_size=limits.max_upload,
+        )
+        intake = _intake(recording_id, form, who.key_id, idempotency_key, limits.default_engine)
+        kept_id, replayed = await asyncio.to_thread(service.accept, upload, intake)
+    if replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    response.headers["Location"] = f"/api/v1/transcribe/{kept_id}"
+    if wait and await service.wait(kept_id, min(wait, limits.max_wait)):
+        response.status_code = status.HTTP_200_OK
+        return await asyncio.to_thread(service.result, kept_id)
+    summary = await asyncio.to_thread(service.summary, kept_id)
+    return SessionAccepted.model_validate(summary.model_dump())
+
+
+def _intake(
+    recording_id: str, form: ReceivedForm, key_id: str, idempotency_key: str | None, default_engine: str
+) -> Intake:
+    try:
+        asked = _Asked.model_validate({name: value for name, value in form.fields.items() if value != ""})
+    except ValidationError as err:
+        lines = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in err.errors())
+        raise InvalidRequest("; ".join(lines)) from err
+    return Intake(
+        recording_id=recording_id,
+        filename=form.filename,
+        title=asked.title,
+        size=form.size,
+        sha256=form.sha256,
+        options=JobOptions(
+            engine=asked.engine or default_engine,
+            language=language_code(asked.language),
+            channels=asked.channels,
+        ),
+        priority=asked.priority,
+        key_id=key_id,
+        idempotency_key=idempotency_key,
+    )
+
+
+@router.get("")
+def list_recordings(
+    service: Service,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+    status: Status | None = None,
+) -> SessionPage:
+    """Recordings, newest first."""
+    return service.page(status, limit, offset)
+
+
+@router.get("/{session_id}", responses=documented(NotFound))
+def get_recording(service: Service, session_id: str) -> SessionResult:
+    """A recording with its transcript as far as it is: segments appear here as soon as they are final."""
+    return service.result(session_id)
+
+
+@router.delete("/{session_id}", status_code=status.HTTP_204_NO_CONTENT, responses=documented(NotFound))
+def delete_recording(service: Service, session_id: str) -> None:
+    """Remove the recording, its file and its transcripts. Work on it stops."""
+    service.delete(session_id)
+
+
+@router.post(
+    "/{session_id}/cancel",
+    status_code=status.HTTP_202_ACCEPTED,
+    responses=documented(NotFound, Conflict),
+)
+def cancel(service: Service, session_id: str) -> SessionAccepted:
+    """Stop the job. One that waits is cancelled at once, one that runs within two seconds."""
+    service.cancel(session_id)
+    return SessionAccepted.model_validate(service.summary(session_id).model_dump())
+
+
+@router.post(
+    "/{session_id}/retry", status_code=status.HTTP_202_ACCEPTED, responses=documented(NotFound, Conflict)
+)
+def retry(service: Service, session_id: str) -> SessionAccepted:
+    """Run the job again. A transcript that is there stays until the new one is complete."""
+    service.retry(session_id)
+    return SessionAccepted.model_validate(service.summary(session_id).model_dump())
+
+
+@router.get(
+    "/{session_id}/media",
+    response_class=Response,
+    responses={
+        200: {"description": "The file.", "content": {"audio/*": {}, "video/*": {}}},
+        206: {"description": "The part that `Range` asked for."},
+        **documented(NotFound, RangeNotSatisfiable),
+    },
+)
+def media(
+    service: Service, session_id: str, range_header: Annotated[str | None, Header(alias="Range")] = None
+) -> Response:
+    """The recording as it was sent, whole or the range asked for."""
+    file, filename, container = service.open_media(session_id)
+    return file_response(file, range_header=range_header, media_type=media_type(container), filename=filename)

@@ -1,0 +1,162 @@
+"""What goes through the door, and what comes out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Status = Literal["queued", "running", "completed", "failed", "cancelled"]
+
+_EXAMPLE_SESSION: dict[str, Any] = {
+    "session_id": "0199f3c2-7a51-7cc0-9d5e-3f1f0a7b6c55",
+    "status": "completed",
+    "title": "support-call",
+    "created_at": "2026-11-20T10:15:00Z",
+    "priority": "normal",
+    "stage": None,
+    "progress": {"position": 41.2, "duration": 41.2},
+    "error": None,
+    "transcript": {
+        "segments": [
+            {
+                "speaker": "left",
+                "start_time": 0.62,
+                "end_time": 2.41,
+                "text": "good morning how can i help you",
+                "confidence": None,
+                "language": "en",
+                "words": [{"text": "good", "start_time": 0.62, "end_time": 0.8, "confidence": None}],
+            }
+        ]
+    },
+    "summary": None,
+    "metadata": {
+        "duration": 41.2,
+        "processing_time": 6.3,
+        "language": "en",
+        "engine": "pocketsphinx",
+        "channels": {"mode": "split", "labels": ["left", "right"], "reason": "two voices take turns"},
+        "media": {"container": "flac", "codec": "flac", "sample_rate": 16000, "channels": 2},
+        "model_versions": {"pocketsphinx": "pocketsphinx 5.1.1 en-us"},
+        "notices": [],
+        "dropped": [],
+    },
+    "links": {"self": "/api/v1/transcribe/0199f3c2-7a51-7cc0-9d5e-3f1f0a7b6c55"},
+}
+
+
+class Word(BaseModel):
+    text: str
+    start_time: float = Field(description="Seconds from the start of the recording.")
+    end_time: float
+    confidence: float | None = Field(
+        description="Probability in [0, 1]; null where the engine has no honest one."
+    )
+
+
+class Segment(BaseModel):
+    speaker: str | None = Field(description="`left`, `right`, or null where channels were mixed.")
+    start_time: float
+    end_time: float
+    text: str
+    confidence: float | None
+    language: str | None
+    words: list[Word]
+
+
+class TranscriptBody(BaseModel):
+    """The segments that are final so far, in time order."""
+
+    segments: list[Segment]
+
+
+class ChannelUse(BaseModel):
+    mode: Literal["mix", "split"]
+    labels: list[str | None]
+    reason: str
+
+
+class NoticeBody(BaseModel):
+    code: str
+    message: str
+
+
+class Dropped(BaseModel):
+    """Text that was taken out as invented or as cross-talk, with the rule and its evidence."""
+
+    speaker: str | None
+    start_time: float
+    end_time: float
+    text: str
+    rule: str
+    evidence: str
+
+
+class Metadata(BaseModel):
+    """What is known of the recording and of how it was transcribed; null while unknown."""
+
+    duration: float | None = None
+    processing_time: float | None = None
+    language: str | None = None
+    engine: str | None = None
+    channels: ChannelUse | None = None
+    media: dict[str, Any] | None = None
+    model_versions: dict[str, str] = {}
+    notices: list[NoticeBody] = []
+    dropped: list[Dropped] = []
+
+
+class Problem(BaseModel):
+    """An error: a stable code for programs, a sentence for people."""
+
+    code: str
+    message: str
+
+
+class Progress(BaseModel):
+    position: float = Field(description="Seconds of the recording that are done.")
+    duration: float | None = Field(description="Length in seconds; null while unknown.")
+
+
+class SessionSummary(BaseModel):
+    """A recording and the state of its job."""
+
+    session_id: str
+    status: Status
+    title: str
+    created_at: datetime
+    priority: Literal["high", "normal", "low"]
+    stage: str | None
+    progress: Progress
+    error: Problem | None
+    links: dict[str, str]
+
+
+class SessionAccepted(SessionSummary):
+    """The answer to an upload that is safely kept."""
+
+
+class SessionResult(SessionSummary):
+    """A recording with what has been transcribed of it."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE_SESSION})
+
+    transcript: TranscriptBody
+    summary: None = None
+    metadata: Metadata
+
+
+class SessionListItem(SessionSummary):
+    duration: float | None
+    language: str | None
+
+
+class SessionPage(BaseModel):
+    """A page of recordings, newest first."""
+
+    items: list[SessionListItem]
+    total: int
+    limit: int
+    offset: int

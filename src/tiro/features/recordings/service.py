@@ -1,0 +1,339 @@
+"""Take recordings in, show them, and take them out again."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import threading
+import time
+import unicodedata
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
+from typing import BinaryIO
+
+import structlog
+from sqlalchemy.orm import Session
+
+from tiro.db.session import Database, after_commit
+from tiro.db.tables import JobTable, RecordingTable, TranscriptTable
+from tiro.db.tables.base import Json
+from tiro.errors import Conflict, EmptyMedia, IdempotencyMismatch, NotFound, TiroError, UploadTooLarge
+from tiro.events.base import EventHub
+from tiro.features.jobs.service import JobOptions, JobService
+from tiro.features.jobs.states import JobState, Priority
+from tiro.features.recordings import repository
+from tiro.features.recordings.schemas import (
+    Metadata,
+    SessionListItem,
+    SessionPage,
+    SessionResult,
+    SessionSummary,
+)
+from tiro.features.transcripts.service import TranscriptService
+from tiro.kit import clock
+from tiro.media.decode import DecoderPool
+from tiro.speech.captions import FORMATS
+from tiro.speech.result import media_json, segment_json
+from tiro.storage.base import Storage, Upload
+
+_log = structlog.get_logger(__name__)
+_MAX_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """An upload that has arrived whole, with what its sender asked for."""
+
+    recording_id: str
+    filename: str
+    title: str | None
+    size: int
+    sha256: str
+    options: JobOptions
+    priority: Priority
+    key_id: str
+    idempotency_key: str | None
+
+    @property
+    def fingerprint(self) -> str:
+        """The same request gives the same fingerprint."""
+        asked = [self.sha256, self.title, self.priority, asdict(self.options)]
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeLimits:
+    """What the door lets through: bytes of a file, seconds of `?wait=`, and the engine by default."""
+
+    max_upload: int
+    max_wait: float
+    default_engine: str
+
+    def too_large(self) -> UploadTooLarge:
+        return UploadTooLarge(
+            f"The upload is larger than the {self.max_upload / 1e9:g} GB that this server accepts. "
+            "TIRO_HTTP_MAX_UPLOAD raises the limit."
+        )
+
+
+class RecordingService:
+    """Recordings and the door they come through."""
+
+    def __init__(
+        self,
+        database: Database,
+        storage: Storage,
+        hub: EventHub,
+        decoders: DecoderPool,
+        jobs: JobService,
+        transcripts: TranscriptService,
+        check_engine: Callable[[str], None],
+        limits: IntakeLimits,
+    ) -> None:
+        self.limits = limits
+        self._database = database
+        self._storage = storage
+        self._hub = hub
+        self._decoders = decoders
+        self._jobs = jobs
+        self._transcripts = transcripts
+        self._check_engine = check_engine
+        # Looking into a file costs a decoder each; a crowd of uploads waits here rather than in memory.
+        self._probing = threading.BoundedSemaphore(4)
+
+    def begin(self, recording_id: str, size: int) -> AbstractContextManager[Upload]:
+        """Room for an upload of about ``size`` bytes; raises StorageFull where there is none."""
+        return self._storage.create(recording_id, size)
+
+    def accept(self, upload: Upload, intake: Intake) -> tuple[str, bool]:
+        """Keep an upload and queue its job. Returns the recording's id, and whether an earlier request with
+        the same Idempotency-Key made it. When this returns, neither a crash nor a power cut loses the upload.
+
+        Raises:
+            TiroError: the file is not a recording that can be read, or the options do not fit.
+        """
+        self._check_engine(intake.options.engine)
+        if intake.size == 0:
+            raise EmptyMedia
+        with self._database.read() as session:
+            earlier = self._done_before(session, intake)
+        if earlier is not None:
+            return earlier, True
+        media = self._look_inside(upload)
+        upload.commit()
+        try:
+            with self._database.write() as session:
+                earlier = self._done_before(session, intake)
+                if earlier is None:
+                    self._keep(session, intake, media)
+        except BaseException:
+            self._storage.delete(intake.recording_id)
+            raise
+        if earlier is not None:
+            self._storage.delete(intake.recording_id)
+        return earlier or intake.recording_id, earlier is not None
+
+    def result(self, recording_id: str) -> SessionResult:
+        with self._database.read() as session:
+            recording = self._get(session, recording_id)
+            job = self._jobs.latest(session, recording_id)
+            current = self._transcripts.current(session, recording_id)
+            shows_current = current is not None and job.state != JobState.RUNNING
+            segments = (
+                current.segments
+                if current is not None and shows_current
+                else self._transcripts.segments(session, job.id)
+            )
+        if current is not None and shows_current:
+            metadata = Metadata.model_validate(current.metadata)
+        else:
+            metadata = Metadata.model_validate(
+                {
+                    "media": job.media or recording.media,
+                    "channels": job.layout,
+                    "engine": job.options["engine"],
+                }
+            )
+        return SessionResult.model_validate(
+            {
+                **_summary(recording, job),
+                "transcript": {"segments": [segment_json(segment) for segment in segments]},
+                "metadata": metadata,
+            }
+        )
+
+    def export(self, recording_id: str, extension: str) -> tuple[str, str, str]:
+        """The finished transcript as text: the recording's title, the text, and its media type.
+
+        Raises:
+            Conflict: there is no finished transcript yet, or there never will be.
+        """
+        with self._database.read() as session:
+            recording = self._get(session, recording_id)
+            current = self._transcripts.current(session, recording_id)
+            state = self._jobs.latest(session, recording_id).state
+        if current is None:
+            raise Conflict(f"There is no finished transcript; the job is {state}.")
+        if extension == "json":
+            body = {
+                "session_id": recording_id,
+                "title": recording.title,
+                "transcript": {"segments": [segment_json(segment) for segment in current.segments]},
+                "summary": None,
+                "metadata": current.metadata,
+            }
+            return recording.title, json.dumps(body, ensure_ascii=False, indent=2), "application/json"
+        entry = FORMATS[extension]
+        return recording.title, entry.render(current.segments), entry.media_type
+
+    def summary(self, recording_id: str) -> SessionSummary:
+        with self._database.read() as session:
+            recording = self._get(session, recording_id)
+            return SessionSummary.model_validate(
+                _summary(recording, self._jobs.latest(session, recording_id))
+            )
+
+    def page(self, status: str | None, limit: int, offset: int) -> SessionPage:
+        with self._database.read() as session:
+            rows = repository.page(session, status, limit, offset)
+            total = repository.count(session, status)
+        items = [_list_item(recording, job, transcript) for recording, job, transcript in rows]
+        return SessionPage(items=items, total=total, limit=limit, offset=offset)
+
+    async def wait(self, recording_id: str, seconds: float) -> bool:
+        """Wait for the end of the job, at most ``seconds``; True where it has ended."""
+        deadline = time.monotonic() + seconds
+        async with self._hub.listen(recording_id) as hint:
+            while True:
+                hint.clear()
+                if JobState((await asyncio.to_thread(self.summary, recording_id)).status).ended:
+                    return True
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
+                    return False
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(hint.wait(), min(remaining, 2.0))
+
+    def cancel(self, recording_id: str) -> None:
+        with self._database.write() as session:
+            self._jobs.request_cancel(session, recording_id)
+
+    def retry(self, recording_id: str) -> None:
+        with self._database.write() as session:
+            self._jobs.retry(session, recording_id)
+
+    def delete(self, recording_id: str) -> None:
+        """Remove a recording with all that was made of it. Work on it stops at its next step."""
+        with self._database.write() as session:
+            self._get(session, recording_id)
+            repository.remove(session, recording_id)
+            after_commit(session, lambda: self._storage.delete(recording_id))
+            after_commit(session, lambda: self._hub.announce(recording_id))
+        _log.info("recording.deleted", recording_id=recording_id)
+
+    def open_media(self, recording_id: str) -> tuple[BinaryIO, str, str | None]:
+        """The recording's bytes (the caller closes them), its name, and its container."""
+        with self._database.read() as session:
+            recording = self._get(session, recording_id)
+        container = recording.media["container"] if recording.media else None
+        return self._storage.open(recording_id), recording.filename, container
+
+    def ids(self) -> set[str]:
+        with self._database.read() as session:
+            return repository.ids(session)
+
+    def require(self, recording_id: str) -> None:
+        """Raises NotFound where there is no such recording."""
+        with self._database.read() as session:
+            self._get(session, recording_id)
+
+    def _get(self, session: Session, recording_id: str) -> RecordingTable:
+        recording = repository.get(session, recording_id)
+        if recording is None:
+            raise NotFound("There is no recording with this id.")
+        return recording
+
+    def _done_before(self, session: Session, intake: Intake) -> str | None:
+        if intake.idempotency_key is None:
+            return None
+        earlier = repository.done_before(session, intake.key_id, intake.idempotency_key)
+        if earlier is None:
+            return None
+        if earlier.fingerprint != intake.fingerprint:
+            raise IdempotencyMismatch
+        return earlier.recording_id
+
+    def _look_inside(self, upload: Upload) -> Json | None:
+        """Refuse at the door what is no recording. A decoder that dies is no proof: the job will tell."""
+        with self._probing, upload.reader() as file:
+            try:
+                with self._decoders.open(file, keep_stereo=True, stop=None) as media:
+                    return media_json(media.info)
+            except TiroError as error:
+                if error.transient:
+                    return None
+                raise
+
+    def _keep(self, session: Session, intake: Intake, media: Json | None) -> None:
+        filename = _clean_name(intake.filename) or "recording"
+        now = clock.now()
+        recording = RecordingTable(
+            id=intake.recording_id,
+            title=_clean_name(intake.title or "") or PurePosixPath(filename).stem or filename,
+            filename=filename,
+            size=intake.size,
+            sha256=intake.sha256,
+            media=media,
+            created_at=now,
+        )
+        repository.add(session, recording)
+        if intake.idempotency_key is not None:
+            repository.remember(
+                session, intake.key_id, intake.idempotency_key, intake.fingerprint, recording.id, now
+            )
+        self._jobs.enqueue(session, recording.id, intake.options, intake.priority)
+        _log.info("recording.accepted", recording_id=recording.id, size=intake.size)
+
+
+def _clean_name(name: str) -> str:
+    """A name as harmless text: no folders, no control or direction marks, not too long."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    shown = "".join(c for c in last if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"})
+    return shown.strip()[:_MAX_NAME].strip()
+
+
+def _summary(recording: RecordingTable, job: JobTable) -> Json:
+    claimed = (job.media or recording.media or {}).get("claimed_duration")
+    base = f"/api/v1/transcribe/{recording.id}"
+    return {
+        "session_id": recording.id,
+        "status": job.state,
+        "title": recording.title,
+        "created_at": recording.created_at,
+        "priority": Priority.of_rank(job.priority),
+        "stage": job.stage,
+        "progress": {"position": round(job.position, 3), "duration": claimed},
+        "error": job.error,
+        "links": {
+            "self": base,
+            "events": f"{base}/events",
+            "media": f"{base}/media",
+            "transcript": f"{base}/transcript.txt",
+        },
+    }
+
+
+def _list_item(
+    recording: RecordingTable, job: JobTable, transcript: TranscriptTable | None
+) -> SessionListItem:
+    summary = transcript.summary if transcript else {}
+    return SessionListItem.model_validate(
+        {
+            **_summary(recording, job),
+            "duration": summary.get("duration"),
+            "language": summary.get("language"),
+        }
+    )

@@ -1,0 +1,191 @@
+"""Run one job: the pipeline on one side, the rows on the other."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import singledispatchmethod
+
+import structlog
+from pydantic import TypeAdapter
+from sqlalchemy.orm import Session
+
+from tiro.db.session import Database
+from tiro.engines.registry import Resolved
+from tiro.features.events.service import EventService
+from tiro.features.jobs.service import Claim, JobService
+from tiro.features.transcription.pipeline import (
+    Advanced,
+    Finished,
+    LayoutKnown,
+    MediaKnown,
+    Pipeline,
+    PipelineEvent,
+    PipelineRequest,
+    StageEntered,
+)
+from tiro.features.transcripts.service import TranscriptService
+from tiro.speech.result import media_json, segment_json
+from tiro.speech.types import Segment, WindowResult
+from tiro.storage.base import Storage
+
+_log = structlog.get_logger(__name__)
+_window_results = TypeAdapter(WindowResult)
+_PROGRESS_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The features that a run writes to."""
+
+    database: Database
+    jobs: JobService
+    transcripts: TranscriptService
+    events: EventService
+
+
+class TranscriptionService:
+    """Turns claimed jobs into transcripts. Blocking: call it from a worker's thread."""
+
+    def __init__(
+        self, records: Records, storage: Storage, pipeline: Pipeline, resolve: Callable[[str], Resolved]
+    ) -> None:
+        self._records = records
+        self._storage = storage
+        self._pipeline = pipeline
+        self._resolve = resolve
+
+    def run(self, claim: Claim, stop: threading.Event) -> None:
+        """Do the job, going on after the windows that an earlier attempt recorded.
+
+        Raises:
+            Cancelled: ``stop`` was set.
+            LeaseLost: another attempt has taken the job over; nothing more was written.
+            TiroError: the recording, the model or the engine failed.
+        """
+        recorded, kept = self._earlier(claim)
+        recorder = _Recorder(self._records, claim, known=frozenset(recorded), kept=kept)
+        with self._storage.open(claim.recording_id) as source:
+            request = PipelineRequest(
+                source=source,
+                engine=self._resolve(claim.options.engine),
+                language=claim.options.language,
+                channels=claim.options.channels,
+                recorded=recorded,
+            )
+            with closing(self._pipeline.run(request, stop)) as events:
+                for event in events:
+                    recorder.take(event)
+
+    def _earlier(self, claim: Claim) -> tuple[dict[int, WindowResult], int]:
+        """What an earlier attempt recorded: its windows by index, and the number of segments it kept."""
+        with self._records.database.read() as session:
+            rows = self._records.jobs.windows(session, claim)
+            kept = self._records.transcripts.count(session, claim.job_id)
+        return {index: _window_results.validate_python(result) for index, result in rows}, kept
+
+
+class _Recorder:
+    """Writes what the pipeline yields, one transaction a step, each fenced by the claim's attempt."""
+
+    def __init__(self, records: Records, claim: Claim, *, known: frozenset[int], kept: int) -> None:
+        self._records = records
+        self._claim = claim
+        self._known = known
+        self._kept = kept
+        self._seen = 0
+        self._duration: float | None = None
+        self._started = time.monotonic()
+        self._shown = 0.0
+
+    @singledispatchmethod
+    def take(self, event: PipelineEvent) -> None:
+        raise TypeError(f"no rule for {type(event).__name__}")
+
+    @take.register
+    def _(self, event: StageEntered) -> None:
+        with self._records.database.write() as session:
+            self._records.jobs.enter_stage(session, self._claim, event.stage)
+
+    @take.register
+    def _(self, event: MediaKnown) -> None:
+        self._duration = event.media.claimed_duration
+        media = media_json(event.media)
+        with self._records.database.write() as session:
+            self._records.jobs.describe(session, self._claim, media=media)
+            self._records.events.append(session, self._claim.recording_id, "media", {"media": media})
+
+    @take.register
+    def _(self, event: LayoutKnown) -> None:
+        layout = {
+            "mode": event.layout.mode,
+            "labels": list(event.layout.labels),
+            "reason": event.layout.reason,
+        }
+        with self._records.database.write() as session:
+            self._records.jobs.describe(session, self._claim, layout=layout)
+            self._records.events.append(session, self._claim.recording_id, "layout", layout)
+
+    @take.register
+    def _(self, event: Advanced) -> None:
+        windows = [result for result in event.windows if result.index not in self._known]
+        segments = self._unseen(event.segments)
+        due = time.monotonic() - self._shown >= _PROGRESS_SECONDS
+        if not (windows or segments or due):
+            return
+        with self._records.database.write() as session:
+            self._records.jobs.describe(session, self._claim, position=event.position)
+            for result in windows:
+                self._records.jobs.record_window(
+                    session, self._claim, result.index, _window_results.dump_python(result, mode="json")
+                )
+            self._keep(session, segments)
+            if due:
+                self._show_progress(session, event.position)
+
+    @take.register
+    def _(self, event: Finished) -> None:
+        claim = self._claim
+        transcript = replace(event.transcript, processing_time=claim.busy_seconds)
+        with self._records.database.write() as session:
+            self._records.jobs.describe(session, claim, position=transcript.duration)
+            self._show_progress(session, transcript.duration, transcript.duration)
+            for notice in transcript.notices:
+                self._records.events.append(
+                    session, claim.recording_id, "notice", {"code": notice.code, "message": notice.message}
+                )
+            self._records.transcripts.finish(session, claim.job_id, claim.recording_id, transcript)
+            self._records.jobs.complete(session, claim)
+        _log.info(
+            "job.completed",
+            segments=self._kept,
+            duration=transcript.duration,
+            seconds=round(transcript.processing_time, 3),
+            engine=transcript.engine,
+        )
+
+    def _unseen(self, segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
+        """Those that no earlier attempt has kept: the sequence is always the same, so a count tells."""
+        skip = min(max(self._kept - self._seen, 0), len(segments))
+        self._seen += len(segments)
+        return segments[skip:]
+
+    def _keep(self, session: Session, segments: tuple[Segment, ...]) -> None:
+        self._records.transcripts.append(session, self._claim.job_id, self._kept, segments)
+        for segment in segments:
+            data = {"position": self._kept, **segment_json(segment)}
+            self._records.events.append(session, self._claim.recording_id, "segment", data)
+            self._kept += 1
+
+    def _show_progress(self, session: Session, position: float, duration: float | None = None) -> None:
+        self._shown = time.monotonic()
+        elapsed = max(self._shown - self._started, 1e-3)
+        progress = {
+            "position": round(position, 3),
+            "duration": duration or self._duration,
+            "speed": round(position / elapsed, 2),
+        }
+        self._records.events.append(session, self._claim.recording_id, "progress", progress)

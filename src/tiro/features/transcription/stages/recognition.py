@@ -1,0 +1,128 @@
+"""Windows into text: several at once where the engine gains from it, always handed on in order."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from types import TracebackType
+
+import numpy as np
+
+from tiro.engines.base import Capabilities, TranscribeRequest
+from tiro.engines.host import EngineHosts
+from tiro.engines.registry import EngineSpec
+from tiro.speech.guard import Guard
+from tiro.speech.types import SAMPLE_RATE, Audio, Segment, Task, Window, WindowResult
+
+_ENOUGH_SPEECH = 3.0
+"""Seconds of speech in a window from which a detected language is believed for the rest of the recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecognitionTask:
+    """What is asked of the engine. ``recorded`` holds results of an earlier attempt, by window index."""
+
+    spec: EngineSpec
+    language: str | None
+    task: Task
+    recorded: Mapping[int, WindowResult]
+
+
+class Recognition:
+    """Sends windows to the engine's hosts; a bounded number is under way at any time.
+
+    Use as a context manager: leaving it stops what is under way.
+    """
+
+    def __init__(
+        self,
+        hosts: EngineHosts,
+        capabilities: Capabilities,
+        guard: Guard,
+        task: RecognitionTask,
+        stop: threading.Event,
+    ) -> None:
+        self._hosts = hosts
+        self._guard = guard
+        self._task = task
+        self._language = task.language
+        self._stop = stop
+        self._pool = ThreadPoolExecutor(capabilities.parallel, thread_name_prefix="recognition")
+        self._under_way: deque[tuple[Window, Future[WindowResult]]] = deque()
+        # One window waits behind each host, so that none is idle while audio is decoded.
+        self._room = capabilities.parallel * 2
+
+    def __enter__(self) -> Recognition:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._under_way:
+            self._stop.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def submit(self, window: Window, audio: Audio) -> None:
+        """Begin a window, or take its recorded result."""
+        future: Future[WindowResult]
+        recorded = self._task.recorded.get(window.index)
+        if recorded is not None:
+            future = Future()
+            future.set_result(recorded)
+        else:
+            future = self._pool.submit(self._transcribe, window, audio)
+        self._under_way.append((window, future))
+
+    def results(self, *, drain: bool = False) -> Iterator[WindowResult]:
+        """Results in the order of the windows: those that are ready, and as many more as must be waited for
+        to make room (all of them with ``drain``)."""
+        while self._under_way:
+            _, future = self._under_way[0]
+            if not (drain or future.done() or len(self._under_way) >= self._room):
+                return
+            result = future.result()
+            self._under_way.popleft()
+            yield result
+
+    def earliest_start(self, channel: int) -> float:
+        """Start of the first window of ``channel`` that is under way; infinity where none is."""
+        return min((w.start for w, _ in self._under_way if w.channel == channel), default=float("inf"))
+
+    def _transcribe(self, window: Window, audio: Audio) -> WindowResult:
+        request = TranscribeRequest(audio, self._language, self._task.task)
+        heard = self._hosts.transcribe(self._task.spec, request, self._stop)
+        segments = [_placed(segment, window, audio) for segment in heard]
+        speech = sum(span.length for span in window.spans)
+        outcome = self._guard.check(segments, window.spans)
+        language = next((segment.language for segment in segments if segment.language), None)
+        if self._language is None and speech >= _ENOUGH_SPEECH:
+            self._language = language
+        return WindowResult(
+            index=window.index,
+            channel=window.channel,
+            start=window.start,
+            end=window.end,
+            segments=tuple(outcome.segments),
+            drops=tuple(outcome.drops),
+            language=language,
+        )
+
+
+def _placed(segment: Segment, window: Window, audio: Audio) -> Segment:
+    """The segment in recording time, kept inside its window, with the loudness of its audio."""
+
+    def place(seconds: float) -> float:
+        return min(max(window.start + seconds, window.start), window.end)
+
+    samples = audio[int(segment.start * SAMPLE_RATE) : max(int(segment.end * SAMPLE_RATE), 1)]
+    power = float(np.mean(np.square(samples))) if len(samples) else 0.0
+    return replace(
+        segment,
+        start=place(segment.start),
+        end=place(segment.end),
+        words=tuple(replace(word, start=place(word.start), end=place(word.end)) for word in segment.words),
+        level=10.0 * float(np.log10(power + 1e-12)),
+    )

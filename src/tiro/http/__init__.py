@@ -1,0 +1,1 @@
+"""What all endpoints share: who calls, sessions, errors as problem+json, uploads, ranges, headers."""

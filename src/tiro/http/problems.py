@@ -1,0 +1,101 @@
+"""Errors as problem+json (RFC 9457): a stable code, a sentence for a person, and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from tiro.errors import InvalidRequest, NotFound, TiroError
+
+_log = structlog.get_logger(__name__)
+
+
+class ProblemBody(BaseModel):
+    """What every error answer looks like."""
+
+    type: str = Field(examples=["urn:tiro:error:unsupported_media"])
+    title: str = Field(examples=["Unsupported Media Type"])
+    status: int = Field(examples=[415])
+    code: str = Field(description="Stable: programs may rely on it.", examples=["unsupported_media"])
+    detail: str = Field(description="For a person: what is wrong and what to do.")
+    request_id: str | None = None
+
+
+def install(app: FastAPI) -> None:
+    """Render every error of ``app`` in one way."""
+    app.add_exception_handler(TiroError, _on_tiro_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(Exception, _on_unknown)
+
+
+def documented(*errors: type[TiroError]) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` of an endpoint that may answer with these errors."""
+    by_status: dict[int | str, list[str]] = {}
+    for error in errors:
+        by_status.setdefault(error.status, []).append(f"`{error.code}`: {error.default}")
+    return {
+        status: {
+            "description": "\n\n".join(lines),
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
+        }
+        for status, lines in by_status.items()
+    }
+
+
+def render(request: Request, error: TiroError, status: int | None = None) -> JSONResponse:
+    status = status or error.status
+    headers = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    body = ProblemBody(
+        type=f"urn:tiro:error:{error.code}",
+        title=_title(status),
+        status=status,
+        code=error.code,
+        detail=error.message,
+        request_id=getattr(request.state, "request_id", None),
+    )
+    return JSONResponse(
+        body.model_dump(), status_code=status, headers=headers, media_type="application/problem+json"
+    )
+
+
+async def _on_tiro_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, TiroError)
+    if error.status >= 500:
+        _log.warning("request.failed", code=error.code, detail=error.message)
+    return render(request, error)
+
+
+async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    lines = (f"{'.'.join(map(str, item['loc'][1:]))}: {item['msg']}" for item in error.errors())
+    return render(request, InvalidRequest("; ".join(lines)))
+
+
+async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return render(request, NotFound("There is nothing at this address. /docs lists what there is."))
+    return render(request, InvalidRequest(f"{error.detail}."), error.status_code)
+
+
+async def _on_unknown(request: Request, error: Exception) -> JSONResponse:
+    # The one place where an unforeseen error becomes an answer; the traceback goes to the log only.
+    _log.error("request.crashed", exc_info=error)
+    return render(request, TiroError())
+
+
+def _title(status: int) -> str:
+    from http import HTTPStatus
+
+    return HTTPStatus(status).phrase

@@ -1,0 +1,166 @@
+"""Transcribe here and now: the server's pipeline with neither server nor database."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryFile
+from types import TracebackType
+from typing import BinaryIO
+
+from tiro.bootstrap import SpeechRuntime, speech_runtime
+from tiro.features.transcription.pipeline import (
+    Advanced,
+    Finished,
+    MediaKnown,
+    PipelineEvent,
+    PipelineRequest,
+)
+from tiro.settings import Settings
+from tiro.speech.languages import language_code
+from tiro.speech.types import ChannelMode, Segment, Task, Transcript
+
+Source = str | Path | bytes | BinaryIO
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: seconds of the recording that are done, its length where known, and the segments that
+    have become final since the last report."""
+
+    position: float
+    duration: float | None
+    segments: tuple[Segment, ...]
+
+
+class Transcriber:
+    """Transcribes one file after another; engines stay loaded in between. Use as a context manager.
+
+    Args:
+        settings: by default those of the environment.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._settings = settings or Settings()
+        self._exit = ExitStack()
+        self._speech: SpeechRuntime | None = None
+        self.stop = threading.Event()
+
+    def __enter__(self) -> Transcriber:
+        self._speech = self._exit.enter_context(speech_runtime(self._settings))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop.set()
+        self._exit.close()
+
+    def transcribe(
+        self,
+        source: Source,
+        *,
+        engine: str | None = None,
+        language: str | None = None,
+        channels: ChannelMode = "auto",
+        task: Task = "transcribe",
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Transcript:
+        """As ``tiro.transcribe``."""
+        assert self._speech is not None, "use the transcriber in a 'with' block"
+        started = time.monotonic()
+        code = language_code(language)
+        resolved = self._speech.resolve(engine)
+        with _opened(source) as file:
+            request = PipelineRequest(file, resolved, code, channels, task)
+            with closing(self._speech.pipeline.run(request, self.stop)) as events:
+                transcript = _collect(events, on_progress)
+        return replace(transcript, processing_time=time.monotonic() - started)
+
+
+def transcribe(
+    source: Source,
+    *,
+    engine: str | None = None,
+    language: str | None = None,
+    channels: ChannelMode = "auto",
+    task: Task = "transcribe",
+    on_progress: Callable[[Progress], None] | None = None,
+    settings: Settings | None = None,
+) -> Transcript:
+    """Transcribe one recording on this machine.
+
+    Args:
+        source: a path, the bytes of a file, or an open binary file, which stays the caller's.
+        engine: ``auto`` (a Whisper model if there is one, else PocketSphinx), ``whisper``,
+            ``whisper:MODEL``, ``pocketsphinx`` or ``echo``; by default what the settings say.
+        language: a code such as ``en``; detected where the engine can and None is given.
+        channels: keep the two sides of a call apart (``split``), mix them (``mix``), or look (``auto``).
+        task: ``translate`` gives English text, where the engine can.
+        on_progress: called as segments become final, in this thread.
+        settings: by default those of the environment.
+
+    Returns:
+        The transcript; times are seconds from the start of the recording.
+
+    Raises:
+        TiroError: with a stable ``code`` and a ``message`` that says what to do.
+        FileNotFoundError: there is no such file.
+    """
+    with Transcriber(settings) as transcriber:
+        return transcriber.transcribe(
+            source, engine=engine, language=language, channels=channels, task=task, on_progress=on_progress
+        )
+
+
+def _collect(events: Generator[PipelineEvent], on_progress: Callable[[Progress], None] | None) -> Transcript:
+    segments: list[Segment] = []
+    duration: float | None = None
+    transcript: Transcript | None = None
+    for event in events:
+        match event:
+            case MediaKnown(media):
+                duration = media.claimed_duration
+            case Advanced(segments=fresh, position=position):
+                segments.extend(fresh)
+                if on_progress is not None:
+                    on_progress(Progress(position, duration, fresh))
+            case Finished(whole):
+                transcript = replace(whole, segments=tuple(segments))
+            case _:
+                pass
+    assert transcript is not None, "the pipeline ends with Finished"
+    return transcript
+
+
+@contextmanager
+def _opened(source: Source) -> Generator[BinaryIO]:
+    """The source as a file with a descriptor, which the decoder's process can be handed."""
+    if isinstance(source, str | Path):
+        with Path(source).open("rb") as file:
+            yield file
+    elif isinstance(source, bytes):
+        with TemporaryFile() as spool:
+            spool.write(source)
+            spool.seek(0)
+            yield spool
+    elif _has_descriptor(source) and source.seekable():
+        yield source
+    else:
+        with TemporaryFile() as spool:
+            while chunk := source.read(1 << 20):
+                spool.write(chunk)
+            spool.seek(0)
+            yield spool
+
+
+def _has_descriptor(file: BinaryIO) -> bool:
+    try:
+        file.fileno()
+    except OSError:
+        return False
+    return True

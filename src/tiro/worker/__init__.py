@@ -1,0 +1,1 @@
+"""The worker: takes jobs from the table and runs them."""

@@ -1,0 +1,32 @@
+"""Fixtures that all tests may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.serving import ThreadServer, thread_server
+from tiro.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in [name for name in os.environ if name.startswith("TIRO_") and name != "TIRO_TEST_AUDIO"]:
+        monkeypatch.delenv(name)
+
+
+def make_settings(data: Path, **more: object) -> Settings:
+    """Settings for a test: a folder of its own, no downloads, nothing of the machine's."""
+    values: dict[str, object] = {"data": data, "engine": {"download": False}, **more}
+    return Settings(_env_file=None, **values)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThreadServer]:
+    """A server that the tests of one module share."""
+    with thread_server(make_settings(tmp_path_factory.mktemp("data"))) as running:
+        yield running
