@@ -31,13 +31,13 @@ _MAX_READ_ERRORS = 32  # in a row, after which the rest of the file is given up
 _UNNAMED_LAYOUT = re.compile(r"\d+ channels")
 _CODECS = frozenset(
     """
-    aac aac_latm ac3 eac3 alac amrnb amrwb flac g722 g723_1 g726 g726le gsm gsm_ms ilbc mp1float mp2float
+    aac aac_latm ac3 eac3 alac amrnb amrwb flac g722 g723_1 g726 g726le gsm gsm_ms ilbc mp1 mp1float mp2 mp2float mp3
     mp3float opus speex truespeech tta vorbis wavpack wmalossless wmapro wmav1 wmav2 wmavoice
     adpcm_ima_qt adpcm_ima_wav adpcm_ms adpcm_yamaha
     pcm_alaw pcm_mulaw pcm_s8 pcm_u8 pcm_s16be pcm_s16le pcm_u16be pcm_u16le pcm_s24be pcm_s24le pcm_u24be
     pcm_u24le pcm_s32be pcm_s32le pcm_u32be pcm_u32le pcm_s64be pcm_s64le pcm_f16le pcm_f24le pcm_f32be
     pcm_f32le pcm_f64be pcm_f64le
-    """.split()  # noqa: SIM905  (as a list it would be a screen long)
+    """.split()  # noqa: SIM905 (as a list it fills a screen)
 )
 # Demuxers whose length comes from the file's own header; the others only guess it from the bit rate.
 _CLAIMING = frozenset({"wav", "w64", "flac", "mov", "matroska", "asf", "aiff", "au", "caf", "avi"})
@@ -310,6 +310,8 @@ class Decoding:
                 continue
             rate = stream.average_rate or stream.guessed_rate
             codec = stream.codec_context
+            if not codec.width:
+                continue  # some say it only inside the picture data, which is never decoded
             return VideoInfo(codec.width, codec.height, float(rate) if rate else None)
         return None
 
@@ -355,6 +357,7 @@ class Resampler:
         shape.link_to(sink)
         graph.configure()
         self._graph = graph
+        self._fed = self._given = 0
 
     @staticmethod
     def _signature(frame: Any) -> tuple[str, str, int]:
@@ -366,12 +369,17 @@ class Resampler:
     def feed(self, frame: Any) -> Iterator[Samples]:
         # Time stamps of damaged files jump; what counts here is the order of the samples.
         frame.pts = None
+        self._fed += frame.samples
         self._graph.push(frame)
         yield from self._pull()
 
     def flush(self) -> Iterator[Samples]:
         self._graph.push(None)
         yield from self._pull()
+        length = round(self._fed * SAMPLE_RATE / self._format[2])
+        if not self._given and length:
+            # Less than the filter is long (a millisecond or two) never comes out; its time still counts.
+            yield np.zeros((length, self._channels), dtype=np.int16)
 
     def _pull(self) -> Iterator[Samples]:
         while True:
@@ -384,4 +392,5 @@ class Resampler:
                 samples = np.rint(samples.mean(axis=1, keepdims=True)).astype(np.int16)
             if samples.shape[1] != self._channels:
                 samples = np.repeat(samples, self._channels, axis=1)
+            self._given += len(samples)
             yield samples

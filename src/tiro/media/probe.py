@@ -22,8 +22,10 @@ class Container:
 
 
 DEMUXERS = frozenset(
-    {"wav", "w64", "mp3", "aac", "flac", "ogg", "matroska", "mov", "avi", "aiff", "au", "caf", "asf", "amr"}
-    | {"mpegts"}
+    {
+        *("wav", "w64", "aiff", "au", "caf", "flac", "mp3", "aac", "amr", "ogg", "asf"),
+        *("mov", "matroska", "avi", "mpegts"),
+    }
 )
 """All that ``sniff`` may answer; nothing else is ever opened."""
 

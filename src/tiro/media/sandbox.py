@@ -181,7 +181,6 @@ def _environment() -> dict[str, str]:
     keep = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
     return keep | {
         "PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path if path),
-        "PYTHONDONTWRITEBYTECODE": "1",
         "LC_ALL": "C.UTF-8",
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",

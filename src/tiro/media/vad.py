@@ -90,7 +90,8 @@ def frame_levels(audio: Audio) -> Levels:
     frames = audio[: count * FRAME].reshape(count, FRAME)
     power = np.einsum("ij,ij->i", frames, frames, dtype=np.float32) / np.float32(FRAME)
     floor = np.float32(10 ** (FLOOR / 10))
-    return (10 * np.log10(np.maximum(power, floor))).astype(np.float32)
+    levels: Levels = (10 * np.log10(np.maximum(power, floor))).astype(np.float32)
+    return levels
 
 
 _loading = threading.Lock()
