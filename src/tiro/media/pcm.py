@@ -19,6 +19,7 @@ import av.filter
 import numpy as np
 
 from tiro.errors import CorruptMedia, EmptyMedia, LimitExceeded, NoAudio, UnsupportedMedia
+from tiro.media.extent import ends_early
 from tiro.media.probe import DEMUXERS, Container, sniff
 from tiro.media.types import MediaLimits, Samples
 from tiro.speech.types import SAMPLE_RATE, MediaInfo, Notice, VideoInfo
@@ -31,8 +32,8 @@ _MAX_READ_ERRORS = 32  # in a row, after which the rest of the file is given up
 _UNNAMED_LAYOUT = re.compile(r"\d+ channels")
 _CODECS = frozenset(
     """
-    aac aac_latm ac3 eac3 alac amrnb amrwb flac g722 g723_1 g726 g726le gsm gsm_ms ilbc mp1 mp1float mp2 mp2float mp3
-    mp3float opus speex truespeech tta vorbis wavpack wmalossless wmapro wmav1 wmav2 wmavoice
+    aac aac_latm ac3 eac3 alac amrnb amrwb flac g722 g723_1 g726 g726le gsm gsm_ms ilbc mp1 mp1float mp2
+    mp2float mp3 mp3float opus speex truespeech tta vorbis wavpack wmalossless wmapro wmav1 wmav2 wmavoice
     adpcm_ima_qt adpcm_ima_wav adpcm_ms adpcm_yamaha
     pcm_alaw pcm_mulaw pcm_s8 pcm_u8 pcm_s16be pcm_s16le pcm_u16be pcm_u16le pcm_s24be pcm_s24le pcm_u24be
     pcm_u24le pcm_s32be pcm_s32le pcm_u32be pcm_u32le pcm_s64be pcm_s64le pcm_f16le pcm_f24le pcm_f32be
@@ -133,9 +134,10 @@ class Decoding:
             found.append(Notice("media_damaged", message))
         claimed = self._claimed() if self._claims() else None
         missing = (claimed or 0.0) - self.duration
-        if self._cut or missing > max(0.5, 0.02 * (claimed or 0.0)):
+        short = missing > max(0.5, 0.02 * (claimed or 0.0))
+        if short or self._cut or ends_early(self._source.read_at, self._source.size, self._kind):
             message = f"The file ends early: {self.duration:.1f} seconds could be read"
-            message += f" of the {claimed:.1f} that it announces." if claimed and missing > 0 else "."
+            message += f" of the {claimed:.1f} that it announces." if claimed and short else "."
             found.append(Notice("media_truncated", message))
         return tuple(found)
 
@@ -169,6 +171,8 @@ class Decoding:
             raise
         except (av.error.FFmpegError, OSError, ValueError) as err:
             self._judge(err)
+            if kind.demuxer == "mov":
+                raise CorruptMedia(_NO_INDEX) from err
             raise CorruptMedia from err
 
     def _refuse(self, url: str, flags: int, options: dict[str, str]) -> NoReturn:
@@ -221,6 +225,9 @@ class Decoding:
                 for packet in self._container.demux(self._stream):
                     errors = 0
                     if packet.size:
+                        # A corrupt packet with another behind it is damage; at the end it is cut off.
+                        self._damaged += self._cut
+                        self._cut = bool(packet.is_corrupt)
                         yield packet
                 return
             except MemoryError:
@@ -231,13 +238,11 @@ class Decoding:
                 if errors == 1:
                     self._damaged += 1
                 if errors > _MAX_READ_ERRORS:
-                    self._cut = True
                     return
 
     def _decoded(self) -> Iterator[Any]:
         codec = self._stream.codec_context
         for packet in self._packets():
-            self._damaged += bool(packet.is_corrupt)
             yield from self._frames_of(codec, packet)
         yield from self._frames_of(codec, None)
 
@@ -321,6 +326,10 @@ def _spoken(seconds: float) -> str:
 
 
 _UNKNOWN_CODEC = "The file's audio is in a format that Tiro cannot decode. Try MP3 or WAV."
+_NO_INDEX = (
+    "The file is incomplete or damaged: the index without which an MP4 cannot be read is missing."
+    " Upload or export it again."
+)
 _FOREIGN = "The file only points to sound in other files. Send a file that holds the sound itself."
 
 

@@ -1,0 +1,262 @@
+"""S3: a decoder that was taken over finds nothing to take, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from tests import makemedia
+from tests.makemedia import BY_NAME
+
+from tiro.errors import DecoderCrashed, LimitExceeded
+from tiro.media.decode import DecoderPool, MediaStream
+from tiro.media.types import MediaLimits
+
+LONG = 200.0
+"""Seconds of sound: more than the socket holds, so that the decoder still works after the first block."""
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return makemedia.write(tmp_path_factory.mktemp("media") / "long", BY_NAME["flac"], seconds=LONG)
+
+
+@pytest.fixture
+def stream(recording: Path) -> Iterator[MediaStream]:
+    with DecoderPool(spares=0) as pool, pool.open(recording) as stream:
+        next(stream)
+        yield stream
+
+
+def confined(code: str) -> str:
+    """What ``code`` prints when it runs in the place of the decoder, behind the same limits."""
+    script = """
+        import os, socket, sys, threading, traceback, errno
+        from tiro.media.child import confine
+        from tiro.media.types import MediaLimits
+        confine(MediaLimits())
+        def attempt(what):
+            try:
+                what()
+            except OSError as err:
+                print(errno.errorcode[err.errno])
+            else:
+                print("done")
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script) + textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def test_nothing_can_be_opened_any_more(tmp_path: Path) -> None:
+    code = f"""
+        attempt(lambda: open("/etc/passwd"))
+        attempt(lambda: open({str(tmp_path / "new")!r}, "w"))
+        attempt(socket.socket)
+        attempt(lambda: socket.socket(socket.AF_UNIX))
+        attempt(os.pipe)
+        attempt(os.openpty)
+    """
+    assert confined(code).split() == ["EMFILE"] * 6
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_limits_cannot_be_lifted() -> None:
+    code = """
+        import resource
+        for name in ("AS", "CPU", "FSIZE", "CORE", "NOFILE", "NPROC"):
+            print(name, *resource.getrlimit(getattr(resource, "RLIMIT_" + name)))
+    """
+    limits = {
+        name: (int(soft), int(hard)) for name, soft, hard in map(str.split, confined(code).splitlines())
+    }
+    assert limits.pop("AS") == (2 * 1024**3,) * 2
+    soft, hard = limits.pop("CPU")
+    assert 3600 < soft <= hard < 3700
+    assert limits == dict.fromkeys(["FSIZE", "CORE", "NOFILE", "NPROC"], (0, 0))
+
+
+@linux
+def test_the_running_decoder_has_these_limits_and_no_secrets(
+    recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIRO_DATABASE_URL", "postgresql://user:hunter2@db/tiro")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    with DecoderPool(spares=0) as pool, pool.open(recording) as stream:
+        next(stream)
+        proc = Path(f"/proc/{stream.pid}")
+        limits = {
+            line[:26].strip(): line[26:].split()[:2] for line in (proc / "limits").read_text().splitlines()
+        }
+        assert limits["Max address space"] == [str(2 * 1024**3)] * 2
+        assert limits["Max open files"] == ["0", "0"]
+        assert limits["Max file size"] == ["0", "0"]
+        environment = (proc / "environ").read_bytes()
+        assert b"hunter2" not in environment
+        assert b"TIRO_" not in environment
+        assert os.getsid(stream.pid) == os.getpgid(stream.pid) == stream.pid
+        opened = [os.readlink(entry) for entry in (proc / "fd").iterdir()]
+        allowed = (str(recording), "socket:", "/dev/null")
+        assert [path for path in opened if not path.startswith(allowed)] == []
+        assert len(opened) <= 4
+        flags = [
+            (proc / "fdinfo" / entry.name).read_text()
+            for entry in (proc / "fd").iterdir()
+            if os.readlink(entry) == str(recording)
+        ]
+        assert [int(text.split("flags:\t")[1].split()[0], 8) & os.O_ACCMODE for text in flags] == [
+            os.O_RDONLY
+        ]
+
+
+@linux
+def test_a_file_that_is_open_for_writing_is_handed_over_for_reading(recording: Path) -> None:
+    with recording.open("r+b") as file, DecoderPool(spares=0) as pool, pool.open(file) as stream:
+        next(stream)
+        for entry in Path(f"/proc/{stream.pid}/fd").iterdir():
+            if os.readlink(entry) == str(recording):
+                text = Path(f"/proc/{stream.pid}/fdinfo/{entry.name}").read_text()
+                assert int(text.split("flags:\t")[1].split()[0], 8) & os.O_ACCMODE == os.O_RDONLY
+
+
+def test_a_decoder_killed_at_work_is_a_typed_error(stream: MediaStream) -> None:
+    os.kill(stream.pid, signal.SIGKILL)
+    with pytest.raises(DecoderCrashed):
+        list(stream)
+    assert not psutil.pid_exists(stream.pid)
+
+
+def test_a_decoder_that_aborts_is_a_typed_error(stream: MediaStream) -> None:
+    os.kill(stream.pid, signal.SIGABRT)
+    with pytest.raises(DecoderCrashed):
+        list(stream)
+
+
+def test_a_decoder_that_stands_still_is_killed(recording: Path) -> None:
+    with DecoderPool(MediaLimits(stall_seconds=0.3), spares=1) as pool:
+        pool.warm(30)
+        with pool.open(recording) as stream:
+            next(stream)
+            os.kill(stream.pid, signal.SIGSTOP)
+            with pytest.raises(DecoderCrashed, match="sign of life"):
+                list(stream)
+        assert not psutil.pid_exists(stream.pid)
+
+
+def test_processor_time_runs_out(tmp_path: Path) -> None:
+    path = makemedia.lying_flac(tmp_path / "file", seconds=3600, claimed=1)
+    limits = MediaLimits(cpu_seconds=0)
+    with DecoderPool(limits, spares=0) as pool, pytest.raises(LimitExceeded, match="processor"):
+        for _ in pool.open(path):
+            pass
+
+
+def test_memory_runs_out(recording: Path) -> None:
+    limits = MediaLimits(memory=1024 * 1024)
+    with DecoderPool(limits, spares=0) as pool, pytest.raises((LimitExceeded, DecoderCrashed)):
+        list(pool.open(recording))
+
+
+def test_nothing_is_left_after_close(recording: Path) -> None:
+    pool = DecoderPool(spares=2)
+    pool.warm()
+    streams = [pool.open(recording) for _ in range(3)]
+    ours = {child.pid for child in psutil.Process().children()}
+    assert {stream.pid for stream in streams} <= ours
+    for stream in streams:
+        stream.close()
+    pool.close()
+    assert not {child.pid for child in psutil.Process().children()} & ours
+
+
+def test_a_spare_that_died_is_replaced(recording: Path) -> None:
+    with DecoderPool(spares=1) as pool:
+        before = {child.pid for child in psutil.Process().children()}
+        pool.warm(30)
+        (spare,) = {child.pid for child in psutil.Process().children()} - before
+        os.kill(spare, signal.SIGKILL)
+        while psutil.Process(spare).status() != psutil.STATUS_ZOMBIE:
+            os.sched_yield()
+        with pool.open(recording) as stream:
+            assert stream.pid != spare
+            assert len(next(stream)) == 16_000
+
+
+def test_no_orphan_outlives_its_parent(recording: Path) -> None:
+    """The parent is killed with a decoder at work and a spare waiting; both see it and go.
+
+    Each of them holds the writing end of a pipe: when all are gone, the pipe ends.
+    """
+    script = f"""
+        import os, subprocess, sys, time
+        from pathlib import Path
+        import tiro.media.sandbox as sandbox
+        original = subprocess.Popen
+        sandbox.subprocess.Popen = lambda *args, **more: original(*args, pass_fds=[int(sys.argv[1])], **more)
+        from tiro.media.decode import DecoderPool
+        pool = DecoderPool(spares=1)
+        pool.warm(30)
+        stream = pool.open(Path({str(recording)!r}))
+        next(stream)
+        pool.warm(30)
+        print(stream.pid, flush=True)
+        sys.stdin.read()
+    """
+    reading, writing = os.pipe()
+    parent = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script), str(writing)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        pass_fds=[writing],
+    )
+    os.close(writing)
+    assert parent.stdin is not None
+    assert parent.stdout is not None
+    with parent.stdin, parent.stdout, os.fdopen(reading, "rb") as pipe:
+        pid = int(parent.stdout.readline())
+        assert psutil.pid_exists(pid)
+        parent.kill()
+        parent.wait()
+        assert select.select([pipe], [], [], 20)[0], "a decoder outlived its parent"
+        assert pipe.read() == b""
+
+
+def test_a_decoder_that_talks_nonsense_is_not_believed(
+    recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tiro.media import sandbox
+
+    answers = {
+        "a length of 4 GB": b"\xff" * 8,
+        "no JSON": b"\x04\0\0\0\0\0\0\0oops",
+        "no type": b"\x02\0\0\0\0\0\0\0{}",
+        "half a message": b"\x40\0\0\0\0\0\0\0{",
+        "an odd error": b'\x2f\0\0\0\0\0\0\0{"type":"error","code":"unauthorized","a":"bc"}',
+        "bare info": b'\x20\0\0\0\0\0\0\0{"type":"info","channels":1,"a":2}'[:40],
+    }
+    monkeypatch.setattr(sandbox, "_LAST_WORDS", 0.05)  # these would not die by themselves
+    for answer in answers.values():
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            box = sandbox.Sandbox()
+            monkeypatch.setattr(box, "_read", lambda size, sock=ours: sock.recv(size))
+            theirs.sendall(answer)
+            theirs.shutdown(socket.SHUT_WR)
+            with pytest.raises(DecoderCrashed):
+                MediaStream(box, MediaLimits())
+            box.close()
