@@ -64,7 +64,7 @@ def _vint(data: bytes) -> tuple[int, int]:
 
 
 def _ogg(read: ReadAt, size: int) -> bool:
-    """The last page carries the flag "end of stream", and is all there; its segment table gives its length."""
+    """The last page carries the flag "end of stream" and is all there, by its table of segments."""
     tail = read(max(0, size - _OGG_TAIL), _OGG_TAIL)
     page = tail.rfind(b"OggS")
     if page < 0:
