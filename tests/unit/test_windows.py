@@ -181,8 +181,12 @@ def test_quiet_far_speech_is_above_the_floor() -> None:
     assert len(pack(packer(30), [0.9] * 200, [-58.0] * 200)) == 1
 
 
-def test_padding_never_reaches_the_neighbour() -> None:
-    windows = pack(packer(30, join_gap=0.1), *frames((1, 0.9), (0.55, 0.0), (1, 0.9)))
+@pytest.mark.parametrize("padding", [0.2, 0.5])
+def test_padding_never_reaches_the_neighbour(padding: float) -> None:
+    subject = WindowPacker(
+        0, max_window=30, join_gap=0.0, next_index=itertools.count().__next__, padding=padding
+    )
+    windows = pack(subject, *frames((1, 0.9), (0.55, 0.0), (1, 0.9)))
     spans = [span for window in windows for span in window.spans]
     assert len(spans) == 2
     assert spans[0].end <= spans[1].start

@@ -81,11 +81,10 @@ class WindowPacker:
         self._enter, self._stay = threshold, threshold - 0.15
         self._silence = max(1, round(min_silence / FRAME_SECONDS))
         self._shortest = max(1, round(min_speech / FRAME_SECONDS))
-        # A window must have room for its padding and for speech.
+        # Two paddings fit into the shortest pause, so that spans never overlap, and leave a window room.
         self._pad = min(round(padding / FRAME_SECONDS), self._silence // 2, self._max // 4)
         self._floor = floor
         self._now = 0  # frames fed
-        self._free = 0  # nothing may start before this frame: the end of the last span
         self._run: _Run | None = None
         self._open: list[tuple[int, int]] = []  # spans of the window that is being filled
         self._ended: float | None = None
@@ -150,7 +149,7 @@ class WindowPacker:
             elif frame - run.last >= self._silence:
                 self._close_run(made)
         elif probability >= self._enter and loud:
-            low = max(self._free, frame - self._pad, 0)
+            low = max(frame - self._pad, 0)
             before = self._recent[len(self._recent) - (frame - low) :] if frame > low else []
             self._run = _Run(low, frame, frame, False, [*before, score])
         self._recent.append(score)
@@ -163,7 +162,7 @@ class WindowPacker:
         """The first frame at which a span that is not yet closed can start."""
         if self._run is not None:
             return self._run.low
-        return max(self._free, self._now - self._pad, 0)
+        return max(self._now - self._pad, 0)
 
     def _make_room(self, run: _Run, made: list[Window]) -> None:
         """Speech goes on: send off the window that it no longer fits, and cut it where it is too long."""
@@ -199,7 +198,6 @@ class WindowPacker:
         if self._open and (high - self._open[0][0] > self._max or low - self._open[-1][1] >= self._join):
             self._emit(made)
         self._open.append((low, high))
-        self._free = high
 
     def _emit(self, made: list[Window]) -> None:
         if not self._open:
