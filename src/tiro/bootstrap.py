@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tiro.db.migrate import upgrade
 from tiro.db.session import Database
-from tiro.engines import registry
+from tiro.engines import catalogue, registry, survey
 from tiro.engines.base import EngineOptions
 from tiro.engines.host import EngineHosts
 from tiro.engines.registry import Resolved
 from tiro.errors import DataFolderInUse
 from tiro.events.embedded import EmbeddedEventHub
+from tiro.features.checkup.service import CheckupService, Finding
 from tiro.features.events.service import EventService
 from tiro.features.jobs.service import JobService
 from tiro.features.keys.service import KeyService
@@ -42,9 +43,17 @@ class SpeechRuntime:
     default_engine: str
     default_model: str
 
-    def resolve(self, engine: str | None) -> Resolved:
-        """The engine that ``engine`` (None: the default) means here and now."""
-        return registry.resolve(engine or self.default_engine, self.options, self.default_model)
+    def prepare(self, engine: str | None, progress: Callable[[int, int], None] | None = None) -> Resolved:
+        """The engine that ``engine`` (None: the default) means here and now, its model fetched if need be.
+
+        Args:
+            progress: called with bytes done and bytes in all while a model is fetched; what it
+                raises ends that.
+        """
+        resolved = registry.resolve(engine or self.default_engine, self.options, self.default_model)
+        if resolved.needs_download and resolved.spec.model is not None:
+            catalogue.pull(resolved.spec.model, self.options.models, progress)
+        return resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,7 @@ class Runtime:
             self.jobs.sweep(session, everything=True)
         self.storage.sweep_unfinished()
         known = self.recordings.ids()
-        for key in list(self.storage.keys()):
+        for key in list(self.storage.inventory()):
             if key not in known:
                 self.storage.delete(key)
 
@@ -129,13 +138,13 @@ def build_runtime(settings: Settings) -> Runtime:
         speech.decoders,
         jobs,
         transcripts,
-        check_engine=lambda text: registry.check(text, speech.options, speech.default_model),
+        check_engine=lambda text: survey.check(text, speech.options, speech.default_model),
         limits=limits,
     )
     runner = Runner(
         database,
         jobs,
-        TranscriptionService(records, storage, speech.pipeline, speech.resolve),
+        TranscriptionService(records, storage, speech.pipeline, speech.prepare),
         queue,
         parallel=settings.jobs.parallel,
         owner=f"embedded:{os.getpid()}",
@@ -153,15 +162,34 @@ def build_runtime(settings: Settings) -> Runtime:
     )
 
 
-def _build_speech(settings: Settings) -> SpeechRuntime:
+def inspect_data(settings: Settings) -> list[Finding]:
+    """Check every promise about the data; safe while a server runs."""
+    try:
+        lock_data_folder(settings).release()
+        running = False
+    except DataFolderInUse:
+        running = True
+    database = open_database(settings)
+    storage = LocalStorage(settings.data, int(settings.storage.reserve))
+    try:
+        return CheckupService(database, storage, storage, running=running).run()
+    finally:
+        database.close()
+
+
+def engine_options(settings: Settings) -> EngineOptions:
     engine = settings.engine
-    options = EngineOptions(
+    return EngineOptions(
         models=settings.models_folder,
         device=engine.device,
         compute_type=engine.compute_type,
         threads=engine.threads,
         download=engine.download,
     )
+
+
+def _build_speech(settings: Settings) -> SpeechRuntime:
+    engine, options = settings.engine, engine_options(settings)
     limits = MediaLimits(
         max_duration=settings.media.max_duration,
         max_channels=settings.media.max_channels,

@@ -69,12 +69,13 @@ class Transcriber:
         channels: ChannelMode = "auto",
         task: Task = "transcribe",
         on_progress: Callable[[Progress], None] | None = None,
+        on_download: Callable[[int, int], None] | None = None,
     ) -> Transcript:
-        """As ``tiro.transcribe``."""
+        """As ``tiro.transcribe``; ``on_download`` hears bytes done and in all while a model is fetched."""
         assert self._speech is not None, "use the transcriber in a 'with' block"
         started = time.monotonic()
         code = language_code(language)
-        resolved = self._speech.resolve(engine)
+        resolved = self._speech.prepare(engine, on_download)
         with _opened(source) as file:
             request = PipelineRequest(file, resolved, code, channels, task)
             with closing(self._speech.pipeline.run(request, self.stop)) as events:

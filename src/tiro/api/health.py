@@ -13,7 +13,7 @@ from sqlalchemy import text
 import tiro
 from tiro.api.metrics import render
 from tiro.bootstrap import Runtime
-from tiro.engines import registry
+from tiro.engines.survey import survey
 from tiro.errors import DatabaseBusy, TiroError, Unauthorized
 from tiro.features.keys.dependencies import caller
 from tiro.http.problems import documented
@@ -102,7 +102,7 @@ def _storage(runtime: Runtime) -> Component:
 
 def _engines(runtime: Runtime) -> dict[str, Component]:
     """Engines that are not ready are no fault of the server: one that is ready is enough."""
-    found = registry.survey(runtime.speech.options, runtime.speech.default_model)
+    found = survey(runtime.speech.options, runtime.speech.default_model)
     return {
         f"engine:{name}": Component(
             status="ok", detail=entry.detail if entry.ready else f"absent: {entry.detail}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
@@ -43,7 +43,11 @@ class _Rows(Collector):
         yield GaugeMetricFamily(
             "tiro_jobs_running", "Jobs at work in this process.", value=self._runtime.runner.busy
         )
-        hosts = self._runtime.speech.hosts.state()
-        yield GaugeMetricFamily("tiro_engine_hosts", "Engine hosts alive.", value=hosts.hosts)
-        yield GaugeMetricFamily("tiro_engine_hosts_busy", "Engine hosts at work.", value=hosts.busy)
-        yield GaugeMetricFamily("tiro_engine_host_crashes", "Engine hosts that died.", value=hosts.crashes)
+        hosts = GaugeMetricFamily("tiro_engine_hosts", "Engine hosts.", labels=["engine", "state"])
+        deaths = CounterMetricFamily("tiro_engine_host_deaths", "Engine hosts that died.", labels=["engine"])
+        for entry in self._runtime.speech.hosts.state():
+            hosts.add_metric([entry.engine, "busy"], entry.busy)
+            hosts.add_metric([entry.engine, "idle"], entry.hosts - entry.busy)
+            deaths.add_metric([entry.engine], entry.restarts)
+        yield hosts
+        yield deaths

@@ -22,6 +22,8 @@ Live = Callable[[Segment], None] | None
 
 
 class Reporter(Protocol):
+    def fetched(self, done: int, total: int) -> None: ...
+
     def advance(self, progress: offline.Progress) -> None: ...
 
     def done(self, transcript: Transcript) -> None: ...
@@ -72,8 +74,14 @@ class _Bar:
         self._name = name
         self._task = progress.add_task(name, total=None)
 
+    def fetched(self, done: int, total: int) -> None:
+        text = f"fetching the model: {done / 1e6:.0f} of {total / 1e6:.0f} MB"
+        self._progress.update(self._task, completed=done, total=total or None, description=text)
+
     def advance(self, progress: offline.Progress) -> None:
-        self._progress.update(self._task, completed=progress.position, total=progress.duration)
+        self._progress.update(
+            self._task, completed=progress.position, total=progress.duration, description=self._name
+        )
         if self._live is not None:
             for segment in progress.segments:
                 self._live(segment)
@@ -91,15 +99,26 @@ class _Lines:
         self._live = live
         self._started = self._shown = time.monotonic()
 
+    def fetched(self, done: int, total: int) -> None:
+        if self._due():
+            print(
+                f"fetching the model: {done / 1e6:.0f} of {total / 1e6:.0f} MB", file=sys.stderr, flush=True
+            )
+
     def advance(self, progress: offline.Progress) -> None:
         if self._live is not None:
             for segment in progress.segments:
                 self._live(segment)
-        now = time.monotonic()
-        if now - self._shown >= _PLAIN_SECONDS:
-            self._shown = now
-            state = _state(progress.position, progress.duration, now - self._started)
+        if self._due():
+            state = _state(progress.position, progress.duration, self._shown - self._started)
             print(f"{self._name}: {state}", file=sys.stderr, flush=True)
+
+    def _due(self) -> bool:
+        now = time.monotonic()
+        if now - self._shown < _PLAIN_SECONDS:
+            return False
+        self._shown = now
+        return True
 
     def done(self, transcript: Transcript) -> None:
         print(_closing(self._name, transcript), file=sys.stderr)

@@ -73,6 +73,7 @@ def transcribe(
                         language=language,
                         channels=channels.value,
                         on_progress=report.advance,
+                        on_download=report.fetched,
                     )
                     report.done(transcript)
                 writer.write(name, transcript)

@@ -54,7 +54,9 @@ class Storage(Protocol):
 class StorageInventory(Protocol):
     """What the doctor and the start-up clean-up need beside the three verbs."""
 
-    def keys(self) -> Iterator[str]: ...
+    def inventory(self) -> Iterator[str]:
+        """The keys of all that is kept."""
+        ...
 
     def sweep_unfinished(self) -> int:
         """Remove uploads that no process finishes any more; returns how many."""

@@ -48,7 +48,7 @@ class LocalStorage:
     def delete(self, key: str) -> None:
         self._path(key).unlink(missing_ok=True)
 
-    def keys(self) -> Iterator[str]:
+    def inventory(self) -> Iterator[str]:
         yield from (path.name for path in self._media.glob("*/*"))
 
     def sweep_unfinished(self) -> int:

@@ -6,11 +6,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-EventType = Literal["state", "stage", "media", "layout", "progress", "segment", "notice"]
+EventType = Literal["state", "stage", "download", "media", "layout", "progress", "segment", "notice"]
 
 EVENT_TYPES: dict[EventType, str] = {
     "state": "The job's state changed: `status`, and `error` where it failed.",
     "stage": "The job entered a stage: `stage`.",
+    "download": "The engine's model is being fetched: `done` and `total` in bytes.",
     "media": "What the file is, as far as its header tells: `media`.",
     "layout": "How the channels are used: `mode`, `labels`, `reason`.",
     "progress": "`position` and `duration` in seconds of the recording (`duration` is null while unknown), "

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from tiro.db.session import Database
 from tiro.engines.registry import Resolved
+from tiro.errors import Cancelled
 from tiro.features.events.service import EventService
 from tiro.features.jobs.service import Claim, JobService
 from tiro.features.transcription.pipeline import (
@@ -36,6 +37,9 @@ _log = structlog.get_logger(__name__)
 _window_results = TypeAdapter(WindowResult)
 _PROGRESS_SECONDS = 1.0
 
+PrepareEngine = Callable[[str, Callable[[int, int], None]], Resolved]
+"""Turns the name of an engine into one that is ready, reporting bytes done and bytes in all of a download."""
+
 
 @dataclass(frozen=True, slots=True)
 class Records:
@@ -51,12 +55,12 @@ class TranscriptionService:
     """Turns claimed jobs into transcripts. Blocking: call it from a worker's thread."""
 
     def __init__(
-        self, records: Records, storage: Storage, pipeline: Pipeline, resolve: Callable[[str], Resolved]
+        self, records: Records, storage: Storage, pipeline: Pipeline, prepare: PrepareEngine
     ) -> None:
         self._records = records
         self._storage = storage
         self._pipeline = pipeline
-        self._resolve = resolve
+        self._prepare = prepare
 
     def run(self, claim: Claim, stop: threading.Event) -> None:
         """Do the job, going on after the windows that an earlier attempt recorded.
@@ -67,11 +71,11 @@ class TranscriptionService:
             TiroError: the recording, the model or the engine failed.
         """
         recorded, kept = self._earlier(claim)
-        recorder = _Recorder(self._records, claim, known=frozenset(recorded), kept=kept)
+        recorder = _Recorder(self._records, claim, stop, known=frozenset(recorded), kept=kept)
         with self._storage.open(claim.recording_id) as source:
             request = PipelineRequest(
                 source=source,
-                engine=self._resolve(claim.options.engine),
+                engine=self._prepare(claim.options.engine, recorder.fetched),
                 language=claim.options.language,
                 channels=claim.options.channels,
                 recorded=recorded,
@@ -91,15 +95,29 @@ class TranscriptionService:
 class _Recorder:
     """Writes what the pipeline yields, one transaction a step, each fenced by the claim's attempt."""
 
-    def __init__(self, records: Records, claim: Claim, *, known: frozenset[int], kept: int) -> None:
+    def __init__(
+        self, records: Records, claim: Claim, stop: threading.Event, *, known: frozenset[int], kept: int
+    ) -> None:
         self._records = records
         self._claim = claim
+        self._stop = stop
         self._known = known
         self._kept = kept
         self._seen = 0
         self._duration: float | None = None
         self._started = time.monotonic()
         self._shown = 0.0
+
+    def fetched(self, done: int, total: int) -> None:
+        """Show how far the model's download is; ends it where the job was stopped."""
+        if self._stop.is_set():
+            raise Cancelled
+        if time.monotonic() - self._shown >= _PROGRESS_SECONDS:
+            self._shown = time.monotonic()
+            with self._records.database.write() as session:
+                self._records.events.append(
+                    session, self._claim.recording_id, "download", {"done": done, "total": total}
+                )
 
     @singledispatchmethod
     def take(self, event: PipelineEvent) -> None:

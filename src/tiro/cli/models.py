@@ -1,0 +1,74 @@
+"""`tiro models`: which Whisper models there are, and getting them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from tiro.errors import ModelUnavailable
+from tiro.settings import Settings
+
+app = typer.Typer(help="List, fetch and find Whisper models.", no_args_is_help=True)
+
+Model = Annotated[str, typer.Argument(help="A name that `tiro models list` shows.")]
+
+
+@app.command("list")
+def list_models() -> None:
+    """List the known models, and which are on this machine."""
+    from tiro.engines import catalogue
+
+    present = {model.name: model for model in catalogue.present(Settings().models_folder)}
+    table = Table("model", "download", "languages", "speed", "here", box=None, header_style="bold")
+    for model in catalogue.MODELS.values():
+        here = present.pop(model.name, None)
+        languages = "English" if model.english_only else "99 languages"
+        table.add_row(
+            model.name,
+            f"{model.megabytes} MB",
+            languages,
+            model.speed,
+            f"yes ({here.source})" if here else "no",
+        )
+    for own in present.values():
+        table.add_row(own.name, "", "", "", f"yes ({own.source})")
+    Console().print(table)
+
+
+@app.command()
+def pull(model: Model = "small") -> None:
+    """Fetch a model, with a progress bar; a download that was cut off goes on where it stopped."""
+    from tiro.engines import catalogue
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+    ) as progress:
+        task = progress.add_task(model, total=None)
+        path = catalogue.pull(
+            model,
+            Settings().models_folder,
+            lambda done, total: progress.update(task, completed=done, total=total or None),
+        )
+    typer.echo(path)
+
+
+@app.command()
+def path(model: Model = "small") -> None:
+    """Print the folder of a model that is on this machine."""
+    from tiro.engines import catalogue
+
+    models = Settings().models_folder
+    found = catalogue.find(model, models)
+    if found is None:
+        raise ModelUnavailable(catalogue.how_to_get(model, models))
+    typer.echo(found)

@@ -1,0 +1,38 @@
+"""What can be said of engines without loading them: for the door, the health page and the doctor."""
+
+from __future__ import annotations
+
+from tiro.engines import catalogue
+from tiro.engines.base import Availability, EngineOptions
+from tiro.engines.registry import AUTO, WHISPER, EngineSpec, discover, provider, providers
+from tiro.errors import ModelUnavailable
+
+
+def check(text: str, options: EngineOptions, default_model: str) -> None:
+    """Refuse an engine that cannot work here, without asking the network.
+
+    Raises:
+        UnknownEngine: no such engine or model.
+        ModelUnavailable: its model is not here and may not be fetched.
+    """
+    spec = EngineSpec.parse(text)
+    if spec.name == AUTO:
+        return
+    chosen = provider(spec.name)
+    model = spec.model
+    if spec == EngineSpec(WHISPER):
+        best = catalogue.best_present(options.models)
+        model = best.name if best else default_model
+    availability = chosen.availability(model, options)
+    if not (availability.ready or availability.downloadable):
+        raise ModelUnavailable(availability.detail)
+
+
+def survey(options: EngineOptions, default_model: str) -> dict[str, Availability]:
+    """Every engine by name, those that could not be loaded too, with what is missing and how to get it."""
+    found = {
+        name: entry.availability(default_model if name == WHISPER else None, options)
+        for name, entry in sorted(providers().items())
+    }
+    broken = {name: Availability(ready=False, detail=reason) for name, reason in discover().broken.items()}
+    return found | broken

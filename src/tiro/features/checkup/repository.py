@@ -1,0 +1,61 @@
+"""Look for rows that should not be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from tiro.db.tables import JobTable, RecordingTable, SegmentTable, TranscriptTable
+from tiro.features.jobs.states import JobState
+
+
+def integrity(session: Session) -> list[str]:
+    """What SQLite finds wrong with its own file; empty on other databases and where all is well."""
+    if session.get_bind().dialect.name != "sqlite":
+        return []
+    return [line for (line,) in session.execute(text("PRAGMA quick_check")) if line != "ok"]
+
+
+def expired(session: Session, now: datetime) -> Sequence[str]:
+    query = select(JobTable.id).where(JobTable.state == JobState.RUNNING, JobTable.lease_until < now)
+    return session.scalars(query).all()
+
+
+def files(session: Session) -> Iterator[tuple[str, int, str]]:
+    """Id, size and SHA-256 of every recording."""
+    for row in session.execute(select(RecordingTable.id, RecordingTable.size, RecordingTable.sha256)):
+        yield row.id, row.size, row.sha256
+
+
+def without_one_latest_job(session: Session) -> Sequence[str]:
+    query = (
+        select(RecordingTable.id)
+        .outerjoin(JobTable, (JobTable.recording_id == RecordingTable.id) & JobTable.latest)
+        .group_by(RecordingTable.id)
+        .having(func.count(JobTable.id) != 1)
+    )
+    return session.scalars(query).all()
+
+
+def completed_without_transcript(session: Session) -> Sequence[str]:
+    query = (
+        select(JobTable.recording_id)
+        .outerjoin(
+            TranscriptTable, (TranscriptTable.recording_id == JobTable.recording_id) & TranscriptTable.current
+        )
+        .where(JobTable.latest, JobTable.state == JobState.COMPLETED, TranscriptTable.job_id.is_(None))
+    )
+    return session.scalars(query).all()
+
+
+def gaps_in_segments(session: Session) -> Sequence[str]:
+    """Jobs whose segments are not numbered 0, 1, 2 … without a hole."""
+    query = (
+        select(SegmentTable.job_id)
+        .group_by(SegmentTable.job_id)
+        .having(func.max(SegmentTable.position) != func.count() - 1)
+    )
+    return session.scalars(query).all()
