@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Protocol
 
 from tiro.speech.types import Audio, Segment, Task
@@ -37,11 +38,16 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class TranscribeRequest:
-    """One window of speech: mono float32 at 16 kHz, not longer than ``max_window``."""
+    """One window of speech: mono float32 at 16 kHz, not longer than ``max_window``.
+
+    ``stop`` is set when nobody wants the result any more; an engine that works long between two segments
+    looks at it and returns early.
+    """
 
     audio: Audio
     language: str | None = None
     task: Task = "transcribe"
+    stop: Event | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,11 @@ class EngineProvider(Protocol):
     def name(self) -> str: ...
 
     def availability(self, model: str | None, options: EngineOptions) -> Availability:
-        """Look, without loading anything, whether ``model`` (None: the adapter's default) can be used."""
+        """Look, without loading anything, whether ``model`` (None: the adapter's default) can be used.
+
+        Raises:
+            UnknownEngine: there is no such model at all.
+        """
         ...
 
     def load(self, model: str | None, options: EngineOptions) -> Engine:

@@ -1,0 +1,262 @@
+"""Engines in child processes: leased to one request at a time, replaced when they die, unloaded when idle.
+
+The parent never loads a model. A child that crashes is an ``EngineCrashed`` for the one request that it
+worked on, and ending a child gives all its memory back.
+"""
+
+from __future__ import annotations
+
+import collections
+import threading
+import time
+from dataclasses import dataclass
+
+from tiro.engines.base import Capabilities, EngineOptions, TranscribeRequest
+from tiro.engines.process import HostProcess
+from tiro.engines.registry import EngineSpec
+from tiro.errors import Cancelled, EngineCrashed
+from tiro.speech.types import Segment
+
+_POLL = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """One engine's hosts, for health and metrics. ``restarts`` counts the hosts that died or were killed."""
+
+    engine: str
+    hosts: int
+    busy: int
+    waiting: int
+    restarts: int
+
+
+class _Pool:
+    """The hosts of one engine with its model. First come, first served."""
+
+    def __init__(self, spec: EngineSpec, options: EngineOptions, limit: int | None) -> None:
+        self.spec = spec
+        self.capabilities: Capabilities | None = None
+        self._options = options
+        self._limit = limit
+        self._changed = threading.Condition()
+        self._waiting: collections.deque[object] = collections.deque()
+        self._idle: list[HostProcess] = []
+        self._busy: set[HostProcess] = set()
+        self._starting = 0
+        self._restarts = 0
+        self._closed = False
+
+    def lease(self, stop: threading.Event | None) -> HostProcess:
+        """A host for one request: an idle one, a new one while there is room, or the next given back.
+
+        Raises:
+            Cancelled: ``stop`` was set while it waited.
+            EngineCrashed: the pool was closed, or a new host died while it loaded.
+        """
+        ticket = object()
+        with self._changed:
+            self._waiting.append(ticket)
+            try:
+                while self._waiting[0] is not ticket or not (self._idle or self._room()):
+                    self._check(stop)
+                    # An Event cannot wake a Condition, so a request that can be cancelled looks now and then.
+                    self._changed.wait(None if stop is None else _POLL)
+                self._check(stop)
+                if host := self._take_idle():
+                    return host
+                self._starting += 1
+            finally:
+                self._waiting.remove(ticket)
+                self._changed.notify_all()
+        return self._start(stop)
+
+    def give_back(self, host: HostProcess) -> None:
+        with self._changed:
+            self._busy.discard(host)
+            if self._closed:
+                pass
+            elif host.alive:
+                self._idle.append(host)
+            else:
+                self._restarts += 1
+            self._changed.notify_all()
+        if self._closed:
+            host.kill()
+
+    def warm(self, hosts: int) -> None:
+        """Start hosts until there are ``hosts``, or as many as this engine may have."""
+        while True:
+            with self._changed:
+                self._check(None)
+                if self._count() >= hosts or not self._room():
+                    return
+                self._starting += 1
+            self.give_back(self._start(None))
+
+    def unload_idle(self, seconds: float) -> None:
+        """End the hosts that nobody has used for ``seconds``."""
+        now = time.monotonic()
+        with self._changed:
+            old = [host for host in self._idle if now - host.last_used >= seconds]
+            self._idle = [host for host in self._idle if host not in old]
+            self._changed.notify_all()
+        for host in old:
+            host.close()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            idle, self._idle = self._idle, []
+            busy = list(self._busy)
+            self._changed.notify_all()
+        for host in idle:
+            host.close()
+        for host in busy:
+            host.kill()
+
+    def state(self) -> HostState:
+        with self._changed:
+            return HostState(
+                str(self.spec), self._count(), len(self._busy), len(self._waiting), self._restarts
+            )
+
+    def _start(self, stop: threading.Event | None) -> HostProcess:
+        host = None
+        try:
+            host = HostProcess(self.spec, self._options, stop)
+        finally:
+            with self._changed:
+                self._starting -= 1
+                if host is not None:
+                    self.capabilities = host.capabilities
+                    self._busy.add(host)
+                self._changed.notify_all()
+        if self._closed:
+            host.kill()
+            self._check(None)
+        return host
+
+    def _take_idle(self) -> HostProcess | None:
+        """The host used last, so that those not needed grow old and are unloaded. The dead are sorted out."""
+        while self._idle:
+            host = self._idle.pop()
+            if host.alive:
+                self._busy.add(host)
+                return host
+            host.kill()
+            self._restarts += 1
+        return None
+
+    def _room(self) -> bool:
+        # How many are worth it is known once the first is loaded.
+        most = self.capabilities.parallel if self.capabilities else 1
+        return self._count() < max(1, most if self._limit is None else min(most, self._limit))
+
+    def _count(self) -> int:
+        return len(self._idle) + len(self._busy) + self._starting
+
+    def _check(self, stop: threading.Event | None) -> None:
+        if self._closed:
+            raise EngineCrashed("The speech engine was stopped, because Tiro is stopping.")
+        if stop is not None and stop.is_set():
+            raise Cancelled
+
+
+class EngineHosts:
+    """All engine hosts of this process. Thread-safe; close it at the end, or use it in a ``with``.
+
+    Args:
+        options: what every engine is loaded with.
+        idle_seconds: a host that is not used for so long is ended; the next request loads the model anew.
+        limit: the most hosts of one engine, whatever its capabilities say; None leaves it to them.
+    """
+
+    def __init__(
+        self, options: EngineOptions, *, idle_seconds: float = 300.0, limit: int | None = None
+    ) -> None:
+        self._options = options
+        self._idle_seconds = idle_seconds
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._pools: dict[EngineSpec, _Pool] = {}
+        self._closing = threading.Event()
+        self._sweeper: threading.Thread | None = None
+
+    def __enter__(self) -> EngineHosts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def capabilities(self, spec: EngineSpec) -> Capabilities:
+        """What the engine can do. Loads it the first time; the answer is kept after it is unloaded.
+
+        Raises:
+            UnknownEngine, ModelUnavailable, ModelCorrupt, EngineCrashed.
+        """
+        pool = self._pool(spec)
+        if pool.capabilities is None:
+            pool.give_back(pool.lease(None))
+        assert pool.capabilities is not None
+        return pool.capabilities
+
+    def transcribe(
+        self, spec: EngineSpec, request: TranscribeRequest, stop: threading.Event | None = None
+    ) -> list[Segment]:
+        """Transcribe one window and wait for it; requests that have to wait are served in order.
+
+        Args:
+            stop: set it from another thread to cancel; the call returns within about a second, because a
+                host that does not stop by itself is killed.
+
+        Raises:
+            Cancelled: ``stop`` was set.
+            EngineCrashed: the child died, or the hosts were closed. The next request gets a new child.
+            TiroError: what the engine raised, by its code.
+        """
+        pool = self._pool(spec)
+        stop = stop or request.stop
+        host = pool.lease(stop)
+        try:
+            return host.transcribe(request, stop)
+        finally:
+            pool.give_back(host)
+
+    def warm(self, spec: EngineSpec, hosts: int = 1) -> None:
+        """Load the engine ahead of its first request, in up to ``hosts`` children."""
+        self._pool(spec).warm(hosts)
+
+    def state(self) -> list[HostState]:
+        """One entry for each engine that has been used."""
+        with self._lock:
+            pools = list(self._pools.values())
+        return [pool.state() for pool in pools]
+
+    def close(self) -> None:
+        """End all hosts. Requests under way fail with ``EngineCrashed``. May be called twice."""
+        self._closing.set()
+        with self._lock:
+            pools = list(self._pools.values())
+        for pool in pools:
+            pool.close()
+        if self._sweeper is not None:
+            self._sweeper.join()
+
+    def _pool(self, spec: EngineSpec) -> _Pool:
+        with self._lock:
+            if self._closing.is_set():
+                raise EngineCrashed("The speech engine was stopped, because Tiro is stopping.")
+            if self._sweeper is None:
+                self._sweeper = threading.Thread(target=self._sweep, name="engine-idle", daemon=True)
+                self._sweeper.start()
+            if spec not in self._pools:
+                self._pools[spec] = _Pool(spec, self._options, self._limit)
+            return self._pools[spec]
+
+    def _sweep(self) -> None:
+        while not self._closing.wait(max(_POLL, min(10.0, self._idle_seconds / 4))):
+            with self._lock:
+                pools = list(self._pools.values())
+            for pool in pools:
+                pool.unload_idle(self._idle_seconds)
