@@ -20,7 +20,7 @@ import psutil
 import uvicorn
 
 from tiro.api.app import create_app
-from tiro.bootstrap import Runtime, build_runtime
+from tiro.bootstrap.server import Runtime, build_runtime
 from tiro.settings import Settings
 
 ENDED = {"completed", "failed", "cancelled"}

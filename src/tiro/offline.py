@@ -12,7 +12,7 @@ from tempfile import TemporaryFile
 from types import TracebackType
 from typing import BinaryIO
 
-from tiro.bootstrap import SpeechRuntime, speech_runtime
+from tiro.bootstrap.speech import SpeechRuntime, speech_runtime
 from tiro.features.transcription.pipeline import (
     Advanced,
     Finished,

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 import tiro
 from tiro.api import docs, health
-from tiro.bootstrap import Runtime
+from tiro.bootstrap.server import Runtime
 from tiro.features.recordings import endpoints, event_endpoints, export_endpoints
 from tiro.http import problems
 from tiro.http.middleware import RequestEnvelope

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 import tiro
 from tiro.api.metrics import render
-from tiro.bootstrap import Runtime
+from tiro.bootstrap.server import Runtime
 from tiro.engines.survey import survey
 from tiro.errors import DatabaseBusy, TiroError, Unauthorized
 from tiro.features.keys.dependencies import caller

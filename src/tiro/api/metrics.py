@@ -10,7 +10,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from tiro.bootstrap import Runtime
+from tiro.bootstrap.server import Runtime
 from tiro.features.jobs.states import JobState
 from tiro.kit import clock
 

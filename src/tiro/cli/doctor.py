@@ -35,7 +35,7 @@ def doctor() -> None:
 
 
 def _show_engines(console: Console, settings: Settings) -> None:
-    from tiro.bootstrap import engine_options
+    from tiro.bootstrap.speech import engine_options
     from tiro.engines.survey import survey
 
     table = Table("engine", "ready", "", box=None, header_style="bold")
@@ -46,7 +46,7 @@ def _show_engines(console: Console, settings: Settings) -> None:
 
 
 def _show_data(console: Console, settings: Settings) -> bool:
-    from tiro.bootstrap import inspect_data
+    from tiro.bootstrap.server import inspect_data
 
     console.print(f"\ndata: {settings.data}")
     if not settings.data.exists():

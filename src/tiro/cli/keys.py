@@ -18,7 +18,7 @@ app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 
 @contextmanager
 def _keys() -> Iterator[KeyService]:
-    from tiro.bootstrap import open_database
+    from tiro.bootstrap.server import open_database
 
     database = open_database(Settings())
     try:

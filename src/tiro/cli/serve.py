@@ -43,7 +43,7 @@ def _run(settings: Settings, listener: socket.socket, demo: bool) -> None:
     import uvicorn
 
     from tiro.api.app import create_app
-    from tiro.bootstrap import build_runtime, lock_data_folder
+    from tiro.bootstrap.server import build_runtime, lock_data_folder
     from tiro.cli.welcome import welcome
 
     lock = lock_data_folder(settings)

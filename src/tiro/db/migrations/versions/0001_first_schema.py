@@ -3,153 +3,199 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = '0001'
+revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    op.create_table('keys',
-    sa.Column('id', sa.String(), nullable=False),
-    sa.Column('name', sa.String(), nullable=False),
-    sa.Column('prefix', sa.String(), nullable=False),
-    sa.Column('digest', sa.String(), nullable=False),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('revoked_at', sa.DateTime(timezone=True), nullable=True),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_keys')),
-    sa.UniqueConstraint('digest', name=op.f('uq_keys_digest'))
+    op.create_table(
+        "keys",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("prefix", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_keys")),
+        sa.UniqueConstraint("digest", name=op.f("uq_keys_digest")),
     )
-    op.create_table('recordings',
-    sa.Column('id', sa.String(), nullable=False),
-    sa.Column('title', sa.String(), nullable=False),
-    sa.Column('filename', sa.String(), nullable=False),
-    sa.Column('size', sa.BigInteger(), nullable=False),
-    sa.Column('sha256', sa.String(), nullable=False),
-    sa.Column('media', sa.JSON(), nullable=True),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_recordings'))
+    op.create_table(
+        "recordings",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("filename", sa.String(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("media", sa.JSON(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recordings")),
     )
-    with op.batch_alter_table('recordings', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_recordings_sha256'), ['sha256'], unique=False)
+    with op.batch_alter_table("recordings", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_recordings_sha256"), ["sha256"], unique=False)
 
-    op.create_table('events',
-    sa.Column('seq', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
-    sa.Column('recording_id', sa.String(), nullable=False),
-    sa.Column('type', sa.String(), nullable=False),
-    sa.Column('data', sa.JSON(), nullable=False),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
-    sa.ForeignKeyConstraint(['recording_id'], ['recordings.id'], name=op.f('fk_events_recording_id_recordings'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('seq', name=op.f('pk_events')),
-    sqlite_autoincrement=True
+    op.create_table(
+        "events",
+        sa.Column(
+            "seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("recording_id", sa.String(), nullable=False),
+        sa.Column("type", sa.String(), nullable=False),
+        sa.Column("data", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["recording_id"],
+            ["recordings.id"],
+            name=op.f("fk_events_recording_id_recordings"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_events")),
+        sqlite_autoincrement=True,
     )
-    with op.batch_alter_table('events', schema=None) as batch_op:
-        batch_op.create_index('ix_events_recording', ['recording_id', 'seq'], unique=False)
+    with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.create_index("ix_events_recording", ["recording_id", "seq"], unique=False)
 
-    op.create_table('idempotency',
-    sa.Column('key_id', sa.String(), nullable=False),
-    sa.Column('token', sa.String(), nullable=False),
-    sa.Column('fingerprint', sa.String(), nullable=False),
-    sa.Column('recording_id', sa.String(), nullable=False),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
-    sa.ForeignKeyConstraint(['key_id'], ['keys.id'], name=op.f('fk_idempotency_key_id_keys'), ondelete='CASCADE'),
-    sa.ForeignKeyConstraint(['recording_id'], ['recordings.id'], name=op.f('fk_idempotency_recording_id_recordings'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('key_id', 'token', name=op.f('pk_idempotency'))
+    op.create_table(
+        "idempotency",
+        sa.Column("key_id", sa.String(), nullable=False),
+        sa.Column("token", sa.String(), nullable=False),
+        sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.Column("recording_id", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["key_id"], ["keys.id"], name=op.f("fk_idempotency_key_id_keys"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["recording_id"],
+            ["recordings.id"],
+            name=op.f("fk_idempotency_recording_id_recordings"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("key_id", "token", name=op.f("pk_idempotency")),
     )
-    with op.batch_alter_table('idempotency', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_idempotency_recording_id'), ['recording_id'], unique=False)
+    with op.batch_alter_table("idempotency", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_idempotency_recording_id"), ["recording_id"], unique=False)
 
-    op.create_table('jobs',
-    sa.Column('id', sa.String(), nullable=False),
-    sa.Column('recording_id', sa.String(), nullable=False),
-    sa.Column('latest', sa.Boolean(), nullable=False),
-    sa.Column('state', sa.String(), nullable=False),
-    sa.Column('stage', sa.String(), nullable=True),
-    sa.Column('priority', sa.Integer(), nullable=False),
-    sa.Column('options', sa.JSON(), nullable=False),
-    sa.Column('attempt', sa.Integer(), nullable=False),
-    sa.Column('tries_left', sa.Integer(), nullable=False),
-    sa.Column('lease_until', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('owner', sa.String(), nullable=True),
-    sa.Column('cancel_requested', sa.Boolean(), nullable=False),
-    sa.Column('position', sa.Float(), nullable=False),
-    sa.Column('media', sa.JSON(), nullable=True),
-    sa.Column('layout', sa.JSON(), nullable=True),
-    sa.Column('error', sa.JSON(), nullable=True),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('queued_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('started_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('busy_seconds', sa.Float(), nullable=False),
-    sa.ForeignKeyConstraint(['recording_id'], ['recordings.id'], name=op.f('fk_jobs_recording_id_recordings'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_jobs'))
+    op.create_table(
+        "jobs",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("recording_id", sa.String(), nullable=False),
+        sa.Column("latest", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("stage", sa.String(), nullable=True),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("options", sa.JSON(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("tries_left", sa.Integer(), nullable=False),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner", sa.String(), nullable=True),
+        sa.Column("cancel_requested", sa.Boolean(), nullable=False),
+        sa.Column("position", sa.Float(), nullable=False),
+        sa.Column("media", sa.JSON(), nullable=True),
+        sa.Column("layout", sa.JSON(), nullable=True),
+        sa.Column("error", sa.JSON(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("queued_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("busy_seconds", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["recording_id"],
+            ["recordings.id"],
+            name=op.f("fk_jobs_recording_id_recordings"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
     )
-    with op.batch_alter_table('jobs', schema=None) as batch_op:
-        batch_op.create_index('ix_jobs_claim', ['state', 'priority', 'queued_at'], unique=False)
-        batch_op.create_index('ix_jobs_latest', ['latest', 'state', 'recording_id'], unique=False)
-        batch_op.create_index('ix_jobs_recording', ['recording_id', 'latest'], unique=False)
+    with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.create_index("ix_jobs_claim", ["state", "priority", "queued_at"], unique=False)
+        batch_op.create_index("ix_jobs_latest", ["latest", "state", "recording_id"], unique=False)
+        batch_op.create_index("ix_jobs_recording", ["recording_id", "latest"], unique=False)
 
-    op.create_table('segments',
-    sa.Column('job_id', sa.String(), nullable=False),
-    sa.Column('position', sa.Integer(), nullable=False),
-    sa.Column('start', sa.Float(), nullable=False),
-    sa.Column('end', sa.Float(), nullable=False),
-    sa.Column('speaker', sa.String(), nullable=True),
-    sa.Column('language', sa.String(), nullable=True),
-    sa.Column('text', sa.String(), nullable=False),
-    sa.Column('confidence', sa.Float(), nullable=True),
-    sa.Column('words', sa.JSON(), nullable=False),
-    sa.ForeignKeyConstraint(['job_id'], ['jobs.id'], name=op.f('fk_segments_job_id_jobs'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('job_id', 'position', name=op.f('pk_segments'))
+    op.create_table(
+        "segments",
+        sa.Column("job_id", sa.String(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("start", sa.Float(), nullable=False),
+        sa.Column("end", sa.Float(), nullable=False),
+        sa.Column("speaker", sa.String(), nullable=True),
+        sa.Column("language", sa.String(), nullable=True),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.Column("confidence", sa.Float(), nullable=True),
+        sa.Column("words", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["job_id"], ["jobs.id"], name=op.f("fk_segments_job_id_jobs"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("job_id", "position", name=op.f("pk_segments")),
     )
-    op.create_table('transcripts',
-    sa.Column('job_id', sa.String(), nullable=False),
-    sa.Column('recording_id', sa.String(), nullable=False),
-    sa.Column('current', sa.Boolean(), nullable=False),
-    sa.Column('summary', sa.JSON(), nullable=False),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
-    sa.ForeignKeyConstraint(['job_id'], ['jobs.id'], name=op.f('fk_transcripts_job_id_jobs'), ondelete='CASCADE'),
-    sa.ForeignKeyConstraint(['recording_id'], ['recordings.id'], name=op.f('fk_transcripts_recording_id_recordings'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('job_id', name=op.f('pk_transcripts'))
+    op.create_table(
+        "transcripts",
+        sa.Column("job_id", sa.String(), nullable=False),
+        sa.Column("recording_id", sa.String(), nullable=False),
+        sa.Column("current", sa.Boolean(), nullable=False),
+        sa.Column("summary", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["job_id"], ["jobs.id"], name=op.f("fk_transcripts_job_id_jobs"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["recording_id"],
+            ["recordings.id"],
+            name=op.f("fk_transcripts_recording_id_recordings"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_transcripts")),
     )
-    with op.batch_alter_table('transcripts', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_transcripts_recording_id'), ['recording_id'], unique=False)
-        batch_op.create_index('uq_transcripts_current', ['recording_id'], unique=True, sqlite_where=sa.text('current'), postgresql_where=sa.text('current'))
+    with op.batch_alter_table("transcripts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_transcripts_recording_id"), ["recording_id"], unique=False)
+        batch_op.create_index(
+            "uq_transcripts_current",
+            ["recording_id"],
+            unique=True,
+            sqlite_where=sa.text("current"),
+            postgresql_where=sa.text("current"),
+        )
 
-    op.create_table('windows',
-    sa.Column('job_id', sa.String(), nullable=False),
-    sa.Column('position', sa.Integer(), nullable=False),
-    sa.Column('attempt', sa.Integer(), nullable=False),
-    sa.Column('result', sa.JSON(), nullable=False),
-    sa.ForeignKeyConstraint(['job_id'], ['jobs.id'], name=op.f('fk_windows_job_id_jobs'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('job_id', 'position', name=op.f('pk_windows'))
+    op.create_table(
+        "windows",
+        sa.Column("job_id", sa.String(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("result", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["job_id"], ["jobs.id"], name=op.f("fk_windows_job_id_jobs"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("job_id", "position", name=op.f("pk_windows")),
     )
 
 
 def downgrade() -> None:
-    op.drop_table('windows')
-    with op.batch_alter_table('transcripts', schema=None) as batch_op:
-        batch_op.drop_index('uq_transcripts_current', sqlite_where=sa.text('current'), postgresql_where=sa.text('current'))
-        batch_op.drop_index(batch_op.f('ix_transcripts_recording_id'))
+    op.drop_table("windows")
+    with op.batch_alter_table("transcripts", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_transcripts_current", sqlite_where=sa.text("current"), postgresql_where=sa.text("current")
+        )
+        batch_op.drop_index(batch_op.f("ix_transcripts_recording_id"))
 
-    op.drop_table('transcripts')
-    op.drop_table('segments')
-    with op.batch_alter_table('jobs', schema=None) as batch_op:
-        batch_op.drop_index('ix_jobs_recording')
-        batch_op.drop_index('ix_jobs_latest')
-        batch_op.drop_index('ix_jobs_claim')
+    op.drop_table("transcripts")
+    op.drop_table("segments")
+    with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.drop_index("ix_jobs_recording")
+        batch_op.drop_index("ix_jobs_latest")
+        batch_op.drop_index("ix_jobs_claim")
 
-    op.drop_table('jobs')
-    with op.batch_alter_table('idempotency', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_idempotency_recording_id'))
+    op.drop_table("jobs")
+    with op.batch_alter_table("idempotency", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_idempotency_recording_id"))
 
-    op.drop_table('idempotency')
-    with op.batch_alter_table('events', schema=None) as batch_op:
-        batch_op.drop_index('ix_events_recording')
+    op.drop_table("idempotency")
+    with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.drop_index("ix_events_recording")
 
-    op.drop_table('events')
-    with op.batch_alter_table('recordings', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_recordings_sha256'))
+    op.drop_table("events")
+    with op.batch_alter_table("recordings", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_recordings_sha256"))
 
-    op.drop_table('recordings')
-    op.drop_table('keys')
+    op.drop_table("recordings")
+    op.drop_table("keys")

@@ -1,0 +1,1 @@
+"""Put the parts together: the one place that reads settings and names adapters."""

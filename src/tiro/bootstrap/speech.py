@@ -1,0 +1,76 @@
+"""What turns a file into text, with neither server nor database: cheap to import, for the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tiro.engines import catalogue, registry
+from tiro.engines.base import EngineOptions
+from tiro.engines.host import EngineHosts
+from tiro.engines.registry import Resolved
+from tiro.features.transcription.pipeline import Pipeline
+from tiro.media.decode import DecoderPool
+from tiro.media.types import MediaLimits
+from tiro.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechRuntime:
+    """What turns a file into text, with neither server nor database."""
+
+    pipeline: Pipeline
+    decoders: DecoderPool
+    hosts: EngineHosts
+    options: EngineOptions
+    default_engine: str
+    default_model: str
+
+    def prepare(self, engine: str | None, progress: Callable[[int, int], None] | None = None) -> Resolved:
+        """The engine that ``engine`` (None: the default) means here and now, its model fetched if need be.
+
+        Args:
+            progress: called with bytes done and bytes in all while a model is fetched; what it
+                raises ends that.
+        """
+        resolved = registry.resolve(engine or self.default_engine, self.options, self.default_model)
+        if resolved.needs_download and resolved.spec.model is not None:
+            catalogue.pull(resolved.spec.model, self.options.models, progress)
+        return resolved
+
+
+@contextmanager
+def speech_runtime(settings: Settings) -> Iterator[SpeechRuntime]:
+    """Media and engines alone, as the command line and `tiro.transcribe` use them."""
+    runtime = build_speech(settings)
+    try:
+        yield runtime
+    finally:
+        runtime.hosts.close()
+        runtime.decoders.close()
+
+
+def engine_options(settings: Settings) -> EngineOptions:
+    engine = settings.engine
+    return EngineOptions(
+        models=settings.models_folder,
+        device=engine.device,
+        compute_type=engine.compute_type,
+        threads=engine.threads,
+        download=engine.download,
+    )
+
+
+def build_speech(settings: Settings) -> SpeechRuntime:
+    engine, options = settings.engine, engine_options(settings)
+    limits = MediaLimits(
+        max_duration=settings.media.max_duration,
+        max_channels=settings.media.max_channels,
+        memory=int(settings.media.memory),
+        cpu_seconds=settings.media.cpu_seconds,
+        stall_seconds=settings.media.stall_seconds,
+    )
+    decoders = DecoderPool(limits)
+    hosts = EngineHosts(options, idle_seconds=engine.idle_seconds)
+    return SpeechRuntime(Pipeline(decoders, hosts), decoders, hosts, options, engine.default, engine.model)
