@@ -9,14 +9,18 @@ import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import av
 import pytest
 from tests import makemedia
 from tests.makemedia import BY_NAME
 
-from tiro.errors import TiroError, UnsupportedMedia
+from tiro.errors import CorruptMedia, TiroError, UnsupportedMedia
+from tiro.media import pcm
 from tiro.media.decode import DecoderPool
+from tiro.media.probe import Container
+from tiro.media.types import MediaLimits
 
 
 class Canary:
@@ -211,3 +215,40 @@ def test_a_hostile_name_is_only_a_name(name: str, pool: DecoderPool, secret: Pat
     os.rename(secret, tmp_path / name)
     with pool.open(tmp_path / name) as stream:
         assert sum(len(block) for block in stream) == 32_000
+
+
+def opened(
+    monkeypatch: pytest.MonkeyPatch, path: Path, demuxer: str
+) -> tuple[list[str], type[TiroError] | None]:
+    """Open ``path`` with ``demuxer``, whatever its first bytes: what it asks for, and the error."""
+    asked: list[str] = []
+
+    def refuse(self: pcm.Decoding, url: str, flags: int, options: dict[str, str]) -> NoReturn:
+        asked.append(url)
+        original(self, url, flags, options)
+
+    original = pcm.Decoding._refuse
+    monkeypatch.setattr(pcm.Decoding, "_refuse", refuse)
+    monkeypatch.setattr(pcm, "sniff", lambda read: Container("playlist", demuxer))
+    with path.open("rb") as file:
+        decoding = pcm.Decoding(pcm.Source(file.fileno(), lambda: None), MediaLimits(), keep_stereo=False)
+        try:
+            decoding.start()
+        except TiroError as error:
+            return asked, type(error)
+    return asked, None
+
+
+@pytest.mark.parametrize(("name", "demuxer"), [("hls-http", "hls"), ("dash", "dash"), ("ffconcat", "concat")])
+def test_a_second_and_a_third_wall_stand_behind_the_first_bytes(
+    name: str, demuxer: str, canary: Canary, secret: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A playlist taken for a recording has a demuxer that is not listed; were it, it could open nothing."""
+    path = tmp_path / "call.mp3"
+    path.write_text(playlists(f"http://127.0.0.1:{canary.port}/x.wav", secret)[name])
+    assert opened(monkeypatch, path, demuxer) == ([], CorruptMedia)
+    monkeypatch.undo()
+    monkeypatch.setattr(pcm, "DEMUXERS", pcm.DEMUXERS | {demuxer})
+    asked, error = opened(monkeypatch, path, demuxer)
+    assert error in {UnsupportedMedia, CorruptMedia}
+    assert bool(asked) == (demuxer == "hls")  # FFmpeg gives the others up before they ask

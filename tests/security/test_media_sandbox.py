@@ -236,6 +236,29 @@ def test_no_orphan_outlives_its_parent(recording: Path) -> None:
         assert pipe.read() == b""
 
 
+def test_a_decoder_lost_in_a_loop_goes_with_its_parent() -> None:
+    """One that writes meets a closed socket; one that never does has a thread that listens."""
+    script = """
+        import socket, threading
+        from tiro.media.child import _die_with_parent
+        sock = socket.socket(fileno=0)
+        threading.Thread(target=_die_with_parent, args=(sock,), daemon=True).start()
+        sock.sendall(b"x")
+        while True:
+            pass
+    """
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdin=theirs.fileno())
+        assert ours.recv(1) == b"x"
+        ours.shutdown(socket.SHUT_RDWR)
+        try:
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+            process.wait()
+
+
 def test_a_decoder_that_talks_nonsense_is_not_believed(
     recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,3 +283,17 @@ def test_a_decoder_that_talks_nonsense_is_not_believed(
             with pytest.raises(DecoderCrashed):
                 MediaStream(box, MediaLimits())
             box.close()
+
+
+def test_a_decoder_that_sends_too_much_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parent counts too: the child's own meter is no use once the child is not its own."""
+    from tiro.media import sandbox
+
+    info = {"container": "wav", "codec": "pcm", "sample_rate": 1, "channels": 1, "bit_rate": None}
+    info |= {"claimed_duration": None, "video": None}
+    messages = [({"type": "info", "channels": 1, "info": info}, b"")] + [({"type": "pcm"}, bytes(32_000))] * 3
+    box = sandbox.Sandbox()
+    monkeypatch.setattr(box, "receive", lambda: messages.pop(0))
+    with MediaStream(box, MediaLimits(max_duration=2)) as stream, pytest.raises(LimitExceeded):
+        list(stream)
+    assert messages == []
