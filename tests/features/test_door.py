@@ -168,7 +168,7 @@ def test_nothing_without_a_key(server: ThreadServer) -> None:
     for key in (None, "tiro_wrong", "ü"):
         with Client(server.address, None) as client:
             if key:
-                client.headers["Authorization"] = f"Bearer {key}".encode()
+                client.headers = httpx.Headers([(b"Authorization", f"Bearer {key}".encode())])
             for path, methods in paths.items():
                 for method in methods.split():
                     answer = client.request(method, path)

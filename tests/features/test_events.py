@@ -17,15 +17,14 @@ def follow(client: Client, session_id: str, after: int | None = None) -> Iterato
     with client.stream("GET", f"/api/v1/transcribe/{session_id}/events", headers=headers) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
-        number, kind = 0, ""
+        fields: dict[str, str] = {}
         for line in answer.iter_lines():
-            name, _, value = line.partition(": ")
-            if name == "id":
-                number = int(value)
-            elif name == "event":
-                kind = value
-            elif name == "data":
-                yield number, kind, json.loads(value)
+            if line:
+                name, _, value = line.partition(": ")
+                fields[name] = value
+            elif "data" in fields:
+                yield int(fields["id"]), fields["event"], json.loads(fields["data"])
+                fields = {}
 
 
 def test_the_whole_story_live(server: ThreadServer) -> None:

@@ -88,12 +88,14 @@ async def _demonstrate(console: Console, address: str, key: str) -> None:
 
 async def _events(response: httpx.Response) -> Any:
     """The server-sent events of a response: type and data."""
-    kind = ""
+    fields: dict[str, str] = {}
     async for line in response.aiter_lines():
-        if line.startswith("event:"):
-            kind = line.removeprefix("event:").strip()
-        elif line.startswith("data:"):
-            yield kind, json.loads(line.removeprefix("data:"))
+        if line:
+            name, _, value = line.partition(":")
+            fields[name] = value.strip()
+        elif "data" in fields:
+            yield fields.get("event", "message"), json.loads(fields["data"])
+            fields = {}
 
 
 def _show(console: Console, segment: dict[str, Any]) -> None:
