@@ -12,6 +12,7 @@ from tests.makemedia import BY_NAME
 
 from tiro.errors import CorruptMedia, LimitExceeded, NoAudio, TiroError, UnsupportedMedia
 from tiro.media.decode import DecoderPool
+from tiro.media.pcm import Decoding, Source
 from tiro.media.types import MediaLimits
 
 SECONDS = 4.0
@@ -74,6 +75,19 @@ def read(pool: DecoderPool, path: Path, data: bytes) -> tuple[float, set[str]]:
         return length, {notice.code for notice in stream.notices}
 
 
+def decode(path: Path, data: bytes) -> float:
+    """Like ``read``, but in this process, where an error that nobody foresaw is seen as what it is."""
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        limits = MediaLimits(max_duration=600)
+        decoding = Decoding(Source(file.fileno(), lambda: None), limits, keep_stereo=True)
+        decoding.start()
+        for _ in decoding.blocks():
+            pass
+        decoding.notices()
+        return decoding.duration
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_half_a_recording(name: str, pool: DecoderPool, recordings: dict[str, bytes], tmp_path: Path) -> None:
     data = recordings[name]
@@ -88,12 +102,10 @@ def test_half_a_recording(name: str, pool: DecoderPool, recordings: dict[str, by
 
 @pytest.mark.parametrize("share", [0.01, 0.99])
 @pytest.mark.parametrize("name", NAMES)
-def test_cut_near_its_ends(
-    name: str, share: float, pool: DecoderPool, recordings: dict[str, bytes], tmp_path: Path
-) -> None:
+def test_cut_near_its_ends(name: str, share: float, recordings: dict[str, bytes], tmp_path: Path) -> None:
     data = recordings[name]
     try:
-        length, _ = read(pool, tmp_path / "cut", data[: int(len(data) * share)])
+        length = decode(tmp_path / "cut", data[: int(len(data) * share)])
     except EXPECTED:
         assert share < 0.5 or name in INDEX_LAST
     else:
@@ -101,16 +113,15 @@ def test_cut_near_its_ends(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_flipped_bytes(name: str, pool: DecoderPool, recordings: dict[str, bytes], tmp_path: Path) -> None:
+def test_flipped_bytes(name: str, recordings: dict[str, bytes], tmp_path: Path) -> None:
     dice = random.Random(name)
-    for count, first in ((3, 0), (40, 200)):
+    for count, first in ((3, 0), (40, 200)) * 3:
         data = bytearray(recordings[name])
+        end = len(data) if first else 400
         for _ in range(count):
-            data[dice.randrange(first, min(len(data), 400) if not first else len(data))] ^= dice.randrange(
-                1, 256
-            )
+            data[dice.randrange(first, end)] ^= dice.randrange(1, 256)
         try:
-            length, _ = read(pool, tmp_path / "flipped", bytes(data))
+            length = decode(tmp_path / "flipped", bytes(data))
         except EXPECTED:
             continue
         assert length > 0

@@ -106,11 +106,10 @@ LISTS = list(playlists("", Path("/")))
 
 
 @pytest.mark.parametrize("name", LISTS)
-@pytest.mark.parametrize("suffix", [".mp3", ".wav"])
 def test_a_playlist_in_disguise_is_refused(
-    name: str, suffix: str, pool: DecoderPool, canary: Canary, secret: Path, tmp_path: Path
+    name: str, pool: DecoderPool, canary: Canary, secret: Path, tmp_path: Path
 ) -> None:
-    path = tmp_path / f"call{suffix}"
+    path = tmp_path / ("call.mp3" if LISTS.index(name) % 2 else "call.wav")
     path.write_text(playlists(f"http://127.0.0.1:{canary.port}/x.wav", secret)[name])
     with pytest.raises(UnsupportedMedia):
         pool.open(path)

@@ -28,6 +28,7 @@ MIN_SAMPLE_RATE = 1000
 """Hertz. Below it there is no speech left, and a small file would swell without end when resampled."""
 
 _MAX_FRAME = 1 << 20  # samples of one decoded frame; the largest honest frames hold 65,536
+_HEADER = 4096  # bytes; a file with no sound in it is not larger
 _MAX_READ_ERRORS = 32  # in a row, after which the rest of the file is given up
 _UNNAMED_LAYOUT = re.compile(r"\d+ channels")
 _CODECS = frozenset(
@@ -232,6 +233,9 @@ class Decoding:
                 return
             except MemoryError:
                 raise
+            except IndexError:
+                # At the end PyAV flushes also streams that turned up late and that it does not know.
+                return
             except (av.error.FFmpegError, OSError, ValueError) as err:
                 self._judge(err)
                 errors += 1
@@ -274,8 +278,8 @@ class Decoding:
             yield from self._resampler.flush()
 
     def _nothing(self) -> NoReturn:
-        """No frame came: an honest recording of no length is empty, anything else is damaged."""
-        if self._damaged or self._cut or self._claimed():
+        """No frame came: a file that is hardly more than a header is empty, anything else is damaged."""
+        if self._damaged or self._cut or self._claimed() or self._source.size > _HEADER:
             raise CorruptMedia
         raise EmptyMedia("The recording has no sound in it: its length is zero.")
 
