@@ -189,7 +189,7 @@ def pull(model: str, models: Path, progress: Progress | None = None, *, endpoint
         models.mkdir(parents=True, exist_ok=True)
         with _locked(models, name):
             if missing_files(target):
-                _fetch(MODELS[name], models / f".partial-{name}", progress, endpoint)
+                _fetch(MODELS[name], models / f".partial-{name}", progress, _hub(endpoint))
                 shutil.rmtree(target, ignore_errors=True)
                 (models / f".partial-{name}").rename(target)
     except OSError as err:
@@ -225,13 +225,17 @@ def _locked(models: Path, name: str) -> Iterator[None]:
         yield
 
 
-def _fetch(model: WhisperModel, partial: Path, progress: Progress | None, endpoint: str | None) -> None:
+def _hub(endpoint: str | None) -> str:
+    return endpoint or os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+
+
+def _fetch(model: WhisperModel, partial: Path, progress: Progress | None, hub: str) -> None:
     import httpx
     from huggingface_hub import HfApi, hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, XetDownloadError
 
     try:
-        listing = HfApi(endpoint=endpoint).model_info(model.repo, files_metadata=True, timeout=10)
+        listing = HfApi(endpoint=hub).model_info(model.repo, files_metadata=True, timeout=10)
         files = [file for file in listing.siblings or [] if _WANTED.fullmatch(file.rfilename)]
         total = sum(file.size or 0 for file in files)
         done = 0
@@ -242,7 +246,7 @@ def _fetch(model: WhisperModel, partial: Path, progress: Progress | None, endpoi
                 file.rfilename,
                 revision=listing.sha,
                 local_dir=partial,
-                endpoint=endpoint,
+                endpoint=hub,
                 tqdm_class=report,
             )
             _verify(Path(path), file.lfs.sha256 if file.lfs else None)
@@ -292,7 +296,7 @@ def hub_reachable(endpoint: str | None = None, seconds: float = 3.0) -> bool:
         return False
     import httpx
 
-    address = endpoint or os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    address = _hub(endpoint)
     answered = threading.Event()
 
     def ask() -> None:

@@ -55,7 +55,9 @@ class EchoEngine:
 
     def transcribe(self, request: TranscribeRequest) -> Iterator[Segment]:
         if request.language not in (None, "en"):
-            raise UnsupportedLanguage("The echo engine counts in English ('en') only.")
+            raise UnsupportedLanguage(
+                f"The echo engine counts in English ('en') only, not '{request.language}'."
+            )
         if request.task != "transcribe":
             raise UnsupportedOption("The echo engine cannot translate.")
         return self._count(request)

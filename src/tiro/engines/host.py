@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 
 from tiro.engines.base import Capabilities, EngineOptions, TranscribeRequest
-from tiro.engines.process import HostProcess
+from tiro.engines.process import HostProcess, NotTaken
 from tiro.engines.registry import EngineSpec
 from tiro.errors import Cancelled, EngineCrashed
 from tiro.speech.types import Segment
@@ -217,6 +217,17 @@ class EngineHosts:
         """
         pool = self._pool(spec)
         stop = stop or request.stop
+        try:
+            return self._on_a_host(pool, request, stop)
+        except NotTaken:
+            # A host that died while it was idle (the kernel needed memory, say) is no fault of this request.
+            try:
+                return self._on_a_host(pool, request, stop)
+            except NotTaken as err:
+                raise err.crash from err
+
+    @staticmethod
+    def _on_a_host(pool: _Pool, request: TranscribeRequest, stop: threading.Event | None) -> list[Segment]:
         host = pool.lease(stop)
         try:
             return host.transcribe(request, stop)

@@ -36,6 +36,9 @@ PAUSE = 0.7
 SHORTEST = 0.1
 """Audio shorter than so many seconds holds no word that could be recognised."""
 
+SILENT = 0.001
+"""A window that is never louder (-60 dB of full scale) is silence; the decoder would invent a word in it."""
+
 _FILLER = re.compile(r"<.*>|\[.*\]|\+\+.*\+\+")
 _ALTERNATIVE = re.compile(r"\(\d+\)$")
 
@@ -72,7 +75,7 @@ class PocketSphinxEngine:
 
     def _decode(self, request: TranscribeRequest) -> Iterator[Segment]:
         duration = len(request.audio) / SAMPLE_RATE
-        if duration < SHORTEST:
+        if duration < SHORTEST or np.max(np.abs(request.audio)) < SILENT:
             return
         samples = np.clip(request.audio * 32767.0, -32768, 32767).astype("<i2").tobytes()
         try:

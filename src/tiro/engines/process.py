@@ -34,6 +34,14 @@ def child_environment(options: EngineOptions) -> dict[str, str]:
     return environment
 
 
+class NotTaken(Exception):
+    """The child was dead before it could take the request, so another may have it; ``crash`` is its error."""
+
+    def __init__(self, crash: EngineCrashed) -> None:
+        self.crash = crash
+        super().__init__(crash.message)
+
+
 class HostProcess:
     """A child with its engine. Used by one thread at a time; ``kill`` may be called from any.
 
@@ -83,14 +91,20 @@ class HostProcess:
     def transcribe(self, request: TranscribeRequest, stop: threading.Event | None) -> list[Segment]:
         """Send one request and wait for all its segments.
 
-        After ``EngineCrashed`` or ``Cancelled`` look at ``alive``: the process may be gone.
+        After an error look at ``alive``: the process may be gone.
+
+        Raises:
+            NotTaken, EngineCrashed, Cancelled, TiroError.
         """
         body = messages.audio_to_body(request.audio)
         if len(body) > MAX_BODY:
             raise ValueError(f"a window of {len(body)} bytes is longer than any engine takes")
         self._number += 1
         header = {"op": "transcribe", "id": self._number, "language": request.language, "task": request.task}
-        self._send(header, body)
+        try:
+            self._send(header, body)
+        except EngineCrashed as err:
+            raise NotTaken(err) from err
         segments = []
         while (answer := self._receive(stop))["op"] == "segment":
             segments.append(messages.segment_from_json(answer["segment"]))

@@ -81,7 +81,7 @@ def in_order(segments: Any, duration: float, language: str) -> Iterator[Segment]
         text = found.text.strip()
         start = min(max(float(found.start), reached), duration)
         end = min(max(float(found.end), start), duration)
-        if not text or end <= start:
+        if not text:
             continue
         words = tuple(words_within(found.words or (), start, end))
         confidences = [word.confidence for word in words if word.confidence is not None]
