@@ -29,6 +29,7 @@ class Hub(ThreadingHTTPServer):
         self.lies: set[str] = set()
         self.absent: set[str] = set()
         self.broken: set[str] = set()
+        self.fault = ""
         self.ranges: list[str] = []
 
     @property
@@ -48,6 +49,11 @@ class HubHandler(BaseHTTPRequestHandler):
 
     def answer(self, *, body: bool) -> None:
         path = self.path.split("?")[0]
+        if self.server.fault and path != "/":
+            if self.server.fault == "refused":
+                self.send_error(403)
+            self.close_connection = True
+            return None
         if path.startswith(f"/api/models/{self.server.repo}"):
             return self.send(json.dumps(self.listing()).encode(), {"Content-Type": "application/json"}, body)
         if found := re.fullmatch(rf"/{self.server.repo}/resolve/[^/]+/(.+)", path):
@@ -157,15 +163,23 @@ def test_a_pull_that_breaks_off_leaves_nothing_present_and_goes_on(hub: Hub, tmp
     assert catalogue.pull("tiny", tmp_path, endpoint=hub.address) == catalogue.find("tiny", tmp_path)
 
 
-def test_a_cut_connection_goes_on_where_it_was(hub: Hub, tmp_path: Path, tiny: Path) -> None:
+def test_a_cut_connection_goes_on_where_it_was(
+    hub: Hub, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The library goes on at a multiple of its chunk, which is larger than the whole of this model.
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 65_536)
     hub.broken = {"model.bin"}
-    try:
-        folder = catalogue.pull("tiny", tmp_path, endpoint=hub.address)
-    except ModelUnavailable:
-        assert catalogue.present(tmp_path) == []
-        folder = catalogue.pull("tiny", tmp_path, endpoint=hub.address)
+    folder = catalogue.pull("tiny", tmp_path, endpoint=hub.address)
     assert (folder / "model.bin").read_bytes() == (tiny / "model.bin").read_bytes()
     assert [path for path in hub.ranges if path.endswith("model.bin")]
+
+
+@pytest.mark.parametrize("fault", ["cut", "refused"])
+def test_a_hub_that_fails_is_told_as_such(hub: Hub, tmp_path: Path, fault: str) -> None:
+    hub.fault = fault
+    with pytest.raises(ModelUnavailable, match="tiro models pull tiny"):
+        catalogue.pull("tiny", tmp_path, endpoint=hub.address)
+    assert catalogue.present(tmp_path) == []
 
 
 def test_a_file_with_a_wrong_checksum_is_refused(hub: Hub, tmp_path: Path) -> None:

@@ -230,9 +230,12 @@ def _hub(endpoint: str | None) -> str:
 
 
 def _fetch(model: WhisperModel, partial: Path, progress: Progress | None, hub: str) -> None:
-    import httpx
     from huggingface_hub import HfApi, hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, XetDownloadError
+    from huggingface_hub.errors import (
+        HTTPError,  # type: ignore[attr-defined]  # the base of what the hub's own HTTP library raises
+        LocalEntryNotFoundError,
+        XetDownloadError,
+    )
 
     try:
         listing = HfApi(endpoint=hub).model_info(model.repo, files_metadata=True, timeout=10)
@@ -253,7 +256,7 @@ def _fetch(model: WhisperModel, partial: Path, progress: Progress | None, hub: s
             done += file.size or 0
             if progress:
                 progress(done, total)
-    except (HfHubHTTPError, LocalEntryNotFoundError, XetDownloadError, httpx.HTTPError) as err:
+    except (HTTPError, LocalEntryNotFoundError, XetDownloadError) as err:
         raise ModelUnavailable(
             f"Fetching '{model.name}' broke off ({type(err).__name__}). "
             f"Run `tiro models pull {model.name}` again; it goes on where it stopped."
