@@ -122,7 +122,7 @@ def test_flipped_bytes(name: str, recordings: dict[str, bytes], tmp_path: Path) 
             data[dice.randrange(first, end)] ^= dice.randrange(1, 256)
         try:
             length = decode(tmp_path / "flipped", bytes(data))
-        except EXPECTED:
+        except (*EXPECTED, MemoryError):  # the parent makes LimitExceeded of the last
             continue
         assert length > 0
 
