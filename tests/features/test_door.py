@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from sqlalchemy import select
-
 from tests.makecall import wav
 from tests.serving import Client, ThreadServer, wait_until
+
 from tiro.db.tables import JobTable
 
 SPEECH = wav(seconds=6)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.makecall import silence, wav
 from tests.serving import Client, ThreadServer, thread_server
 

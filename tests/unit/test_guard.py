@@ -310,3 +310,11 @@ def test_the_same_window_has_the_same_outcome_each_time() -> None:
     guard = Guard()
     segments = [segment for segment, _ in INVENTED]
     assert guard.check(segments) == guard.check(segments)
+
+
+def test_whoever_counts_is_no_loop() -> None:
+    tens = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy")
+    units = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    counted = " ".join(f"{ten} {unit}" for ten in tens for unit in units)
+    segment = Segment(0.0, 30.0, counted)
+    assert Guard().check([segment]).segments == (segment,)

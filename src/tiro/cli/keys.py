@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from tiro.features.keys.service import KeyService
 from tiro.settings import Settings
+
+if TYPE_CHECKING:
+    from tiro.features.keys.service import KeyService
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 
@@ -19,6 +21,7 @@ app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 @contextmanager
 def _keys() -> Iterator[KeyService]:
     from tiro.bootstrap.server import open_database
+    from tiro.features.keys.service import KeyService
 
     database = open_database(Settings())
     try:
@@ -39,11 +42,12 @@ def create(name: Annotated[str, typer.Argument(help="What it is for, such as 'la
 @app.command("list")
 def list_keys() -> None:
     """List the keys, without their secrets."""
-    table = Table("id", "name", "begins with", "made", "state", box=None, header_style="bold")
+    table = Table("name", "begins with", "made", "state", box=None, header_style="bold")
+    table.add_column("id", no_wrap=True)
     with _keys() as keys:
         for row in keys.list():
             state = f"revoked {row.revoked_at:%Y-%m-%d}" if row.revoked_at else "valid"
-            table.add_row(row.id, row.name, f"{row.prefix}…", f"{row.created_at:%Y-%m-%d %H:%M}", state)
+            table.add_row(row.name, f"{row.prefix}…", f"{row.created_at:%Y-%m-%d %H:%M}", state, row.id)
     Console().print(table)
 
 

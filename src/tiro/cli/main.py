@@ -12,9 +12,10 @@ import tiro
 from tiro.cli import doctor, keys, models, serve, transcribe
 from tiro.errors import TiroError
 
-_EPILOG = """Exit codes: 0 done, 1 internal error, 2 wrong request, 3 the recording cannot be used,
-4 engine or model failed, 5 key not accepted, 6 disk, database or address not available,
-130 stopped by Ctrl-C."""
+_EPILOG = (
+    "Exit codes: 0 done, 1 internal error, 2 wrong request, 3 the recording cannot be used, 4 engine or model "
+    "failed, 5 key not accepted, 6 disk, database or address not available, 130 stopped by Ctrl-C."
+)
 
 app = typer.Typer(
     name="tiro",

@@ -7,15 +7,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.text import Text
 
-from tiro import offline
 from tiro.speech.clock import clock_time
 from tiro.speech.types import Segment, Transcript
+
+if TYPE_CHECKING:
+    from tiro import offline
 
 _PLAIN_SECONDS = 5.0
 Live = Callable[[Segment], None] | None

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tiro.speech.phrases import is_courtesy, is_stock
-from tiro.speech.repetition import MOST_COMPRESSIBLE, Loop, compression_ratio, find_loops, is_stutter
+from tiro.speech.repetition import Loop, find_loops, is_stutter, loop_ratio
 from tiro.speech.types import Drop, Quality, Segment, Span
 from tiro.speech.words import clean, join, normalise, pieces, spoken_units, text_of
 
@@ -198,8 +198,8 @@ def _without_loops(segments: list[Segment]) -> tuple[list[Segment], list[Drop]]:
             kept.append(rest)
     kept, more = _without_repeated_segments(kept)
     drops += more
-    ratio = compression_ratio(clean(" ".join(segment.text for segment in kept)))
-    if len(kept) > 1 and ratio is not None and ratio > MOST_COMPRESSIBLE:
+    ratio = loop_ratio(clean(" ".join(segment.text for segment in kept)))
+    if len(kept) > 1 and ratio is not None:
         evidence = f"the window's text compresses {ratio:.1f} to 1"
         drops += [_drop(segment, "repetition", evidence) for segment in kept]
         kept = []
@@ -211,8 +211,8 @@ def _collapse(segment: Segment) -> tuple[Segment | None, list[Drop]]:
     units = segment.words or pieces(segment)
     loops = find_loops([normalise(unit.text) for unit in units])
     rest, drops = _cut(segment, loops) if loops else (segment, [])
-    ratio = compression_ratio(clean(rest.text))
-    if ratio is not None and ratio > MOST_COMPRESSIBLE:
+    ratio = loop_ratio(clean(rest.text))
+    if ratio is not None:
         return None, [_drop(segment, "repetition", f"the text compresses {ratio:.1f} to 1")]
     return rest, drops
 

@@ -17,6 +17,7 @@ _LONGEST_PHRASE = 40  # tokens of a phrase that is looked for
 _PHRASE_LIMIT = 3  # people say a phrase up to three times
 _WORD_LIMIT = 5  # and a single word up to five
 _NUMBER_LIMIT = 10  # and a digit ten times, in a number
+_NEW_TRIPLES = 0.75  # share of different word triples from which on a text is no loop
 _STUTTER = re.compile(r"([^\W\d]{1,6}?)\1{9,}")
 
 
@@ -83,6 +84,22 @@ def compression_ratio(text: str) -> float | None:
     width = 1 if len(ranks) <= 256 else 2
     data = b"".join(number.to_bytes(width, "big") for number in numbers)
     return len(data) / len(zlib.compress(data))
+
+
+def loop_ratio(text: str) -> float | None:
+    """The compression ratio of a text that is a loop; None for one that is none.
+
+    Lists compress well too: whoever counts from twenty to seventy says the same words again and again, but
+    hardly ever the same three in a row.
+    """
+    ratio = compression_ratio(text)
+    if ratio is None or ratio <= MOST_COMPRESSIBLE:
+        return None
+    said = tokens(text)
+    triples = list(zip(said, said[1:], said[2:], strict=False))
+    if triples and len(set(triples)) / len(triples) >= _NEW_TRIPLES:
+        return None
+    return ratio
 
 
 def is_stutter(text: str) -> bool:

@@ -208,7 +208,6 @@ class _Run:
         position = self._position()
         for result in self._recognition.results(drain=drain):
             self._merger.add(result)
-            self._drops.extend(result.drops)
             if result.language:
                 self._heard[result.language] += round(1000 * (result.end - result.start))
             released = self._release()

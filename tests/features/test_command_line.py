@@ -1,0 +1,182 @@
+"""The command line as a user meets it: output, refusals, exit codes, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.makecall import silence, wav
+from tests.serving import wait_until
+
+import tiro
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "call.wav").write_bytes(wav(6))
+    (tmp_path / "talk.wav").write_bytes(wav(3))
+    (tmp_path / "letter.mp3").write_text("Dear Sir or Madam")
+    (tmp_path / "quiet.wav").write_bytes(silence(1))
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tiro.cli.main", *arguments],
+        cwd=folder,
+        env=environment(folder),
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def environment(folder: Path) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TIRO_")}
+    return inherited | {
+        "TIRO_DATA": str(folder / "data"),
+        "TIRO_ENGINE_DOWNLOAD": "false",
+        "TIRO_ENGINE_DEFAULT": "echo",
+    }
+
+
+def test_text_on_the_screen_all_else_on_standard_error(folder: Path) -> None:
+    done = run(folder, "transcribe", "call.wav")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("one two three")
+    assert "call.wav: 0:06 in" in done.stderr
+    assert "echo engine only counts" in done.stderr
+
+
+def test_standard_input_and_json(folder: Path) -> None:
+    done = run(folder, "transcribe", "-", "--format", "json", stdin=wav(3))
+    result = json.loads(done.stdout)
+    assert result["transcript"]["segments"]
+    assert result["metadata"]["duration"] == 3.0
+
+
+def test_globs_into_a_folder(folder: Path) -> None:
+    done = run(folder, "transcribe", "*.wav", "-o", "out/", "--format", "srt")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["call.srt", "quiet.srt", "talk.srt"]
+    assert (folder / "out" / "quiet.srt").read_text() == ""
+
+
+def test_the_format_follows_the_name_of_the_output(folder: Path) -> None:
+    assert run(folder, "transcribe", "call.wav", "-o", "call.vtt").returncode == 0
+    assert (folder / "call.vtt").read_text().startswith("WEBVTT")
+
+
+def test_one_bad_file_does_not_stop_the_others(folder: Path) -> None:
+    done = run(folder, "transcribe", "letter.mp3", "call.wav")
+    assert done.returncode == 3
+    assert "letter.mp3: This is not a recording" in done.stderr
+    assert "==> call.wav <==" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["nothing.wav"], 2, "No such file"),
+        (["*.ogg"], 2, "No file matches"),
+        (["."], 2, "is a folder"),
+        (["letter.mp3"], 3, "not a recording"),
+        (["call.wav", "--engine", "siri"], 2, "Choose one of"),
+        (["call.wav", "--engine", "whisper"], 4, "tiro models pull"),
+        (["call.wav", "--language", "klingon"], 2, "not a language"),
+        (["call.wav", "--engine", "pocketsphinx", "--language", "de"], 2, "does not know"),
+        (["call.wav", "talk.wav", "--format", "json"], 2, "-o FOLDER"),
+        (["call.wav", "-o", "letter.mp3/x.txt"], 6, "Cannot write"),
+    ],
+)
+def test_wrong_requests_end_in_a_sentence(folder: Path, arguments: list[str], code: int, says: str) -> None:
+    done = run(folder, "transcribe", *arguments)
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_ctrl_c_stops_at_once_and_leaves_no_children(folder: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tiro.cli.main", "transcribe", "call.wav", "--engine", "echo:10"],
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    parent = psutil.Process(process.pid)
+    # The decoder (and its spare) and the engine host are up.
+    wait_until(lambda: len(parent.children(recursive=True)) >= 2, what="children at work")
+    children = parent.children(recursive=True)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 130, errors
+    assert b"Traceback" not in errors
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert not alive
+
+
+def test_keys_are_made_listed_and_revoked(folder: Path) -> None:
+    secret = run(folder, "keys", "create", "laptop").stdout.strip()
+    assert secret.startswith("tiro_")
+    listed = run(folder, "keys", "list").stdout
+    assert "laptop" in listed
+    assert secret not in listed
+    key_id = next(word for word in listed.split() if word.count("-") == 4)
+    assert run(folder, "keys", "revoke", key_id).returncode == 0
+    again = run(folder, "keys", "revoke", key_id)
+    assert again.returncode == 2
+    assert "revoked" in run(folder, "keys", "list").stdout
+
+
+def test_the_doctor_finds_what_is_wrong(folder: Path) -> None:
+    assert run(folder, "doctor").returncode == 0
+    run(folder, "keys", "create")
+    orphan = folder / "data" / "media" / "ab" / "0000-ab"
+    orphan.parent.mkdir(parents=True)
+    orphan.write_bytes(b"x")
+    done = run(folder, "doctor")
+    assert done.returncode == 1
+    assert "a file without a recording" in done.stdout
+
+
+def test_models_that_are_not_here(folder: Path) -> None:
+    assert "large-v3-turbo" in run(folder, "models", "list").stdout
+    done = run(folder, "models", "path", "small")
+    assert done.returncode == 4
+    assert "tiro models pull small" in done.stderr
+
+
+def test_version_and_help(folder: Path) -> None:
+    assert run(folder, "--version").stdout.strip() == f"tiro {tiro.__version__}"
+    shown = run(folder, "transcribe", "--help").stdout
+    assert "--channels" in shown
+
+
+def test_the_python_api(folder: Path) -> None:
+    from tests.conftest import make_settings
+
+    heard: list[str] = []
+    transcript = tiro.transcribe(
+        folder / "call.wav",
+        engine="echo",
+        settings=make_settings(folder / "data"),
+        on_progress=lambda progress: heard.extend(segment.text for segment in progress.segments),
+    )
+    assert transcript.segments
+    assert [segment.text for segment in transcript.segments] == heard
+    assert transcript.text == "\n".join(heard)
+    with pytest.raises(tiro.TiroError) as caught:
+        tiro.transcribe(b"not audio at all", engine="echo", settings=make_settings(folder / "data"))
+    assert caught.value.code == "unsupported_media"
