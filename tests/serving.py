@@ -26,13 +26,15 @@ from tiro.settings import Settings
 ENDED = {"completed", "failed", "cancelled"}
 
 
-def wait_until(check: Callable[[], Any], *, seconds: float = 30.0, what: str = "the condition") -> Any:
+def wait_until(
+    check: Callable[[], Any], *, seconds: float = 30.0, what: str = "the condition", pause: float = 0.02
+) -> Any:
     """Poll until ``check`` gives something true, and return it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if result := check():
             return result
-        time.sleep(0.02)
+        time.sleep(pause)
     raise AssertionError(f"{what} did not come true within {seconds} s")
 
 
@@ -78,8 +80,13 @@ class ThreadServer:
 
 
 @contextmanager
-def thread_server(settings: Settings) -> Iterator[ThreadServer]:
+def thread_server(settings: Settings, *, recover: bool = False) -> Iterator[ThreadServer]:
+    """Args:
+    recover: clear up first what a dead server left, as `tiro serve` does.
+    """
     runtime = build_runtime(settings)
+    if recover:
+        runtime.recover()
     config = uvicorn.Config(
         create_app(runtime), host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=2
     )

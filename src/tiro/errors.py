@@ -80,7 +80,9 @@ class UploadInterrupted(TiroError):
 
 class UnsupportedMedia(TiroError):
     code, status, exit_code = "unsupported_media", 415, 3
-    default = "This is not a recording that Tiro can read. Send audio or video, for example WAV, MP3, M4A or MP4."
+    default = (
+        "This is not a recording that Tiro can read. Send audio or video, for example WAV, MP3, M4A or MP4."
+    )
 
 
 class NoAudio(TiroError):

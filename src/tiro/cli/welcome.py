@@ -46,7 +46,8 @@ async def welcome(server: uvicorn.Server, address: str, key: str | None, data: P
                 f'  curl -H "Authorization: Bearer {key}" -F "audio=@{sample}" '
                 f'"{address}/api/v1/transcribe?wait=60"'
             )
-        console.print("\nCtrl-C stops the server.")
+        console.print(f"\nA file without the server: {sys.argv[0]} transcribe FILE")
+        console.print("Ctrl-C stops the server; work that is under way goes on at the next start.")
     sys.stdout.flush()
 
 
@@ -100,7 +101,10 @@ async def _events(response: httpx.Response) -> Any:
 
 def _show(console: Console, segment: dict[str, Any]) -> None:
     speaker = segment["speaker"] or ""
-    line = Text(f"{clock_time(segment['start_time'])}  ", style="dim")
-    line.append(f"{speaker:>5}  ", style=_COLOURS.get(speaker, "bold"))
-    line.append(segment["text"], style="default")
-    console.print(line)
+    console.print(
+        Text.assemble(
+            (f"{clock_time(segment['start_time']):>5}  ", "dim"),
+            (f"{speaker:>5}  ", _COLOURS.get(speaker, "bold")),
+            segment["text"],
+        )
+    )
