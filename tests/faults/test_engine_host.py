@@ -19,7 +19,15 @@ import pytest
 from tiro.engines.base import EngineOptions, TranscribeRequest
 from tiro.engines.host import EngineHosts, HostState
 from tiro.engines.registry import EngineSpec
-from tiro.errors import Cancelled, EngineCrashed, ModelCorrupt, ModelUnavailable, TiroError, UnknownEngine
+from tiro.errors import (
+    Cancelled,
+    EngineCrashed,
+    EngineFailed,
+    ModelCorrupt,
+    ModelUnavailable,
+    TiroError,
+    UnknownEngine,
+)
 from tiro.speech.types import SAMPLE_RATE, Audio, Segment
 
 ECHO = EngineSpec("echo")
@@ -261,6 +269,53 @@ def test_children_are_given_none_of_our_settings(hosts: EngineHosts, monkeypatch
     hosts.warm(ECHO)
     [child] = children()
     assert not [name for name in child.environ() if name.startswith("TIRO_")]
+
+
+STRANGER = """
+import sys
+from tiro.engines.base import Availability, Capabilities
+from tiro.speech.types import Segment
+
+class Engine:
+    capabilities = Capabilities("stranger 1")
+
+    def transcribe(self, request):
+        print("a library that prints")
+        sys.stdout.flush()
+        yield Segment(0.0, 1.0, "hello")
+        if request.language:
+            raise KeyError("a fault of its own")
+
+class Provider:
+    name = "stranger"
+
+    def availability(self, model, options):
+        return Availability(True, "here")
+
+    def load(self, model, options):
+        import os
+        os.write(1, b"a library that writes to descriptor 1")
+        return Engine()
+
+PROVIDER = Provider()
+"""
+
+
+def test_a_strangers_engine_may_print_and_fail(
+    hosts: EngineHosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stranger.py").write_text(STRANGER)
+    info = tmp_path / "stranger-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[tiro.engines]\nstranger = stranger:PROVIDER\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    spec = EngineSpec("stranger")
+    assert [segment.text for segment in hosts.transcribe(spec, TranscribeRequest(TONE))] == ["hello"]
+    with pytest.raises(EngineFailed, match="a fault of its own"):
+        hosts.transcribe(spec, TranscribeRequest(TONE, "en"))
+    assert hosts.transcribe(spec, TranscribeRequest(TONE))
+    assert state(hosts, spec).restarts == 0
 
 
 def test_errors_cross_the_pipe_as_what_they_are(hosts: EngineHosts, tmp_path: Path) -> None:

@@ -231,8 +231,8 @@ def _hub(endpoint: str | None) -> str:
 
 def _fetch(model: WhisperModel, partial: Path, progress: Progress | None, hub: str) -> None:
     from huggingface_hub import HfApi, hf_hub_download
-    from huggingface_hub.errors import (
-        HTTPError,  # type: ignore[attr-defined]  # the base of what the hub's own HTTP library raises
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]
+        HTTPError,  # the base of what the hub's own HTTP library raises
         LocalEntryNotFoundError,
         XetDownloadError,
     )
