@@ -37,7 +37,8 @@ def test_a_recording_becomes_a_transcript(client: Client) -> None:
     metadata = result["metadata"]
     assert metadata["duration"] == pytest.approx(6, abs=0.1)
     assert metadata["processing_time"] > 0
-    assert metadata["channels"]["mode"] == "mix"
+    assert metadata["channels"] == 1
+    assert metadata["layout"]["mode"] == "mix"
     assert metadata["media"]["codec"] == "pcm_s16le"
     assert "echo" in metadata["model_versions"]
     assert result["summary"] is None

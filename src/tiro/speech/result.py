@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tiro.speech.types import Drop, MediaInfo, Segment, Transcript, Word
+from tiro.speech.types import ChannelLayout, Drop, MediaInfo, Segment, Transcript, Word
 
 Json = dict[str, Any]
 
@@ -62,6 +62,10 @@ def media_json(media: MediaInfo) -> Json:
     }
 
 
+def layout_json(layout: ChannelLayout) -> Json:
+    return {"mode": layout.mode, "labels": list(layout.labels), "reason": layout.reason}
+
+
 def metadata_json(transcript: Transcript) -> Json:
     """Everything of a finished transcript but its segments."""
     return {
@@ -69,11 +73,8 @@ def metadata_json(transcript: Transcript) -> Json:
         "processing_time": _seconds(transcript.processing_time),
         "language": transcript.language,
         "engine": transcript.engine,
-        "channels": {
-            "mode": transcript.layout.mode,
-            "labels": list(transcript.layout.labels),
-            "reason": transcript.layout.reason,
-        },
+        "channels": transcript.media.channels,
+        "layout": layout_json(transcript.layout),
         "media": media_json(transcript.media),
         "model_versions": transcript.models,
         "notices": [{"code": notice.code, "message": notice.message} for notice in transcript.notices],

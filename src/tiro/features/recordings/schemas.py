@@ -37,7 +37,8 @@ _EXAMPLE_SESSION: dict[str, Any] = {
         "processing_time": 6.3,
         "language": "en",
         "engine": "pocketsphinx",
-        "channels": {"mode": "split", "labels": ["left", "right"], "reason": "two voices take turns"},
+        "channels": 2,
+        "layout": {"mode": "split", "labels": ["left", "right"], "reason": "each side has its own voice"},
         "media": {"container": "flac", "codec": "flac", "sample_rate": 16000, "channels": 2},
         "model_versions": {"pocketsphinx": "pocketsphinx 5.1.1 en-us"},
         "notices": [],
@@ -101,7 +102,8 @@ class Metadata(BaseModel):
     processing_time: float | None = None
     language: str | None = None
     engine: str | None = None
-    channels: ChannelUse | None = None
+    channels: int | None = Field(None, description="Channels of the file.")
+    layout: ChannelUse | None = Field(None, description="How the channels were used.")
     media: dict[str, Any] | None = None
     model_versions: dict[str, str] = {}
     notices: list[NoticeBody] = []

@@ -29,7 +29,7 @@ from tiro.features.transcription.pipeline import (
     StageEntered,
 )
 from tiro.features.transcripts.service import TranscriptService
-from tiro.speech.result import media_json, segment_json
+from tiro.speech.result import layout_json, media_json, segment_json
 from tiro.speech.types import Segment, WindowResult
 from tiro.storage.base import Storage
 
@@ -138,11 +138,7 @@ class _Recorder:
 
     @take.register
     def _(self, event: LayoutKnown) -> None:
-        layout = {
-            "mode": event.layout.mode,
-            "labels": list(event.layout.labels),
-            "reason": event.layout.reason,
-        }
+        layout = layout_json(event.layout)
         with self._records.database.write() as session:
             self._records.jobs.describe(session, self._claim, layout=layout)
             self._records.events.append(session, self._claim.recording_id, "layout", layout)
