@@ -41,6 +41,8 @@ def test_what_is_no_recording_is_refused_and_forgotten(server: ThreadServer, nam
     [
         ({"engine": "siri"}, "unknown_engine"),
         ({"engine": "whisper:no-such-model"}, "unknown_engine model_unavailable"),
+        ({"engine": "whisper:/etc"}, "unknown_engine"),
+        ({"engine": "whisper:../models/small"}, "unknown_engine"),
         ({"language": "klingon"}, "unsupported_language"),
         ({"channels": "sideways"}, "invalid_request"),
         ({"priority": "now"}, "invalid_request"),

@@ -5,20 +5,22 @@ from __future__ import annotations
 from tiro.engines import catalogue
 from tiro.engines.base import Availability, EngineOptions
 from tiro.engines.registry import AUTO, WHISPER, EngineSpec, discover, provider, providers
-from tiro.errors import ModelUnavailable
+from tiro.errors import ModelUnavailable, UnknownEngine
 
 
 def check(text: str, options: EngineOptions, default_model: str) -> None:
-    """Refuse an engine that cannot work here, without asking the network.
+    """Refuse what a caller from elsewhere may not ask for, without asking the network.
 
     Raises:
-        UnknownEngine: no such engine or model.
+        UnknownEngine: no such engine or model; or a model by its path, which is for this machine's owner only.
         ModelUnavailable: its model is not here and may not be fetched.
     """
     spec = EngineSpec.parse(text)
     if spec.name == AUTO:
         return
     chosen = provider(spec.name)
+    if spec.model is not None and catalogue.is_path(spec.model):
+        raise UnknownEngine("Name a model, not a folder; `tiro models list` shows the names.")
     model = spec.model
     if spec == EngineSpec(WHISPER):
         best = catalogue.best_present(options.models)

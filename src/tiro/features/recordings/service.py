@@ -26,7 +26,6 @@ from tiro.features.jobs.service import JobOptions, JobService
 from tiro.features.jobs.states import JobState, Priority
 from tiro.features.recordings import repository
 from tiro.features.recordings.schemas import (
-    Metadata,
     SessionListItem,
     SessionPage,
     SessionResult,
@@ -137,31 +136,17 @@ class RecordingService:
         return earlier or intake.recording_id, earlier is not None
 
     def result(self, recording_id: str) -> SessionResult:
+        """The finished transcript, or as long as there is none what the job has so far."""
         with self._database.read() as session:
             recording = self._get(session, recording_id)
             job = self._jobs.latest(session, recording_id)
             current = self._transcripts.current(session, recording_id)
-            shows_current = current is not None and job.state != JobState.RUNNING
-            segments = (
-                current.segments
-                if current is not None and shows_current
-                else self._transcripts.segments(session, job.id)
-            )
-        if current is not None and shows_current:
-            metadata = Metadata.model_validate(current.metadata)
-        else:
-            metadata = Metadata.model_validate(
-                {
-                    "media": job.media or recording.media,
-                    "channels": job.layout,
-                    "engine": job.options["engine"],
-                }
-            )
+            segments = current.segments if current else self._transcripts.segments(session, job.id)
         return SessionResult.model_validate(
             {
                 **_summary(recording, job),
                 "transcript": {"segments": [segment_json(segment) for segment in segments]},
-                "metadata": metadata,
+                "metadata": current.metadata if current else _metadata_so_far(recording, job),
             }
         )
 
@@ -323,6 +308,16 @@ def _summary(recording: RecordingTable, job: JobTable) -> Json:
             "media": f"{base}/media",
             "transcript": f"{base}/transcript.txt",
         },
+    }
+
+
+def _metadata_so_far(recording: RecordingTable, job: JobTable) -> Json:
+    media = job.media or recording.media
+    return {
+        "media": media,
+        "channels": media and media["channels"],
+        "layout": job.layout,
+        "engine": job.options["engine"],
     }
 
 
