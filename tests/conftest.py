@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.serving import ThreadServer, thread_server
+from tiro import logs
 from tiro.settings import Settings
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quiet_logs() -> None:
+    logs.configure("error", "text")
 
 
 @pytest.fixture(autouse=True)
