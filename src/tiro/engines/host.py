@@ -189,15 +189,16 @@ class EngineHosts:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def capabilities(self, spec: EngineSpec) -> Capabilities:
+    def capabilities(self, spec: EngineSpec, stop: threading.Event | None = None) -> Capabilities:
         """What the engine can do. Loads it the first time; the answer is kept after it is unloaded.
 
         Raises:
+            Cancelled: ``stop`` was set while it loaded.
             UnknownEngine, ModelUnavailable, ModelCorrupt, EngineCrashed.
         """
         pool = self._pool(spec)
         if pool.capabilities is None:
-            pool.give_back(pool.lease(None))
+            pool.give_back(pool.lease(stop))
         assert pool.capabilities is not None
         return pool.capabilities
 

@@ -122,7 +122,7 @@ class Pipeline:
         with self._decoders.open(request.source, keep_stereo=request.channels != "mix", stop=stop) as media:
             yield MediaKnown(media.info)
             yield StageEntered(Stage.MODEL)
-            capabilities = self._hosts.capabilities(request.engine.spec)
+            capabilities = self._hosts.capabilities(request.engine.spec, stop)
             _check(request, capabilities)
             yield StageEntered(Stage.TRANSCRIBE)
             yield from _Run(self._hosts, self._guard, capabilities, request, media, stop).events()
