@@ -28,7 +28,9 @@ _POLL_SECONDS = 1.0
 """A lost wake-up costs no more than this."""
 
 _HEARTBEAT_SECONDS = 0.5
+
 _SWEEP_SECONDS = 5.0
+"""How often expired leases are looked for, at least; short leases are looked for more often."""
 
 
 @dataclass(slots=True)
@@ -189,7 +191,7 @@ class Runner:
 
     async def _sweep_forever(self) -> None:
         while True:
-            await asyncio.sleep(_SWEEP_SECONDS)
+            await asyncio.sleep(min(_SWEEP_SECONDS, self._jobs.lease_seconds))
             with suppress(DatabaseBusy):
                 if freed := await self._in_rows(self._sweep):
                     _log.warning("jobs.freed", count=freed)
