@@ -22,6 +22,7 @@ class JobTable(Table):
     __table_args__ = (
         Index("ix_jobs_claim", "state", "priority", "queued_at"),
         Index("ix_jobs_latest", "latest", "state", "recording_id"),
+        Index("ix_jobs_listed", "latest", "recording_id"),
         Index("ix_jobs_recording", "recording_id", "latest"),
     )
 

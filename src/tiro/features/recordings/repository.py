@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from tiro.db.tables import IdempotencyTable, JobTable, RecordingTable, TranscriptTable
 
-Listed = tuple[RecordingTable, JobTable, TranscriptTable | None]
+Listed = tuple[RecordingTable, JobTable, float | None, str | None]
+"""A recording, the job that speaks for it, and, where there is a transcript, its duration and language."""
 
 
 def add(session: Session, recording: RecordingTable) -> None:
@@ -24,25 +25,32 @@ def get(session: Session, recording_id: str) -> RecordingTable | None:
 
 def page(session: Session, status: str | None, limit: int, offset: int) -> Sequence[Listed]:
     """Newest first; ids grow with time, so their order is the order of arrival."""
+    # The page is found in an index of jobs alone: were the tables joined first, all rows would be read and
+    # sorted for each page.
+    listed = select(JobTable.recording_id).where(JobTable.latest)
+    if status is not None:
+        listed = listed.where(JobTable.state == status)
+    chosen = listed.order_by(JobTable.recording_id.desc()).limit(limit).offset(offset).subquery()
+    summary = TranscriptTable.summary
     query = (
-        select(RecordingTable, JobTable, TranscriptTable)
-        .join(JobTable, (JobTable.recording_id == RecordingTable.id) & JobTable.latest)
+        select(RecordingTable, JobTable, summary["duration"].as_float(), summary["language"].as_string())
+        .select_from(chosen)
+        .join(RecordingTable, RecordingTable.id == chosen.c.recording_id)
+        .join(JobTable, (JobTable.recording_id == chosen.c.recording_id) & JobTable.latest)
         .outerjoin(
-            TranscriptTable, (TranscriptTable.recording_id == RecordingTable.id) & TranscriptTable.current
+            TranscriptTable,
+            (TranscriptTable.recording_id == chosen.c.recording_id) & TranscriptTable.current,
         )
         .order_by(RecordingTable.id.desc())
-        .limit(limit)
-        .offset(offset)
     )
-    if status is not None:
-        query = query.where(JobTable.state == status)
-    return [(recording, job, transcript) for recording, job, transcript in session.execute(query)]
+    return session.execute(query).tuples().all()
 
 
 def count(session: Session, status: str | None) -> int:
-    query = select(func.count()).select_from(JobTable).where(JobTable.latest)
-    if status is not None:
-        query = query.where(JobTable.state == status)
+    if status is None:
+        # Each recording has one job that speaks for it; counting a whole table is ten times faster.
+        return session.scalar(select(func.count()).select_from(RecordingTable)) or 0
+    query = select(func.count()).where(JobTable.latest, JobTable.state == status)
     return session.scalar(query) or 0
 
 

@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from tiro.db.session import Database, after_commit
-from tiro.db.tables import JobTable, RecordingTable, TranscriptTable
+from tiro.db.tables import JobTable, RecordingTable
 from tiro.db.tables.base import Json
 from tiro.errors import Conflict, EmptyMedia, IdempotencyMismatch, NotFound, TiroError, UploadTooLarge
 from tiro.events.base import EventHub
@@ -185,7 +185,7 @@ class RecordingService:
         with self._database.read() as session:
             rows = repository.page(session, status, limit, offset)
             total = repository.count(session, status)
-        items = [_list_item(recording, job, transcript) for recording, job, transcript in rows]
+        items = [_list_item(*row) for row in rows]
         return SessionPage(items=items, total=total, limit=limit, offset=offset)
 
     async def wait(self, recording_id: str, seconds: float) -> bool:
@@ -322,13 +322,8 @@ def _metadata_so_far(recording: RecordingTable, job: JobTable) -> Json:
 
 
 def _list_item(
-    recording: RecordingTable, job: JobTable, transcript: TranscriptTable | None
+    recording: RecordingTable, job: JobTable, duration: float | None, language: str | None
 ) -> SessionListItem:
-    summary = transcript.summary if transcript else {}
     return SessionListItem.model_validate(
-        {
-            **_summary(recording, job),
-            "duration": summary.get("duration"),
-            "language": summary.get("language"),
-        }
+        {**_summary(recording, job), "duration": duration, "language": language}
     )

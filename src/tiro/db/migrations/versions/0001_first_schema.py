@@ -111,6 +111,7 @@ def upgrade() -> None:
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.create_index("ix_jobs_claim", ["state", "priority", "queued_at"], unique=False)
         batch_op.create_index("ix_jobs_latest", ["latest", "state", "recording_id"], unique=False)
+        batch_op.create_index("ix_jobs_listed", ["latest", "recording_id"], unique=False)
         batch_op.create_index("ix_jobs_recording", ["recording_id", "latest"], unique=False)
 
     op.create_table(
@@ -182,6 +183,7 @@ def downgrade() -> None:
     op.drop_table("segments")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.drop_index("ix_jobs_recording")
+        batch_op.drop_index("ix_jobs_listed")
         batch_op.drop_index("ix_jobs_latest")
         batch_op.drop_index("ix_jobs_claim")
 
