@@ -11,7 +11,6 @@ Importing this package is cheap; what is heavy is loaded when it is used.
 
 from __future__ import annotations
 
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 from tiro.errors import TiroError
@@ -20,7 +19,7 @@ from tiro.speech.types import Drop, MediaInfo, Notice, Segment, Transcript, Word
 if TYPE_CHECKING:
     from tiro.offline import transcribe
 
-__version__ = _version("tiro")
+    __version__: str
 
 __all__ = [
     "Drop",
@@ -40,4 +39,9 @@ def __getattr__(name: str) -> Any:
         from tiro.offline import transcribe
 
         return transcribe
+    if name == "__version__":
+        # Reading the package's metadata takes longer than all else here, and each child imports this.
+        from importlib.metadata import version
+
+        return version("tiro")
     raise AttributeError(f"module 'tiro' has no attribute '{name}'")
