@@ -77,7 +77,8 @@ def build_runtime(settings: Settings) -> Runtime:
     database = open_database(settings)
     storage = LocalStorage(settings.data, int(settings.storage.reserve))
     hub, queue = EmbeddedEventHub(), EmbeddedQueue()
-    speech = build_speech(settings)
+    # Each upload needs two in quick succession: one that looks into it at the door, one for its job.
+    speech = build_speech(settings, spare_decoders=2)
     events = EventService(database, hub)
     jobs = JobService(
         events, queue, attempts=settings.jobs.attempts, lease_seconds=settings.jobs.lease_seconds

@@ -62,7 +62,7 @@ def engine_options(settings: Settings) -> EngineOptions:
     )
 
 
-def build_speech(settings: Settings) -> SpeechRuntime:
+def build_speech(settings: Settings, *, spare_decoders: int = 1) -> SpeechRuntime:
     engine, options = settings.engine, engine_options(settings)
     limits = MediaLimits(
         max_duration=settings.media.max_duration,
@@ -71,6 +71,6 @@ def build_speech(settings: Settings) -> SpeechRuntime:
         cpu_seconds=settings.media.cpu_seconds,
         stall_seconds=settings.media.stall_seconds,
     )
-    decoders = DecoderPool(limits)
+    decoders = DecoderPool(limits, spare_decoders)
     hosts = EngineHosts(options, idle_seconds=engine.idle_seconds)
     return SpeechRuntime(Pipeline(decoders, hosts), decoders, hosts, options, engine.default, engine.model)
