@@ -29,6 +29,11 @@ def latest(session: Session, recording_id: str) -> JobTable | None:
     return session.scalar(select(JobTable).where(JobTable.recording_id == recording_id, JobTable.latest))
 
 
+def state(session: Session, recording_id: str) -> str | None:
+    query = select(JobTable.state).where(JobTable.recording_id == recording_id, JobTable.latest)
+    return session.scalar(query)
+
+
 def claim(session: Session, owner: str, now: datetime, lease_until: datetime) -> JobTable | None:
     """Take the first job that waits: highest priority, then longest wait. One statement, so never twice."""
     first = (

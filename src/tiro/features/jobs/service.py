@@ -91,6 +91,13 @@ class JobService:
             raise NotFound
         return job
 
+    def state(self, session: Session, recording_id: str) -> JobState:
+        """The state alone, for those who look often."""
+        state = repository.state(session, recording_id)
+        if state is None:
+            raise NotFound
+        return JobState(state)
+
     def request_cancel(self, session: Session, recording_id: str) -> JobTable:
         """Cancel a waiting job at once; ask the worker of a running one to stop.
 

@@ -23,7 +23,7 @@ from tiro.db.tables.base import Json
 from tiro.errors import Conflict, EmptyMedia, IdempotencyMismatch, NotFound, TiroError, UploadTooLarge
 from tiro.events.base import EventHub
 from tiro.features.jobs.service import JobOptions, JobService
-from tiro.features.jobs.states import JobState, Priority
+from tiro.features.jobs.states import Priority
 from tiro.features.recordings import repository
 from tiro.features.recordings.schemas import (
     SessionListItem,
@@ -194,7 +194,7 @@ class RecordingService:
         async with self._hub.listen(recording_id) as hint:
             while True:
                 hint.clear()
-                if JobState((await asyncio.to_thread(self.summary, recording_id)).status).ended:
+                if await asyncio.to_thread(self._ended, recording_id):
                     return True
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:
@@ -234,6 +234,10 @@ class RecordingService:
         """Raises NotFound where there is no such recording."""
         with self._database.read() as session:
             self._get(session, recording_id)
+
+    def _ended(self, recording_id: str) -> bool:
+        with self._database.read() as session:
+            return self._jobs.state(session, recording_id).ended
 
     def _get(self, session: Session, recording_id: str) -> RecordingTable:
         recording = repository.get(session, recording_id)
