@@ -8,19 +8,20 @@ held against what was decoded.
 from __future__ import annotations
 
 import errno
+import itertools
 import os
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
 import av
 import av.error
-import av.filter
 import numpy as np
 
 from tiro.errors import CorruptMedia, EmptyMedia, LimitExceeded, NoAudio, UnsupportedMedia
+from tiro.media.clock import Clock
 from tiro.media.extent import ends_early
 from tiro.media.probe import DEMUXERS, Container, sniff
+from tiro.media.resample import Resampler
 from tiro.media.types import MediaLimits, Samples
 from tiro.speech.types import SAMPLE_RATE, MediaInfo, Notice, VideoInfo
 
@@ -30,7 +31,6 @@ MIN_SAMPLE_RATE = 1000
 _MAX_FRAME = 1 << 20  # samples of one decoded frame; the largest honest frames hold 65,536
 _HEADER = 4096  # bytes; a file with no sound in it is not larger
 _MAX_READ_ERRORS = 32  # in a row, after which the rest of the file is given up
-_UNNAMED_LAYOUT = re.compile(r"\d+ channels")
 _CODECS = frozenset(
     """
     aac aac_latm ac3 eac3 alac amrnb amrwb flac g722 g723_1 g726 g726le gsm gsm_ms ilbc mp1 mp1float mp2
@@ -43,6 +43,8 @@ _CODECS = frozenset(
 )
 # Demuxers whose length comes from the file's own header; the others only guess it from the bit rate.
 _CLAIMING = frozenset({"wav", "w64", "flac", "mov", "matroska", "asf", "aiff", "au", "caf", "avi"})
+# Demuxers that carry time stamps; those of the others are only counted from what was read.
+_STAMPING = frozenset({"ogg", "matroska", "mov", "asf", "mpegts", "flac"})
 
 
 class Source:
@@ -266,16 +268,33 @@ class Decoding:
                 yield frame
 
     def _resampled(self) -> Iterator[Samples]:
-        frame = self._first
-        while frame is not None:
-            if self._resampler is None or not self._resampler.takes(frame):
+        for at, frame in self._clock():
+            if at is not None or self._resampler is None or not self._resampler.takes(frame):
                 if self._resampler is not None:
                     yield from self._resampler.flush()
+                if at is not None:
+                    yield from self._silence(round(at * SAMPLE_RATE))
                 self._resampler = Resampler(frame, self.channels)
             yield from self._resampler.feed(frame)
-            frame = next(self._frames, None)
         if self._resampler is not None:
             yield from self._resampler.flush()
+
+    def _clock(self) -> Iterable[tuple[float | None, Any]]:
+        """The frames from the first, each with its time where that is not the end of the one before."""
+        frames = itertools.chain((self._first,), self._frames)
+        if self._kind.demuxer not in _STAMPING:
+            return ((None, frame) for frame in frames)
+        stream, container = self._stream, self._container
+        known = stream.start_time is not None and stream.time_base is not None
+        first = float(stream.start_time * stream.time_base) if known else None
+        zero = None if container.start_time is None else container.start_time / av.time_base
+        whole = (container.duration or 0) / av.time_base
+        return Clock(frames, zero=zero, first=first, claimed=max(whole, self._claimed() or 0.0) or None)
+
+    def _silence(self, until: int) -> Iterator[Samples]:
+        """Zeros up to a position in samples, a second at a time; ``blocks`` counts them like any sound."""
+        while (missing := until - self._samples) > 0:
+            yield np.zeros((min(missing, SAMPLE_RATE), self.channels), dtype=np.int16)
 
     def _nothing(self) -> NoReturn:
         """No frame came: a file that is hardly more than a header is empty, anything else is damaged."""
@@ -335,75 +354,3 @@ _NO_INDEX = (
     " Upload or export it again."
 )
 _FOREIGN = "The file only points to sound in other files. Send a file that holds the sound itself."
-
-
-class Resampler:
-    """Frames of one format into 16 kHz int16 with one or two channels.
-
-    Named layouts (5.1 and the like) are mixed by FFmpeg's weights, which favour the middle. Channels
-    without names are mostly one microphone each, so they are averaged with equal weights.
-    """
-
-    def __init__(self, first: Any, channels: int) -> None:
-        self._format = self._signature(first)
-        layout = first.layout
-        self._average = layout.nb_channels > 2 and bool(_UNNAMED_LAYOUT.fullmatch(layout.name))
-        target = "stereo" if channels == 2 else "mono"
-        self._channels = channels
-        graph = av.filter.Graph()
-        graph.threads = 1
-        source = graph.add(
-            "abuffer",
-            sample_rate=str(first.sample_rate),
-            sample_fmt=first.format.name,
-            channel_layout=layout.name,
-            time_base=f"1/{first.sample_rate}",
-        )
-        shape = graph.add(
-            "aformat",
-            sample_rates=str(SAMPLE_RATE),
-            sample_fmts="s16",
-            channel_layouts=layout.name if self._average else target,
-        )
-        sink = graph.add("abuffersink")
-        source.link_to(shape)
-        shape.link_to(sink)
-        graph.configure()
-        self._graph = graph
-        self._fed = self._given = 0
-
-    @staticmethod
-    def _signature(frame: Any) -> tuple[str, str, int]:
-        return frame.format.name, frame.layout.name, frame.sample_rate
-
-    def takes(self, frame: Any) -> bool:
-        return self._signature(frame) == self._format
-
-    def feed(self, frame: Any) -> Iterator[Samples]:
-        # Time stamps of damaged files jump; what counts here is the order of the samples.
-        frame.pts = None
-        self._fed += frame.samples
-        self._graph.push(frame)
-        yield from self._pull()
-
-    def flush(self) -> Iterator[Samples]:
-        self._graph.push(None)
-        yield from self._pull()
-        length = round(self._fed * SAMPLE_RATE / self._format[2])
-        if not self._given and length:
-            # Less than the filter is long (a millisecond or two) never comes out; its time still counts.
-            yield np.zeros((length, self._channels), dtype=np.int16)
-
-    def _pull(self) -> Iterator[Samples]:
-        while True:
-            try:
-                out: Any = self._graph.pull()
-            except (EOFError, BlockingIOError):
-                return
-            samples = np.asarray(out.to_ndarray(), dtype=np.int16).reshape(out.samples, -1)
-            if self._average:
-                samples = np.rint(samples.mean(axis=1, keepdims=True)).astype(np.int16)
-            if samples.shape[1] != self._channels:
-                samples = np.repeat(samples, self._channels, axis=1)
-            self._given += len(samples)
-            yield samples
