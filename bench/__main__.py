@@ -1,0 +1,42 @@
+"""Run the measurements named on the command line, or all of them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+
+from bench import decoding, listing, memory, overhead, starting
+from bench.report import machine, say
+
+_ALL = {
+    "overhead": overhead,
+    "starting": starting,
+    "listing": listing,
+    "decoding": decoding,
+    "memory": memory,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of: {', '.join(_ALL)}")
+    names = parser.parse_args().names
+    if unknown := set(names) - set(_ALL):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are: {', '.join(_ALL)}")
+    # With it, every process would compile what it imports, as happens to nobody who runs Tiro.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    for name in names or _ALL:
+        started = time.monotonic()
+        module = _ALL[name]
+        say(f"## {name}: {' '.join((module.__doc__ or '').split())}")
+        say()
+        say(f"`python -m bench {name}` on {machine()}")
+        say()
+        module.run()
+        say(f"({name} took {time.monotonic() - started:.0f} s; at its end {machine().split('; ')[-1]})")
+        say()
+
+
+if __name__ == "__main__":
+    main()

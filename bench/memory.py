@@ -1,0 +1,125 @@
+"""Peak memory of the server and all its children above the idle server, for a short and a long recording."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from tests.serving import ENDED, ServerProcess, server_process
+
+from bench import recordings
+from bench.report import Spread, say, table
+
+_SHORT, _LONG = 180, 3 * 3600
+_TICK = 0.1
+_ALLOWED = 0.10
+_REPEATS = 2
+_PATIENCE = 600.0
+
+
+@dataclass(frozen=True)
+class _Peak:
+    """Mebibytes: of the idle server, the peak above it, and the server process alone at its peak."""
+
+    idle: float
+    above: float
+    server: float
+    seconds: float
+
+
+def run() -> None:
+    kind = "PSS" if Path("/proc/self/smaps_rollup").exists() else "RSS"
+    found: dict[tuple[str, int], list[_Peak]] = {}
+    with tempfile.TemporaryDirectory(prefix="tiro-bench-") as name:
+        folder = Path(name)
+        plan = [(".m4a", _SHORT), (".wav", _SHORT)] * _REPEATS + [(".m4a", _LONG), (".wav", _LONG)]
+        for number, (suffix, seconds) in enumerate(plan):
+            path = recordings.make(folder / f"speech{suffix}", seconds)
+            found.setdefault((suffix, seconds), []).append(_measure(folder / f"data{number}", path))
+            path.unlink()
+    say(f"{kind} of the server's process tree, every {_TICK:g} s; a fresh server for each recording, whose")
+    say("job starts decoder, speech detector and engine host (echo). MiB; the peak is above the idle server.")
+    say()
+    rows = []
+    for (suffix, seconds), peaks in found.items():
+        above, server = Spread([p.above for p in peaks]), Spread([p.server for p in peaks])
+        idle, took = Spread([p.idle for p in peaks]), Spread([p.seconds for p in peaks])
+        rows.append(
+            [
+                f"{seconds // 60} min {suffix[1:].upper()}",
+                str(len(peaks)),
+                f"{idle.median:.0f}",
+                *above.columns(1),
+                f"{server.median:.0f}",
+                f"{took.median:.1f}",
+            ]
+        )
+    table(["recording", "runs", "idle", "peak above", "range", "server alone", "seconds"], rows)
+    for suffix in (".m4a", ".wav"):
+        short = Spread([p.above for p in found[suffix, _SHORT]]).median
+        long = Spread([p.above for p in found[suffix, _LONG]]).median
+        ratio = long / short
+        met = "met" if abs(ratio - 1) <= _ALLOWED else "MISSED"
+        what = f"{suffix[1:].upper()}, 3 hours take {ratio:.3f} times what 3 minutes take"
+        say(f"Target {met}: {what}, 0.9 to 1.1 wanted.")
+    say()
+
+
+def _measure(data: Path, recording: Path) -> _Peak:
+    with server_process(data) as server:
+        idle = _settled(server)
+        started = time.monotonic()
+        with recording.open("rb") as file:
+            answer = server.client.post(
+                "/api/v1/transcribe", files={"audio": (recording.name, file)}, data={"engine": "echo"}
+            )
+        assert answer.status_code == 202, answer.text
+        peak = server_peak = 0.0
+        looked = 0.0
+        while True:
+            peak = max(peak, _tree(server))
+            server_peak = max(server_peak, _process(server.process.pid))
+            if time.monotonic() - looked >= 1.0:
+                looked = time.monotonic()
+                # The page of one, since a whole session would put its transcript into the server's memory.
+                status = server.client.get("/api/v1/transcribe", params={"limit": 1}).json()["items"][0][
+                    "status"
+                ]
+                if status in ENDED:
+                    assert status == "completed", server.log()[-2000:]
+                    return _Peak(idle, peak - idle, server_peak, time.monotonic() - started)
+                assert time.monotonic() - started < _PATIENCE, "the job does not end"
+            time.sleep(_TICK)
+
+
+def _settled(server: ServerProcess) -> float:
+    """The memory of the server when it does nothing: the same for half a second."""
+    before = _tree(server)
+    for _ in range(20):
+        time.sleep(0.5)
+        now = _tree(server)
+        if abs(now - before) < 0.5:
+            return now
+        before = now
+    return before
+
+
+def _tree(server: ServerProcess) -> float:
+    return sum(_process(pid) for pid in [server.process.pid, *(child.pid for child in server.children())])
+
+
+def _process(pid: int) -> float:
+    """Mebibytes: its own memory and its part of what it shares, where the system tells them apart."""
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    try:
+        return float(psutil.Process(pid).memory_info().rss) / 2**20
+    except psutil.NoSuchProcess:
+        return 0.0
