@@ -167,7 +167,7 @@ class AttemptsExhausted(TiroError):
 
 
 class StorageFull(TiroError):
-    code, status, exit_code = "storage_full", 507, 6
+    code, status, exit_code, transient = "storage_full", 507, 6, True
     default = "The disk is full. Free some space and send it again; everything accepted before is safe."
 
 

@@ -15,12 +15,20 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from tiro.errors import DatabaseBusy, StorageFull
 
 _AFTER_COMMIT = "tiro.after_commit"
+_AWAY = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+}
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     # FULL, because with NORMAL a power cut takes back what was already acknowledged.
@@ -96,9 +104,13 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except OperationalError as err:
-        code = err.orig.sqlite_errorcode if isinstance(err.orig, sqlite3.OperationalError) else None
-        if code == sqlite3.SQLITE_FULL:
-            raise StorageFull from err
-        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            raise DatabaseBusy(retry_after=2) from err
+        code = err.orig.sqlite_errorcode if isinstance(err.orig, sqlite3.OperationalError) else 0
+        # The upper bits say more of the kind, such as which file could not be read.
+        match code & 0xFF:
+            case sqlite3.SQLITE_FULL:
+                raise StorageFull from err
+            case kind if kind in _AWAY:
+                raise DatabaseBusy(retry_after=2) from err
         raise
+    except PoolTimeout as err:
+        raise DatabaseBusy(retry_after=2) from err

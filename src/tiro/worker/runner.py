@@ -16,7 +16,7 @@ from typing import Literal, TypeVar
 import structlog
 
 from tiro.db.session import Database
-from tiro.errors import Cancelled, DatabaseBusy, LeaseLost, TiroError
+from tiro.errors import Cancelled, LeaseLost, TiroError
 from tiro.features.jobs.service import Claim, JobService
 from tiro.features.transcription.service import TranscriptionService
 from tiro.queue.base import Queue
@@ -108,7 +108,9 @@ class Runner:
         while not self._stopping and len(self._running) < self._parallel:
             try:
                 claim = await self._in_rows(self._claim)
-            except DatabaseBusy:
+            except TiroError as error:
+                # A full disk or a busy database: there will be another look, as long as this worker lives.
+                _log.warning("jobs.not_claimed", code=error.code)
                 return
             if claim is None:
                 return
@@ -192,9 +194,11 @@ class Runner:
     async def _sweep_forever(self) -> None:
         while True:
             await asyncio.sleep(min(_SWEEP_SECONDS, self._jobs.lease_seconds))
-            with suppress(DatabaseBusy):
+            try:
                 if freed := await self._in_rows(self._sweep):
                     _log.warning("jobs.freed", count=freed)
+            except TiroError as error:
+                _log.warning("jobs.not_swept", code=error.code)
 
     def _sweep(self) -> int:
         with self._database.write() as session:
