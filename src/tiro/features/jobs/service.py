@@ -170,7 +170,8 @@ class JobService:
         self._end(session, claim, JobState.CANCELLED)
 
     def fail(self, session: Session, claim: Claim, error: TiroError) -> None:
-        """End the job, or, where another try may help and one is left, queue it again after a pause."""
+        """End the job, or, where another try may help and one is left, queue it again after a pause; cancel it
+        where that was asked for meanwhile."""
         job = session.get(JobTable, claim.job_id)
         if error.transient and job is not None and job.tries_left > 0:
             pause = timedelta(seconds=4.0 ** (self._attempts - job.tries_left - 1))
@@ -179,7 +180,8 @@ class JobService:
             self._end(session, claim, JobState.FAILED, error)
 
     def hand_back(self, session: Session, claim: Claim) -> None:
-        """Queue the job again without counting the try: the worker stops for reasons of its own."""
+        """Queue the job again (or cancel it, where that was asked for) without counting the try: the worker
+        stops for reasons of its own."""
         self._requeue(session, claim, clock.now(), {"tries_left": JobTable.tries_left + 1})
 
     # --- by the house -----------------------------------------------------------------------------
@@ -215,6 +217,9 @@ class JobService:
             raise LeaseLost
 
     def _requeue(self, session: Session, claim: Claim, at: datetime, more: dict[str, Any]) -> None:
+        if self.cancel_requested(session, claim):
+            self._end(session, claim, JobState.CANCELLED)
+            return
         values = {"state": JobState.QUEUED, "queued_at": at, "lease_until": None, "owner": None}
         self._change(session, claim, busy_seconds=claim.busy_seconds, **values, **more)
         self._events.append(session, claim.recording_id, "state", {"status": JobState.QUEUED})
