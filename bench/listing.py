@@ -21,7 +21,7 @@ from tiro.speech.result import media_json, metadata_json
 from tiro.speech.types import ChannelLayout, Drop, MediaInfo, Notice, Transcript
 
 _RECORDINGS = 100_000
-_ROUNDS = 100
+_ROUNDS = 60
 _LIMIT = 20.0
 _ASKED: dict[str, dict[str, str | int]] = {
     "first page": {"limit": 50},

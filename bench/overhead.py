@@ -25,8 +25,8 @@ from tiro.features.transcription.stages.speech import SpeechFinder
 from tiro.media.decode import DecoderPool
 from tiro.speech.types import Audio
 
-_ROUNDS = 32
-_PAUSE = 1.0
+_ROUNDS = 30
+_PAUSE = 0.8
 _LIMIT = 150.0
 _ECHO = EngineSpec("echo", None)
 _STEPS = (

@@ -16,7 +16,7 @@ import httpx
 from bench import recordings
 from bench.report import Spread, say, table, target
 
-_ROUNDS = 7
+_ROUNDS = 5
 _LIMIT = 3.0
 _TIRO = [sys.executable, "-m", "tiro.cli.main"]
 
