@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -156,6 +157,29 @@ def test_many_small_losses_add_up(kind: str, tmp_path: Path) -> None:
     assert result.beeps() == pytest.approx([0.5, 8.5], abs=NEAR)
 
 
+def test_a_lost_page_of_an_ogg(tmp_path: Path) -> None:
+    path = record(tmp_path / "file", "ogg-opus", 8, [0.5, 4.5, 6.5])
+    pages = path.read_bytes().split(b"OggS")
+    path.write_bytes(b"OggS".join(pages[:5] + pages[6:]))  # two pages of headers, then one a second
+    result = decode(path)
+    assert result.beeps() == pytest.approx([0.5, 4.5, 6.5], abs=NEAR)
+    assert result.seconds == pytest.approx(8, abs=0.1)
+
+
+def test_damage_is_told_and_takes_no_time_away(tmp_path: Path) -> None:
+    path = record(tmp_path / "file", "mp4-faststart", 5, [0.5, 3.5])
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as container:
+        for packet in container.demux(audio=0):
+            if packet.pts is not None and 1 <= float(packet.pts * packet.time_base) < 2:
+                data[packet.pos : packet.pos + packet.size] = b"\xff" * packet.size
+    path.write_bytes(data)
+    result = decode(path)
+    assert result.beeps()[-1] == pytest.approx(3.5, abs=NEAR)
+    assert result.seconds == pytest.approx(5, abs=0.1)
+    assert [notice.code for notice in result.notices] == ["media_damaged"]
+
+
 @pytest.mark.parametrize("kind", ["mkv-video", "mp4-faststart", "mpegts-video"])
 def test_sound_that_begins_after_the_picture(kind: str, tmp_path: Path) -> None:
     path = record(tmp_path / "file", kind, 2, [0.5], late=2.5, picture=True)
@@ -209,6 +233,32 @@ def test_silence_that_is_filled_in_counts_towards_the_cap(tmp_path: Path) -> Non
         decode(path, MediaLimits(max_duration=7200), largest)
     assert max(largest) <= 16_000
     assert sum(largest) <= 7200 * 16_000
+
+
+def test_a_gap_far_beyond_the_claimed_length_is_not_believed(tmp_path: Path) -> None:
+    def after_long(at: float, packet: Any) -> bool:
+        if at >= 1:
+            shift(packet, 1800)
+        return True
+
+    path = record(tmp_path / "file", "webm", 2, [0.5, 1.5], keep=after_long)
+    assert decode(path).beeps() == pytest.approx([0.5, 1801.5], abs=NEAR)
+    data = bytearray(path.read_bytes())
+    length = data.index(b"\x44\x89\x88") + 3  # the duration in milliseconds, as a double
+    data[length : length + 8] = struct.pack(">d", 2000)
+    path.write_bytes(data)
+    assert decode(path).beeps() == pytest.approx([0.5, 1.5], abs=NEAR)
+
+
+def test_times_that_are_only_computed_from_a_header_are_not_believed(tmp_path: Path) -> None:
+    """An AVI has no stamps: FFmpeg makes them from the rate in the header, here half of what it is."""
+    path = makemedia.write(tmp_path / "file", BY_NAME["avi-video"])
+    intact = decode(path)
+    data = bytearray(path.read_bytes())
+    scale = data.index(b"auds") + 20
+    data[scale : scale + 4] = (2 * int.from_bytes(data[scale : scale + 4], "little")).to_bytes(4, "little")
+    path.write_bytes(data)
+    assert np.array_equal(decode(path).sound, intact.sound)
 
 
 @pytest.mark.parametrize(
@@ -271,6 +321,7 @@ def test_a_gap_needs_a_witness() -> None:
     assert gaps([*run(0), 5000, None, None]) == []
     assert gaps([*run(0), 5000, 5020]) == [(50, 5000)]
     assert gaps([*run(0), *run(5000, 8), *run(1160)]) == []
+    assert gaps([*run(100_000), 50_000, *run(104_000)]) == [(51, 4000)]
 
 
 def test_stamps_that_all_jump_forward_still_count() -> None:
@@ -296,6 +347,7 @@ def test_jitter_inserts_no_more_than_its_own_width(width: int) -> None:
 def test_overlap_is_kept_and_made_good_by_the_next_gap() -> None:
     assert gaps(run(0) + run(500)) == []
     assert gaps(run(0) + run(500) + run(3000)) == [(100, 3000)]
+    assert gaps([*run(0), *run(500), 100, *run(1520), *run(6000)]) == [(151, 6000)]
 
 
 def test_a_new_count_goes_on_where_the_old_one_ended() -> None:

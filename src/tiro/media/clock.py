@@ -154,7 +154,7 @@ class Clock(Generic[Frame]):
 def _stamp(frame: Timed) -> float | None:
     if frame.pts is None or frame.time_base is None:
         return None
-    return float(frame.pts * frame.time_base)
+    return frame.pts * frame.time_base.numerator / frame.time_base.denominator  # fractions are slow
 
 
 def _length(frame: Timed) -> float:

@@ -1,8 +1,7 @@
 """Decoding with FFmpeg's libraries: one open file in, 16 kHz int16 out. Runs only inside the decoder's child.
 
-What it reads is hostile until shown otherwise: only the demuxer
-that the file's first bytes ask for is opened, nothing else may be opened from within it, and every cap is
-held against what was decoded.
+What it reads is hostile until shown otherwise: only the demuxer that the file's first bytes ask for is
+opened, nothing else may be opened from within it, and every cap is held against what comes out.
 """
 
 from __future__ import annotations
