@@ -37,7 +37,8 @@ def installed(folder: Path) -> Iterator[Path]:
     log = folder / "asked.txt"
     log.touch()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{Path(__file__).parents[1]}")
+        paths = [str(folder), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
         patch.setenv(_LOG, str(log))
         patch.syspath_prepend(str(folder))
         registry.discover.cache_clear()
