@@ -132,7 +132,7 @@ def test_the_database_on_a_full_disk(small_disk: Path) -> None:
         client = server.client
         session_id = client.send_file("call.wav", SPEECH, wait=30).json()["session_id"]
         # At work while the room goes; what it finds cannot be recorded any more.
-        working = client.send_file("long.wav", wav(60), engine="echo:0.05").json()["session_id"]
+        working = client.send_file("long.wav", wav(30), engine="echo:0.1").json()["session_id"]
         wait_until(lambda: client.session(working)["stage"] == "transcribe", what="the engine at work")
         with growing_journal(settings.data):
             ballast = fill(small_disk)
