@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,9 +18,8 @@ from typing import Any
 
 import httpx
 import psutil
-import uvicorn
 
-from tiro.api.app import create_app
+from tiro.api.server import Server
 from tiro.bootstrap.server import Runtime, build_runtime
 from tiro.settings import Settings
 
@@ -87,22 +87,20 @@ def thread_server(settings: Settings, *, recover: bool = False) -> Iterator[Thre
     runtime = build_runtime(settings)
     if recover:
         runtime.recover()
-    config = uvicorn.Config(
-        create_app(runtime), host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=2
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = Server(runtime)
+    thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:
         wait_until(lambda: server.started, what="the server's start")
-        port = server.servers[0].sockets[0].getsockname()[1]
         _, key = runtime.keys.create("test")
-        address = f"http://127.0.0.1:{port}"
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with Client(address, key) as client:
             yield ThreadServer(runtime, client, address, key)
     finally:
         server.should_exit = True
         thread.join()
+        listener.close()
         runtime.close()
 
 

@@ -17,6 +17,8 @@ class TiroError(Exception):
         message: one or two sentences for a person; defaults to the class's ``default``.
         retry_after: seconds after which the same call may succeed, where that is known.
 
+    ``headers`` go with the HTTP answer, where the protocol asks for some.
+
     ``transient`` says whether a job that met it is worth another attempt.
     """
 
@@ -29,6 +31,7 @@ class TiroError(Exception):
     def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
         self.message = message or self.default
         self.retry_after = retry_after
+        self.headers: dict[str, str] = {}
         super().__init__(self.message)
 
 
@@ -48,6 +51,11 @@ class Unauthorized(TiroError):
 class NotFound(TiroError):
     code, status, exit_code = "not_found", 404, 2
     default = "There is nothing at this address. Check the id."
+
+
+class MethodNotAllowed(TiroError):
+    code, status, exit_code = "method_not_allowed", 405, 2
+    default = "This address does not take this method. /docs lists what there is."
 
 
 class Conflict(TiroError):
@@ -171,6 +179,11 @@ class StorageFull(TiroError):
     default = "The disk is full. Free some space and send it again; everything accepted before is safe."
 
 
+class CannotWrite(TiroError):
+    code, status, exit_code = "cannot_write", 500, 6
+    default = "The output cannot be written. Choose another place with -o."
+
+
 class DatabaseBusy(TiroError):
     code, status, exit_code, transient = "database_busy", 503, 6, True
     default = "The database does not answer. Try again in a moment."
@@ -179,6 +192,11 @@ class DatabaseBusy(TiroError):
 class DataFolderInUse(TiroError):
     code, status, exit_code = "data_folder_in_use", 409, 6
     default = "Another `tiro serve` uses this data folder. Stop it, or choose another with TIRO_DATA."
+
+
+class DataFolderUnusable(TiroError):
+    code, status, exit_code = "data_folder_unusable", 500, 6
+    default = "The data folder cannot be used. Choose another with TIRO_DATA."
 
 
 class AddressInUse(TiroError):
@@ -195,7 +213,7 @@ def error_classes() -> list[type[TiroError]]:
 
 
 def error_for_code(code: str, message: str | None = None) -> TiroError:
-    """The error that has ``code``; the base class where no class has it. Used where errors cross a process."""
+    """The error that has ``code``; the base class where none has. Used where errors cross a process."""
     for cls in error_classes():
         if cls.code == code:
             return cls(message)

@@ -110,7 +110,3 @@ class Settings(BaseSettings):
     @property
     def models_folder(self) -> Path:
         return self.models or self.data / "models"
-
-    @property
-    def database_url(self) -> str:
-        return self.database.url or f"sqlite:///{self.data / 'tiro.db'}"

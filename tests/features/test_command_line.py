@@ -76,6 +76,36 @@ def test_the_format_follows_the_name_of_the_output(folder: Path) -> None:
     assert (folder / "call.vtt").read_text().startswith("WEBVTT")
 
 
+def test_recordings_of_one_name_do_not_overwrite_each_other(folder: Path) -> None:
+    for name in ("a", "b"):
+        (folder / name).mkdir()
+    (folder / "a" / "x.wav").write_bytes(wav(3))
+    (folder / "b" / "x.mp3").write_bytes(wav(3))
+    (folder / "b" / "x.wav").write_bytes(wav(3))
+    assert run(folder, "transcribe", "a/x.wav", "b/x.mp3", "-o", "out").returncode == 0
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["x.mp3.txt", "x.wav.txt"]
+    done = run(folder, "transcribe", "a/x.wav", "b/x.wav", "-o", "out")
+    assert done.returncode == 2
+    assert "Several recordings" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"), [("TIRO_HTTP_PORT", "abc", 2), ("TIRO_DATA", "/proc/none", 6)]
+)
+def test_wrong_settings_end_in_a_sentence(folder: Path, name: str, value: str, code: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tiro.cli.main", "serve", "--port", "0"],
+        env=environment(folder) | {name: value},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert name.removeprefix("TIRO_") in done.stderr
+
+
 def test_one_bad_file_does_not_stop_the_others(folder: Path) -> None:
     done = run(folder, "transcribe", "letter.mp3", "call.wav")
     assert done.returncode == 3

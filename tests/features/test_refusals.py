@@ -113,6 +113,8 @@ def test_hostile_names_are_only_text(client: Client, server: ThreadServer, name:
 def test_forms_that_are_none(client: Client, server: ThreadServer) -> None:
     post = "/api/v1/transcribe"
     form = {"Content-Type": "multipart/form-data; boundary=b"}
+    part = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n'
+    many = part * 1000 + b"--b--\r\n"
     answers = [
         client.post(post, json={"audio": "x"}),
         client.post(post),
@@ -123,6 +125,7 @@ def test_forms_that_are_none(client: Client, server: ThreadServer) -> None:
         client.post(post, files=[("audio", ("a.wav", SPEECH)), ("audio", ("b.wav", SPEECH))]),
         client.post(post, data={f"field{n}": "x" for n in range(100)}, files={"audio": SPEECH}),
         client.post(post, data={"title": "x" * 100_000}, files={"audio": SPEECH}),
+        client.post(post, content=many, headers=form),
     ]
     for answer in answers:
         assert answer.status_code in {400, 422}, answer.text
@@ -134,7 +137,9 @@ def test_unknown_ids_and_paths(client: Client) -> None:
     for path in ("/api/v1/transcribe/none", "/api/v1/transcribe/none/media", "/api/v2"):
         answer = client.get(path)
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-    assert client.put("/api/v1/transcribe").status_code == 405
+    wrong = client.put("/api/v1/transcribe")
+    assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
+    assert wrong.headers["allow"]
     assert client.get("/api/v1/transcribe", params={"limit": 0}).status_code == 422
     assert client.get("/api/v1/transcribe", params={"offset": -1}).json()["code"] == "invalid_request"
 
@@ -150,6 +155,12 @@ def test_limits_are_said_before_the_upload(tmp_path_factory: pytest.TempPathFact
         answer = server.client.post(
             "/api/v1/transcribe",
             content=_endless_form(),
+            headers={"Content-Type": "multipart/form-data; boundary=b"},
+        )
+        assert answer.status_code == 413
+        answer = server.client.post(
+            "/api/v1/transcribe",
+            content=_form_with_a_tail(),
             headers={"Content-Type": "multipart/form-data; boundary=b"},
         )
         assert answer.status_code == 413
@@ -181,6 +192,12 @@ def test_an_upload_that_breaks_off_leaves_nothing(server: ThreadServer) -> None:
         )
     assert server.client.get("/live").status_code == 200
     assert set(server.runtime.storage.inventory()) == server.runtime.recordings.ids()
+
+
+def _form_with_a_tail() -> object:
+    yield b'--b\r\nContent-Disposition: form-data; name="audio"; filename="a.wav"\r\n\r\nx\r\n--b--\r\n'
+    for _ in range(300):
+        yield bytes(10_000)
 
 
 def _endless_form() -> object:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests import tinywhisper
 from tests.conftest import make_settings
 from tests.makecall import wav

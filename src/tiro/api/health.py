@@ -44,12 +44,14 @@ class Alive(BaseModel):
     status: Literal["ok"] = "ok"
 
 
+@router.head("/live", include_in_schema=False)
 @router.get("/live")
 def live() -> Alive:
     """The process answers."""
     return Alive()
 
 
+@router.head("/ready", include_in_schema=False)
 @router.get("/ready", responses=documented(DatabaseBusy))
 def ready(runtime: RuntimeDependency) -> Alive:
     """Requests can be served: the database answers."""
@@ -64,10 +66,10 @@ def health(runtime: RuntimeDependency) -> Health:
     components = {
         "database": _database(runtime),
         "storage": _storage(runtime),
-        "worker": Component(status="ok", detail=f"{runtime.runner.busy} jobs at work"),
+        "worker": _worker(runtime),
         **_engines(runtime),
     }
-    worst = max((part.status for name, part in components.items()), key=("ok", "degraded", "down").index)
+    worst = max((part.status for part in components.values()), key=("ok", "degraded", "down").index)
     return Health(
         status=worst, version=tiro.__version__, python=platform.python_version(), components=components
     )
@@ -92,6 +94,12 @@ def _database(runtime: Runtime) -> Component:
     except TiroError as error:
         return Component(status="down", detail=error.message)
     return Component(status="ok", detail=f"SQLite {version}")
+
+
+def _worker(runtime: Runtime) -> Component:
+    if not runtime.runner.alive:
+        return Component(status="down", detail="no jobs are taken; the log says why")
+    return Component(status="ok", detail=f"{runtime.runner.busy} jobs at work")
 
 
 def _storage(runtime: Runtime) -> Component:

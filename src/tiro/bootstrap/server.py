@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+import structlog
+
 from tiro.bootstrap.speech import SpeechRuntime, build_speech
 from tiro.db.migrate import upgrade
-from tiro.db.session import Database
+from tiro.db.session import Database, sqlite_url
 from tiro.engines import survey
-from tiro.errors import DataFolderInUse
+from tiro.errors import DataFolderInUse, DataFolderUnusable
 from tiro.events.embedded import EmbeddedEventHub
 from tiro.features.checkup.service import CheckupService, Finding
 from tiro.features.events.service import EventService
@@ -24,6 +26,8 @@ from tiro.settings import Settings
 from tiro.storage.local import LocalStorage
 from tiro.worker.runner import Runner
 
+_log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
@@ -37,7 +41,13 @@ class Runtime:
     events: EventService
     jobs: JobService
     recordings: RecordingService
+    hub: EmbeddedEventHub
     runner: Runner
+
+    def begin_to_stop(self) -> None:
+        """Let go of all who wait, and of all work, so that the server can end. Call from the event loop."""
+        self.hub.close()
+        self.runner.stop()
 
     def close(self) -> None:
         self.speech.hosts.close()
@@ -49,27 +59,40 @@ class Runtime:
         with self.database.write() as session:
             self.jobs.sweep(session, everything=True)
         self.storage.sweep_unfinished()
+        # A file without a row is an upload that was never acknowledged, or all that is left of recordings
+        # whose database went missing. Nobody can tell here, so nothing is deleted.
         known = self.recordings.ids()
-        for key in list(self.storage.inventory()):
-            if key not in known:
-                self.storage.delete(key)
+        unknown = [key for key in self.storage.inventory() if key not in known]
+        for key in unknown:
+            self.storage.set_aside(key)
+        if unknown:
+            _log.warning("storage.set_aside", count=len(unknown), folder=str(self.storage.aside))
 
 
 def open_database(settings: Settings) -> Database:
     """The database, at the schema of this release."""
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    database = Database(settings.database_url)
+    _make_data_folder(settings)
+    database = Database(settings.database.url or sqlite_url(settings.data / "tiro.db"))
     upgrade(database)
     return database
 
 
 def lock_data_folder(settings: Settings) -> FolderLock:
     """Make this process the only server on the data folder; raises DataFolderInUse where another is."""
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_data_folder(settings)
     try:
         return FolderLock(settings.data / "lock")
     except AlreadyLocked as err:
         raise DataFolderInUse from err
+
+
+def _make_data_folder(settings: Settings) -> None:
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as err:
+        raise DataFolderUnusable(
+            f"The data folder {settings.data} cannot be made: {err.strerror}. Choose another with TIRO_DATA."
+        ) from err
 
 
 def build_runtime(settings: Settings) -> Runtime:
@@ -117,6 +140,7 @@ def build_runtime(settings: Settings) -> Runtime:
         events=events,
         jobs=jobs,
         recordings=recordings,
+        hub=hub,
         runner=runner,
     )
 

@@ -7,14 +7,15 @@ import sys
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 import tiro
 from tiro.cli import doctor, keys, models, serve, transcribe
 from tiro.errors import TiroError
 
 _EPILOG = (
-    "Exit codes: 0 done, 1 internal error, 2 wrong request, 3 the recording cannot be used, 4 engine or model "
-    "failed, 5 key not accepted, 6 disk, database or address not available, 130 stopped by Ctrl-C."
+    "Exit codes: 0 done, 1 internal error, 2 wrong request, 3 the recording cannot be used, 4 engine or "
+    "model failed, 5 key not accepted, 6 disk, database or address not available, 130 stopped by Ctrl-C."
 )
 
 app = typer.Typer(
@@ -55,6 +56,11 @@ def main() -> None:
     except TiroError as error:
         typer.secho(f"tiro: {error.message}", err=True, fg="red")
         sys.exit(error.exit_code)
+    except ValidationError as error:
+        for item in error.errors():
+            name = "TIRO_" + "_".join(str(part).upper() for part in item["loc"])
+            typer.secho(f"tiro: the setting {name} is not valid: {item['msg']}", err=True, fg="red")
+        sys.exit(2)
     except KeyboardInterrupt:
         typer.secho("tiro: stopped", err=True)
         sys.exit(130)

@@ -7,19 +7,18 @@ import errno
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tiro import logs
-from tiro.errors import AddressInUse
+from tiro.errors import AddressInUse, Unauthorized
 from tiro.settings import Settings
 
 if TYPE_CHECKING:
     from tiro.features.keys.service import KeyService
-
-_GRACE_SECONDS = 3
 
 
 def serve(
@@ -40,9 +39,7 @@ def serve(
 
 
 def _run(settings: Settings, listener: socket.socket, demo: bool) -> None:
-    import uvicorn
-
-    from tiro.api.app import create_app
+    from tiro.api.server import Server
     from tiro.bootstrap.server import build_runtime, lock_data_folder
     from tiro.cli.welcome import welcome
 
@@ -50,16 +47,8 @@ def _run(settings: Settings, listener: socket.socket, demo: bool) -> None:
     runtime = build_runtime(settings)
     try:
         runtime.recover()
-        key = _local_key(runtime.keys, settings.data / "key")
-        server = uvicorn.Server(
-            uvicorn.Config(
-                create_app(runtime),
-                log_config=None,
-                access_log=False,
-                timeout_graceful_shutdown=_GRACE_SECONDS,
-                server_header=False,
-            )
-        )
+        key = _local_key(runtime.keys, settings.data / "key", wanted=demo)
+        server = Server(runtime)
         address = _address(listener)
 
         async def run() -> None:
@@ -101,14 +90,22 @@ def _address(listener: socket.socket) -> str:
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
-def _local_key(keys: KeyService, path: Path) -> str | None:
-    """The key of this machine's owner, made at the first start and kept in a file that only they can read."""
-    if not path.exists():
-        if any(row.revoked_at is None for row in keys.list()):
-            return None
-        _, secret = keys.create("first")
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secret + "\n")
-        print(f"tiro: made the first API key; it is kept in {path}", file=sys.stderr)
-    return path.read_text().strip()
+def _local_key(keys: KeyService, path: Path, *, wanted: bool) -> str | None:
+    """The key of this machine's owner, kept in a file that only they can read.
+
+    Made at the first start. Where the file is gone or its key was revoked, a new one is made only if it is
+    ``wanted``: an operator who revoked it meant it.
+    """
+    with suppress(Unauthorized, OSError):
+        secret = path.read_text().strip()
+        keys.authenticate(secret)
+        return secret
+    if not wanted and keys.list():
+        return None
+    _, secret = keys.create("owner")
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secret + "\n")
+    print(f"tiro: made an API key; it is kept in {path}", file=sys.stderr)
+    return secret

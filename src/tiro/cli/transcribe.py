@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import glob
 import sys
+from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
-from rich.console import Console
 
 from tiro.cli.progress import reporter
-from tiro.errors import InvalidRequest, StorageFull, TiroError
+from tiro.errors import CannotWrite, InvalidRequest, TiroError
 from tiro.speech.types import Segment, Transcript
 
 
@@ -61,11 +61,12 @@ def transcribe(
     settings = Settings()
     logs.configure("error", settings.log.format)
     sources = _expand(files)
-    writer = _Writer(output_format or _format_of(output), output, several=len(sources) > 1)
+    writer = _Writer(output_format or _format_of(output), output, sources)
     failed: TiroError | None = None
     with Transcriber(settings) as transcriber:
         for name in sources:
             try:
+                writer.begin(name)
                 with reporter(name, live=writer.live) as report:
                     transcript = transcriber.transcribe(
                         _source(name),
@@ -121,7 +122,8 @@ def _format_of(output: Path | None) -> OutputFormat:
 class _Writer:
     """Puts each transcript where it belongs."""
 
-    def __init__(self, output_format: OutputFormat, output: Path | None, *, several: bool) -> None:
+    def __init__(self, output_format: OutputFormat, output: Path | None, sources: list[str]) -> None:
+        several = len(sources) > 1
         if several and output is None and output_format is not OutputFormat.TXT:
             raise InvalidRequest("Several recordings in this format need a folder: add -o FOLDER")
         self._format = output_format
@@ -132,7 +134,12 @@ class _Writer:
             raise InvalidRequest(f"'{output}' is a file; several recordings need a folder.")
         on_screen = output is None and output_format is OutputFormat.TXT and sys.stdout.isatty()
         self.live: Callable[[Segment], None] | None = self._show if on_screen else None
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._targets = self._plan(sources) if output is not None else {}
+
+    def begin(self, name: str) -> None:
+        """Say whose text comes next, where it comes as it is heard."""
+        if self.live is not None and self._several:
+            print(f"==> {name} <==", flush=True)
 
     def write(self, name: str, transcript: Transcript) -> None:
         if self.live is not None:
@@ -144,22 +151,33 @@ class _Writer:
             sys.stdout.write(text)
             sys.stdout.flush()
             return
-        path = self._path(name)
+        path = self._targets[name]
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_name(f".{path.name}.part")
             partial.write_text(text, encoding="utf-8")
             partial.replace(path)
         except OSError as err:
-            raise StorageFull(f"Cannot write '{path}': {err.strerror}.") from err
+            raise CannotWrite(f"Cannot write '{path}': {err.strerror}.") from err
         typer.secho(f"wrote {path}", err=True, fg="green")
 
-    def _path(self, name: str) -> Path:
+    def _plan(self, sources: list[str]) -> dict[str, Path]:
+        """Where each transcript goes. Two recordings of one name keep their endings, and must differ then."""
         assert self._output is not None
         if not self._folder:
-            return self._output
-        stem = "stdin" if name == "-" else Path(name).stem
-        return self._output / f"{stem}.{self._format}"
+            return {sources[0]: self._output}
+        stems = Counter("stdin" if name == "-" else Path(name).stem for name in sources)
+        targets: dict[str, Path] = {}
+        for name in sources:
+            stem = "stdin" if name == "-" else Path(name).stem
+            shown = Path(name).name if stems[stem] > 1 else stem
+            targets[name] = self._output / f"{shown}.{self._format}"
+        for target, count in Counter(targets.values()).items():
+            if count > 1:
+                raise InvalidRequest(
+                    f"Several recordings would be written to '{target}'. Use one folder each."
+                )
+        return targets
 
     def _show(self, segment: Segment) -> None:
         speaker = f"{segment.speaker}: " if segment.speaker else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import sys
 from importlib.resources import as_file, files
@@ -60,7 +61,7 @@ async def _demonstrate(console: Console, address: str, key: str) -> None:
             "/api/v1/transcribe",
             files={"audio": (SAMPLE.name, sample)},
             data={"engine": "pocketsphinx", "title": "The sample call"},
-            headers={"Idempotency-Key": "demo"},
+            headers={"Idempotency-Key": f"demo-{hashlib.sha256(sample).hexdigest()[:16]}"},
         )
         answer.raise_for_status()
         session = answer.json()

@@ -10,9 +10,10 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -22,6 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from tiro.errors import DatabaseBusy, StorageFull
 
 _AFTER_COMMIT = "tiro.after_commit"
+_TURN_SECONDS = 5.0
 _AWAY = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -48,7 +50,7 @@ def after_commit(session: Session, action: Callable[[], None]) -> None:
 class Database:
     """One database, used from many threads. Close it when done."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | URL) -> None:
         self.engine = create_engine(url, pool_size=20, max_overflow=20)
         # Writers of one process queue here, in memory, rather than in SQLite's busy loop.
         self._writer = threading.Lock()
@@ -70,7 +72,7 @@ class Database:
             StorageFull: the disk is full; nothing was changed.
         """
         with _translated(), Session(self.engine, expire_on_commit=False) as session:
-            with self._writer:
+            with self._turn():
                 session.connection(execution_options={"tiro_write": True})
                 yield session
                 session.commit()
@@ -79,6 +81,21 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for our turn to write, but not for ever: whoever waits behind a stuck writer is told so."""
+        if not self._writer.acquire(timeout=_TURN_SECONDS):
+            raise DatabaseBusy(retry_after=2)
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+
+def sqlite_url(path: Path) -> URL:
+    """The address of a file, whatever it is called: "?" means something in an address that is text."""
+    return URL.create("sqlite", database=str(path))
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -12,7 +12,7 @@ def check(text: str, options: EngineOptions, default_model: str) -> None:
     """Refuse what a caller from elsewhere may not ask for, without asking the network.
 
     Raises:
-        UnknownEngine: no such engine or model; or a model by its path, which is for this machine's owner only.
+        UnknownEngine: no such engine or model; or a model by its path, which is for this machine's owner.
         ModelUnavailable: its model is not here and may not be fetched.
     """
     spec = EngineSpec.parse(text)

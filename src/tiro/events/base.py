@@ -8,7 +8,17 @@ from typing import Protocol
 
 
 class EventHub(Protocol):
-    """Tell those who follow a recording that its log has grown. May be lost, doubled or late without harm."""
+    """Tell those who follow a recording that its log has grown. May be lost, doubled or late without harm.
+
+    ``closed`` is true once nobody should wait for anything any more.
+    """
+
+    @property
+    def closed(self) -> bool: ...
+
+    def close(self) -> None:
+        """Send everybody who listens away, because the server stops."""
+        ...
 
     def announce(self, recording_id: str) -> None:
         """Called after the commit, from any thread. Never blocks, never raises."""

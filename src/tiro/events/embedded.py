@@ -13,6 +13,11 @@ class EmbeddedEventHub:
 
     def __init__(self) -> None:
         self._signals = Signals()
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+        self._signals.fire_all()
 
     def announce(self, recording_id: str) -> None:
         self._signals.fire(recording_id)

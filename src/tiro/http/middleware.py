@@ -7,7 +7,11 @@ import uuid
 
 import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tiro.errors import TiroError
+from tiro.http.problems import render
 
 _log = structlog.get_logger("tiro.http")
 
@@ -52,12 +56,17 @@ class RequestEnvelope:
 
         try:
             await self._app(scope, receive, send_with_headers)
+        except Exception as error:  # noqa: BLE001 (the edge of a request: what nobody foresaw becomes an answer)
+            _log.error("request.crashed", exc_info=error)
+            if not status:
+                await render(Request(scope), TiroError())(scope, receive, send_with_headers)
         finally:
             if scope["path"] not in _QUIET:
                 _log.info(
                     "http.request",
                     method=scope["method"],
-                    path=scope["path"],
+                    # As it came, in ASCII: decoded it could steer the terminal that shows the log.
+                    path=scope["raw_path"].decode("ascii", "replace"),
                     status=status,
                     ms=round((time.perf_counter() - started) * 1000, 1),
                 )

@@ -10,14 +10,18 @@ from dataclasses import dataclass, field
 from python_multipart import MultipartParser
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import parse_options_header
+from starlette.requests import ClientDisconnect
 
 from tiro.errors import InvalidRequest, UploadInterrupted, UploadTooLarge
 from tiro.storage.base import Upload
 
-_MAX_FIELDS = 32
+_MAX_PARTS = 33
 _MAX_FIELD_BYTES = 64 * 1024
 _MAX_HEADER_BYTES = 16 * 1024
 _BATCH = 1024 * 1024
+_FORM_OVERHEAD = 1_000_000
+_SILENCE_SECONDS = 60.0
+"""A sender that is silent for so long is gone."""
 
 
 @dataclass(slots=True)
@@ -49,9 +53,11 @@ async def receive_form(
         digest.update(data)
         sink.write(data)
 
-    async for chunk in body:
+    received = 0
+    async for chunk in _arriving(body):
+        received += len(chunk)
         form.feed(chunk)
-        if size + len(form.pending) > max_size:
+        if size + len(form.pending) > max_size or received > max_size + _FORM_OVERHEAD:
             raise UploadTooLarge
         if len(form.pending) >= _BATCH:
             size += len(form.pending)
@@ -63,6 +69,19 @@ async def receive_form(
     size += len(form.pending)
     await asyncio.to_thread(flush, form.take())
     return ReceivedForm(form.filename, size, digest.hexdigest(), form.fields)
+
+
+async def _arriving(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The chunks of ``body`` while its sender is there."""
+    try:
+        while True:
+            async with asyncio.timeout(_SILENCE_SECONDS):
+                chunk = await anext(body)
+            yield chunk
+    except StopAsyncIteration:
+        return
+    except (ClientDisconnect, TimeoutError) as err:
+        raise UploadInterrupted from err
 
 
 def _boundary(content_type: str) -> bytes:
@@ -85,6 +104,7 @@ class _FormReader:
         self._headers: dict[bytes, bytes] = {}
         self._header_bytes = 0
         self._name, self._value = bytearray(), bytearray()
+        self._parts = 0
         self._part: str | None = None
         self._text = bytearray()
         self._parser = MultipartParser(
@@ -102,6 +122,8 @@ class _FormReader:
         )
 
     def feed(self, chunk: bytes) -> None:
+        if self.ended:
+            return  # what comes behind the end is to be ignored (RFC 2046); the length of the body is bounded
         try:
             self._parser.write(chunk)
         except MultipartParseError as err:
@@ -113,6 +135,9 @@ class _FormReader:
         return data
 
     def _part_begin(self) -> None:
+        self._parts += 1
+        if self._parts > _MAX_PARTS:
+            raise InvalidRequest("The form has too many fields.")
         self._headers.clear()
         self._header_bytes = 0
 
@@ -141,8 +166,6 @@ class _FormReader:
             if self.filename is not None:
                 raise InvalidRequest("Send one file at a time.")
             self.filename = options[b"filename"].decode("utf-8", "replace")
-        elif len(self.fields) >= _MAX_FIELDS:
-            raise InvalidRequest("The form has too many fields.")
 
     def _is_file(self) -> bool:
         return self._part == self._file_field and self.filename is not None

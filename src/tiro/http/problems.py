@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from tiro.errors import InvalidRequest, NotFound, TiroError
+from tiro.errors import InvalidRequest, MethodNotAllowed, NotFound, TiroError
 
 _log = structlog.get_logger(__name__)
 
@@ -32,7 +32,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(TiroError, _on_tiro_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(Exception, _on_unknown)
 
 
 def documented(*errors: type[TiroError]) -> dict[int | str, dict[str, Any]]:
@@ -51,7 +50,7 @@ def documented(*errors: type[TiroError]) -> dict[int | str, dict[str, Any]]:
 
 def render(request: Request, error: TiroError, status: int | None = None) -> JSONResponse:
     status = status or error.status
-    headers = {}
+    headers = dict(error.headers)
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     if status == 401:
@@ -84,15 +83,15 @@ async def _on_validation_error(request: Request, error: Exception) -> JSONRespon
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    known: TiroError
     if error.status_code == 404:
-        return render(request, NotFound("There is nothing at this address. /docs lists what there is."))
-    return render(request, InvalidRequest(f"{error.detail}."), error.status_code)
-
-
-async def _on_unknown(request: Request, error: Exception) -> JSONResponse:
-    # The one place where an unforeseen error becomes an answer; the traceback goes to the log only.
-    _log.error("request.crashed", exc_info=error)
-    return render(request, TiroError())
+        known = NotFound("There is nothing at this address. /docs lists what there is.")
+    elif error.status_code == 405:
+        known = MethodNotAllowed()
+    else:
+        known = InvalidRequest(f"{error.detail}.")
+    known.headers.update(error.headers or {})
+    return render(request, known, error.status_code)
 
 
 def _title(status: int) -> str:

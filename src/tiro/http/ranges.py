@@ -22,10 +22,10 @@ def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
     One range only: several at once are a way to make a server work, not to play a recording.
 
     Raises:
-        RangeNotSatisfiable: several ranges, none inside the file, or not a range at all.
+        RangeNotSatisfiable: several ranges, none inside the file, or not a range of bytes at all.
     """
-    if header is None:
-        return None
+    if header is None or not header.strip().lower().startswith("bytes"):
+        return None  # a unit that is not known must be ignored
     match = _RANGE.fullmatch(header.strip())
     if match is None or not any(match.groups()):
         raise RangeNotSatisfiable("Ask for one range, such as 'bytes=0-1023'.")
@@ -39,7 +39,9 @@ def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
     return start, stop
 
 
-def file_response(file: BinaryIO, *, range_header: str | None, media_type: str, filename: str) -> Response:
+def file_response(
+    file: BinaryIO, *, range_header: str | None, media_type: str, filename: str, head: bool = False
+) -> Response:
     """Answer with the file, which is closed at the end. What the file's owner put in it can do no harm in a
     browser: its type is fixed, and it is shown in a sandbox."""
     size = os.fstat(file.fileno()).st_size
@@ -51,13 +53,17 @@ def file_response(file: BinaryIO, *, range_header: str | None, media_type: str, 
     }
     try:
         part = parse_range(range_header, size)
-    except RangeNotSatisfiable:
+    except RangeNotSatisfiable as error:
         file.close()
+        error.headers["Content-Range"] = f"bytes */{size}"
         raise
     start, stop = part or (0, size)
     headers["Content-Length"] = str(stop - start)
     if part:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+    if head:
+        file.close()
+        return Response(status_code=206 if part else 200, media_type=media_type, headers=headers)
     return StreamingResponse(
         _chunks(file, start, stop), status_code=206 if part else 200, media_type=media_type, headers=headers
     )

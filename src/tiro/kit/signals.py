@@ -21,6 +21,13 @@ class Signals:
             for loop, event in self._listeners.get(key, ()):
                 loop.call_soon_threadsafe(event.set)
 
+    def fire_all(self) -> None:
+        """Set the events of all who listen to anything."""
+        with self._guard:
+            keys = list(self._listeners)
+        for key in keys:
+            self.fire(key)
+
     @asynccontextmanager
     async def listen(self, key: Hashable) -> AsyncIterator[asyncio.Event]:
         """An event that ``fire`` sets while the block lasts; the listener clears it."""

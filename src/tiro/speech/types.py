@@ -147,7 +147,7 @@ class MediaInfo:
 
 @dataclass(frozen=True, slots=True)
 class ChannelLayout:
-    """How the channels are used: ``labels`` has one entry a transcribed channel; ``(None,)`` is one mixed channel.
+    """How the channels are used: ``labels`` has one entry a transcribed channel, ``(None,)`` for a mix.
 
     ``mode`` is what was decided and ``reason`` says why, in a few words.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import BinaryIO
 
 from tiro.errors import NotFound, StorageFull
 
+_MONTH = 30 * 86_400
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -27,6 +29,7 @@ class LocalStorage:
         self._media = folder / "media"
         self._incoming = folder / "incoming"
         self._reserve = reserve
+        self.aside = folder / "orphaned"
         self._media.mkdir(parents=True, exist_ok=True)
         self._incoming.mkdir(parents=True, exist_ok=True)
 
@@ -50,6 +53,16 @@ class LocalStorage:
 
     def inventory(self) -> Iterator[str]:
         yield from (path.name for path in self._media.glob("*/*"))
+
+    def set_aside(self, key: str) -> None:
+        """Take a file that belongs to no recording out of the way, for a person to look at. Those that nobody
+        has missed for a month are deleted."""
+        self.aside.mkdir(exist_ok=True)
+        for path in self.aside.iterdir():
+            if path.stat().st_mtime < time.time() - _MONTH:
+                path.unlink(missing_ok=True)
+        self._path(key).rename(self.aside / key)
+        os.utime(self.aside / key)
 
     def sweep_unfinished(self) -> int:
         unfinished = list(self._incoming.iterdir())

@@ -19,6 +19,7 @@ from tiro.db.session import Database
 from tiro.errors import Cancelled, LeaseLost, TiroError
 from tiro.features.jobs.service import Claim, JobService
 from tiro.features.transcription.service import TranscriptionService
+from tiro.kit import clock
 from tiro.queue.base import Queue
 
 _log = structlog.get_logger(__name__)
@@ -71,9 +72,15 @@ class Runner:
         self._owner = owner
         self._running: dict[asyncio.Task[None], _Running] = {}
         self._stopping = False
+        self._alive = False
         self._work = ThreadPoolExecutor(parallel, thread_name_prefix="job")
         # Of its own, so that no crowd of requests or jobs can keep a lease from being renewed.
         self._rows = ThreadPoolExecutor(2, thread_name_prefix="lease")
+
+    @property
+    def alive(self) -> bool:
+        """Whether it takes jobs."""
+        return self._alive
 
     @property
     def busy(self) -> int:
@@ -83,6 +90,7 @@ class Runner:
     async def run(self) -> None:
         """Work until ``stop`` is called, then give back what is under way and return."""
         sweeper = asyncio.create_task(self._sweep_forever())
+        self._alive = True
         try:
             async with self._queue.listen() as hint:
                 while not self._stopping:
@@ -91,6 +99,7 @@ class Runner:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(hint.wait(), _POLL_SECONDS)
         finally:
+            self._alive = False
             sweeper.cancel()
             for running in self._running.values():
                 running.halt("shutdown")
@@ -108,9 +117,8 @@ class Runner:
         while not self._stopping and len(self._running) < self._parallel:
             try:
                 claim = await self._in_rows(self._claim)
-            except TiroError as error:
-                # A full disk or a busy database: there will be another look, as long as this worker lives.
-                _log.warning("jobs.not_claimed", code=error.code)
+            except Exception as error:  # noqa: BLE001 (the edge of the worker: it looks again, whatever happened)
+                _log.warning("jobs.not_claimed", error=str(error), exc_info=_unforeseen(error))
                 return
             if claim is None:
                 return
@@ -155,7 +163,7 @@ class Runner:
                     self._jobs.cancel(session, claim)
                 else:
                     known = error if isinstance(error, TiroError) else TiroError()
-                    _log.warning("job.failed", code=known.code, detail=known.message, exc_info=error)
+                    _log.warning("job.failed", code=known.code, exc_info=_unforeseen(error))
                     self._jobs.fail(session, claim, known)
         except LeaseLost:
             _log.warning("job.lease_lost")
@@ -165,13 +173,14 @@ class Runner:
 
     async def _keep_lease(self, running: _Running) -> None:
         """Renew the lease and look for a wish to cancel, outside the thread that may be deep in its work."""
-        beats = max(1, int(self._jobs.lease_seconds / 3 / _HEARTBEAT_SECONDS))
-        beat = 0
+        # By the time of day, which the lease is in: a machine that slept renews as soon as it is awake.
+        renewed = clock.now()
         while True:
             await asyncio.sleep(_HEARTBEAT_SECONDS)
-            beat += 1
             try:
-                renew = beat % beats == 0
+                age = (clock.now() - renewed).total_seconds()
+                renew = not 0 <= age < self._jobs.lease_seconds / 3
+                renewed = clock.now() if renew else renewed
                 if await self._in_rows(lambda renew=renew: self._beat(running.claim, renew)):  # type: ignore[misc]
                     running.halt("cancel")
             except LeaseLost:
@@ -197,12 +206,18 @@ class Runner:
             try:
                 if freed := await self._in_rows(self._sweep):
                     _log.warning("jobs.freed", count=freed)
-            except TiroError as error:
-                _log.warning("jobs.not_swept", code=error.code)
+            except Exception as error:  # noqa: BLE001 (the edge of the worker: it looks again, whatever happened)
+                _log.warning("jobs.not_swept", error=str(error), exc_info=_unforeseen(error))
 
     def _sweep(self) -> int:
+        own = {running.claim.job_id for running in list(self._running.values())}
         with self._database.write() as session:
-            return self._jobs.sweep(session)
+            return self._jobs.sweep(session, sparing=own)
 
     async def _in_rows(self, action: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._rows, action)
+
+
+def _unforeseen(error: Exception) -> Exception | None:
+    """The error, if its traceback tells more than its code does."""
+    return None if isinstance(error, TiroError) else error

@@ -39,6 +39,7 @@ class JobTable(Table):
     owner: Mapped[str | None]
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     position: Mapped[float] = mapped_column(default=0.0)
+    plan: Mapped[Json | None]
     media: Mapped[Json | None]
     layout: Mapped[Json | None]
     error: Mapped[Json | None]

@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-EventType = Literal["state", "stage", "download", "media", "layout", "progress", "segment", "notice"]
+EventType = Literal[
+    "state", "stage", "download", "media", "layout", "progress", "segment", "notice", "restart"
+]
 
 EVENT_TYPES: dict[EventType, str] = {
     "state": "The job's state changed: `status`, and `error` where it failed.",
@@ -18,6 +20,7 @@ EVENT_TYPES: dict[EventType, str] = {
     "`speed` as seconds of audio per second.",
     "segment": "A segment is final: `position`, `speaker`, `start_time`, `end_time`, `text`, `confidence`, "
     "`language`, `words`.",
+    "restart": "The segments told so far are void: another engine or release begins anew.",
     "notice": "Something that the reader of the result should know: `code`, `message`.",
 }
 

@@ -35,9 +35,9 @@ class EventService:
 
     async def follow(self, recording_id: str, after: int) -> AsyncGenerator[list[Event]]:
         """Yield events after ``after`` as they come, in batches, never missing one; an empty batch says that
-        nothing happened for a while. Ends never: the caller stops."""
+        nothing happened for a while. Ends when the server does."""
         async with self._hub.listen(recording_id) as hint:
-            while True:
+            while not self._hub.closed:
                 hint.clear()
                 batch = await asyncio.to_thread(self._page, recording_id, after)
                 if batch:

@@ -6,6 +6,7 @@ went on elsewhere changes nothing and gets ``LeaseLost``.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -158,6 +159,15 @@ class JobService:
         """Keep a window's result, so that a restarted job goes on after it. Fence it with ``describe``."""
         repository.record_window(session, claim.job_id, index, claim.attempt, result)
 
+    def plan(self, session: Session, claim: Claim) -> Json | None:
+        """The plan that the recorded windows went by."""
+        job = session.get(JobTable, claim.job_id)
+        return None if job is None else job.plan
+
+    def forget_windows(self, session: Session, claim: Claim) -> None:
+        """Drop what earlier attempts recorded. Fence it with ``describe``."""
+        repository.forget_windows(session, claim.job_id)
+
     def windows(self, session: Session, claim: Claim) -> list[tuple[int, Json]]:
         """The windows that earlier attempts recorded, in order."""
         return [(row.index, row.result) for row in repository.windows(session, claim.job_id)]
@@ -170,8 +180,8 @@ class JobService:
         self._end(session, claim, JobState.CANCELLED)
 
     def fail(self, session: Session, claim: Claim, error: TiroError) -> None:
-        """End the job, or, where another try may help and one is left, queue it again after a pause; cancel it
-        where that was asked for meanwhile."""
+        """End the job; or queue it again after a pause, where another try may help and one is left; or cancel
+        it, where that was asked for meanwhile."""
         job = session.get(JobTable, claim.job_id)
         if error.transient and job is not None and job.tries_left > 0:
             pause = timedelta(seconds=4.0 ** (self._attempts - job.tries_left - 1))
@@ -186,11 +196,18 @@ class JobService:
 
     # --- by the house -----------------------------------------------------------------------------
 
-    def sweep(self, session: Session, *, everything: bool = False) -> int:
+    def sweep(
+        self, session: Session, *, everything: bool = False, sparing: Collection[str] = frozenset()
+    ) -> int:
         """Free the jobs of dead workers: those with an expired lease, or, where no other worker can be alive
-        (``everything``), all that run. Returns how many."""
+        (``everything``), all that run. Returns how many.
+
+        ``sparing`` are the ids of the caller's own jobs: a machine that slept finds their leases expired, but
+        whoever works on them is awake again.
+        """
         now = clock.now()
-        jobs = repository.running(session) if everything else repository.expired(session, now)
+        found = repository.running(session) if everything else repository.expired(session, now)
+        jobs = [job for job in found if job.id not in sparing]
         for job in jobs:
             job.lease_until, job.owner = None, None
             if job.cancel_requested:

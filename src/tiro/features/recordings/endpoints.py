@@ -218,6 +218,7 @@ def retry(service: Service, session_id: str) -> SessionAccepted:
     return SessionAccepted.model_validate(service.summary(session_id).model_dump())
 
 
+@router.head("/{session_id}/media", include_in_schema=False)
 @router.get(
     "/{session_id}/media",
     response_class=Response,
@@ -228,8 +229,17 @@ def retry(service: Service, session_id: str) -> SessionAccepted:
     },
 )
 def media(
-    service: Service, session_id: str, range_header: Annotated[str | None, Header(alias="Range")] = None
+    request: Request,
+    service: Service,
+    session_id: str,
+    range_header: Annotated[str | None, Header(alias="Range")] = None,
 ) -> Response:
     """The recording as it was sent, whole or the range asked for."""
     file, filename, container = service.open_media(session_id)
-    return file_response(file, range_header=range_header, media_type=media_type(container), filename=filename)
+    return file_response(
+        file,
+        range_header=range_header,
+        media_type=media_type(container),
+        filename=filename,
+        head=request.method == "HEAD",
+    )

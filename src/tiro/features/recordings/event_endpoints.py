@@ -21,6 +21,9 @@ from tiro.http.problems import documented
 router = APIRouter(prefix="/api/v1/transcribe", tags=["transcribe"], dependencies=[Depends(caller)])
 
 
+_LAST = 2**63 - 1
+
+
 def _log_of(request: Request) -> EventService:
     return cast(EventService, request.app.state.runtime.events)
 
@@ -43,8 +46,10 @@ async def events(
     session_id: Annotated[str, Depends(_known)],
     service: Service,
     log: Annotated[EventService, Depends(_log_of)],
-    last_event_id: Annotated[int | None, Header(ge=0)] = None,
-    after: Annotated[int, Query(ge=0, description="Like `Last-Event-ID`, for clients without headers.")] = 0,
+    last_event_id: Annotated[int | None, Header(ge=0, le=_LAST)] = None,
+    after: Annotated[
+        int, Query(ge=0, le=_LAST, description="Like `Last-Event-ID`, for clients without headers.")
+    ] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a recording."""
     async with aclosing(log.follow(session_id, after if last_event_id is None else last_event_id)) as batches:

@@ -197,7 +197,7 @@ class RecordingService:
                 if await asyncio.to_thread(self._ended, recording_id):
                     return True
                 remaining = deadline - time.monotonic()
-                if remaining <= 0:
+                if remaining <= 0 or self._hub.closed:
                     return False
                 with suppress(TimeoutError):
                     await asyncio.wait_for(hint.wait(), min(remaining, 2.0))

@@ -9,8 +9,8 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
@@ -48,12 +48,28 @@ class Stage(StrEnum):
     RECORD = "record"
 
 
+CUT = 1
+"""Raise it with every change to how recordings are cut into windows or their results are merged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that decides which windows a recording is cut into and what is heard in them: results that were
+    recorded under one plan mean nothing under another."""
+
+    engine: str
+    model: str
+    max_window: float
+    join_gap: float
+    cut: int = CUT
+
+
 @dataclass(frozen=True, slots=True)
 class PipelineRequest:
     """One recording to be transcribed.
 
-    ``source`` stays the caller's. ``recorded`` holds windows of an earlier attempt, by index: they are not
-    transcribed again.
+    ``source`` stays the caller's. ``recorded`` is asked once for the windows of an earlier attempt that went
+    by the same plan, by index: they are not transcribed again.
     """
 
     source: Path | BinaryIO
@@ -61,7 +77,7 @@ class PipelineRequest:
     language: str | None = None
     channels: ChannelMode = "auto"
     task: Task = "transcribe"
-    recorded: Mapping[int, WindowResult] = field(default_factory=dict)
+    recorded: Callable[[Plan], Mapping[int, WindowResult]] = lambda _plan: {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +140,14 @@ class Pipeline:
             yield StageEntered(Stage.MODEL)
             capabilities = self._hosts.capabilities(request.engine.spec, stop)
             _check(request, capabilities)
+            plan = Plan(
+                str(request.engine.spec), capabilities.model, capabilities.max_window, capabilities.join_gap
+            )
+            recorded = request.recorded(plan)
             yield StageEntered(Stage.TRANSCRIBE)
-            yield from _Run(self._hosts, self._guard, capabilities, request, media, stop).events()
+            task = RecognitionTask(request.engine.spec, request.language, request.task, recorded)
+            recognition = Recognition(self._hosts, capabilities, self._guard, task, stop)
+            yield from _Run(recognition, capabilities, request, media).events()
 
 
 class _Run:
@@ -133,18 +155,15 @@ class _Run:
 
     def __init__(
         self,
-        hosts: EngineHosts,
-        guard: Guard,
+        recognition: Recognition,
         capabilities: Capabilities,
         request: PipelineRequest,
         media: MediaStream,
-        stop: threading.Event,
     ) -> None:
+        self._recognition = recognition
         self._capabilities = capabilities
         self._request = request
         self._media = media
-        task = RecognitionTask(request.engine.spec, request.language, request.task, request.recorded)
-        self._recognition = Recognition(hosts, capabilities, guard, task, stop)
         self._splitter = ChannelSplitter(request.channels, stereo=media.info.channels == 2)
         self._finders: list[SpeechFinder] = []
         self._merger: ChannelMerger | None = None

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import singledispatchmethod
 
 import structlog
@@ -26,6 +26,7 @@ from tiro.features.transcription.pipeline import (
     Pipeline,
     PipelineEvent,
     PipelineRequest,
+    Plan,
     StageEntered,
 )
 from tiro.features.transcripts.service import TranscriptService
@@ -70,43 +71,50 @@ class TranscriptionService:
             LeaseLost: another attempt has taken the job over; nothing more was written.
             TiroError: the recording, the model or the engine failed.
         """
-        recorded, kept = self._earlier(claim)
-        recorder = _Recorder(self._records, claim, stop, known=frozenset(recorded), kept=kept)
+        recorder = _Recorder(self._records, claim, stop)
         with self._storage.open(claim.recording_id) as source:
             request = PipelineRequest(
                 source=source,
                 engine=self._prepare(claim.options.engine, recorder.fetched),
                 language=claim.options.language,
                 channels=claim.options.channels,
-                recorded=recorded,
+                recorded=recorder.resume,
             )
             with closing(self._pipeline.run(request, stop)) as events:
                 for event in events:
                     recorder.take(event)
 
-    def _earlier(self, claim: Claim) -> tuple[dict[int, WindowResult], int]:
-        """What an earlier attempt recorded: its windows by index, and the number of segments it kept."""
-        with self._records.database.read() as session:
-            rows = self._records.jobs.windows(session, claim)
-            kept = self._records.transcripts.count(session, claim.job_id)
-        return {index: _window_results.validate_python(result) for index, result in rows}, kept
-
 
 class _Recorder:
     """Writes what the pipeline yields, one transaction a step, each fenced by the claim's attempt."""
 
-    def __init__(
-        self, records: Records, claim: Claim, stop: threading.Event, *, known: frozenset[int], kept: int
-    ) -> None:
+    def __init__(self, records: Records, claim: Claim, stop: threading.Event) -> None:
         self._records = records
         self._claim = claim
         self._stop = stop
-        self._known = known
-        self._kept = kept
+        self._known: frozenset[int] = frozenset()
+        self._kept = 0
         self._seen = 0
         self._duration: float | None = None
         self._started = time.monotonic()
         self._shown = 0.0
+
+    def resume(self, plan: Plan) -> dict[int, WindowResult]:
+        """The windows that an earlier attempt recorded under the same plan; under another it begins anew."""
+        records, claim = self._records, self._claim
+        wanted = asdict(plan)
+        with records.database.write() as session:
+            rows = records.jobs.windows(session, claim)
+            if records.jobs.plan(session, claim) != wanted:
+                records.jobs.describe(session, claim, plan=wanted, position=0.0)
+                records.jobs.forget_windows(session, claim)
+                records.transcripts.forget(session, claim.job_id)
+                if rows:
+                    records.events.append(session, claim.recording_id, "restart", {})
+                rows = []
+            self._kept = records.transcripts.count(session, claim.job_id)
+        self._known = frozenset(index for index, _ in rows)
+        return {index: _window_results.validate_python(result) for index, result in rows}
 
     def fetched(self, done: int, total: int) -> None:
         """Show how far the model's download is; ends it where the job was stopped."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from tiro.db.tables import SegmentTable, TranscriptTable
@@ -20,6 +20,10 @@ def add_segments(session: Session, rows: Iterable[Json]) -> None:
 
 def count_segments(session: Session, job_id: str) -> int:
     return session.scalar(select(func.count()).where(SegmentTable.job_id == job_id)) or 0
+
+
+def forget_segments(session: Session, job_id: str) -> None:
+    session.execute(delete(SegmentTable).where(SegmentTable.job_id == job_id))
 
 
 def segments(session: Session, job_id: str) -> Sequence[SegmentTable]:

@@ -32,6 +32,10 @@ class TranscriptService:
             session, (_row(job_id, position + offset, segment) for offset, segment in enumerate(segments))
         )
 
+    def forget(self, session: Session, job_id: str) -> None:
+        """Drop the segments of a job that begins anew."""
+        repository.forget_segments(session, job_id)
+
     def count(self, session: Session, job_id: str) -> int:
         return repository.count_segments(session, job_id)
 

@@ -92,6 +92,7 @@ def upgrade() -> None:
         sa.Column("owner", sa.String(), nullable=True),
         sa.Column("cancel_requested", sa.Boolean(), nullable=False),
         sa.Column("position", sa.Float(), nullable=False),
+        sa.Column("plan", sa.JSON(), nullable=True),
         sa.Column("media", sa.JSON(), nullable=True),
         sa.Column("layout", sa.JSON(), nullable=True),
         sa.Column("error", sa.JSON(), nullable=True),

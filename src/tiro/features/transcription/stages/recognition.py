@@ -70,6 +70,7 @@ class Recognition:
         future: Future[WindowResult]
         recorded = self._task.recorded.get(window.index)
         if recorded is not None:
+            self._believe(recorded.language, window)
             future = Future()
             future.set_result(recorded)
         else:
@@ -95,11 +96,9 @@ class Recognition:
         request = TranscribeRequest(audio, self._language, self._task.task)
         heard = self._hosts.transcribe(self._task.spec, request, self._stop)
         segments = [_placed(segment, window, audio) for segment in heard]
-        speech = sum(span.length for span in window.spans)
         outcome = self._guard.check(segments, window.spans)
         language = next((segment.language for segment in segments if segment.language), None)
-        if self._language is None and speech >= _ENOUGH_SPEECH:
-            self._language = language
+        self._believe(language, window)
         return WindowResult(
             index=window.index,
             channel=window.channel,
@@ -109,6 +108,11 @@ class Recognition:
             drops=tuple(outcome.drops),
             language=language,
         )
+
+    def _believe(self, language: str | None, window: Window) -> None:
+        """Take a detected language for that of the recording, once enough speech was heard for it."""
+        if self._language is None and sum(span.length for span in window.spans) >= _ENOUGH_SPEECH:
+            self._language = language
 
 
 def _placed(segment: Segment, window: Window, audio: Audio) -> Segment:

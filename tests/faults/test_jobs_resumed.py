@@ -1,0 +1,59 @@
+"""What an earlier attempt recorded is used only under the plan that it was recorded under."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+from tests.conftest import make_settings
+from tests.makecall import wav
+from tests.serving import ServerProcess, thread_server, wait_until
+
+from tiro.bootstrap.server import inspect_data, open_database
+from tiro.db.tables import JobTable
+
+CALL = wav(60)
+
+
+@pytest.mark.parametrize("same_plan", [True, False])
+def test_another_plan_begins_anew(tmp_path: Path, same_plan: bool) -> None:
+    data = tmp_path / "data"
+    server = ServerProcess(data)
+    session_id = server.client.send_file("call.wav", CALL, engine="echo:0.2").json()["session_id"]
+    wait_until(
+        lambda: len(server.client.session(session_id)["transcript"]["segments"]) >= 2, what="two segments"
+    )
+    server.kill()
+    settings = make_settings(data)
+    if not same_plan:
+        database = open_database(settings)
+        with database.write() as session:
+            session.execute(update(JobTable).values(plan={"engine": "another"}))
+        database.close()
+    with thread_server(settings, recover=True) as restarted:
+        result = restarted.client.until_ended(session_id)
+        fresh = restarted.client.send_file("call.wav", CALL, engine="echo", wait=60).json()
+        told = [event.type for event in _events(restarted, session_id)]
+        assert result["status"] == "completed"
+        assert result["transcript"] == fresh["transcript"]
+        assert told.count("restart") == (0 if same_plan else 1)
+    assert not any(finding.faults for finding in inspect_data(settings))
+
+
+def test_files_of_unknown_recordings_are_set_aside_not_deleted(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path / "data")
+    with thread_server(settings) as server:
+        session_id = server.client.send_file("call.wav", wav(2), wait=30).json()["session_id"]
+    for path in settings.data.glob("tiro.db*"):
+        path.unlink()
+    with thread_server(settings, recover=True):
+        assert (settings.data / "orphaned" / session_id).read_bytes() == wav(2)
+    assert not any(finding.faults for finding in inspect_data(settings))
+
+
+def _events(server, session_id: str):  # type: ignore[no-untyped-def]
+    from tiro.features.events import repository
+
+    with server.runtime.database.read() as session:
+        return repository.after(session, session_id, 0, 10_000)

@@ -1,0 +1,58 @@
+"""S15: no secret and no transcript in a log, whatever its format, and nothing that steers a terminal."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from tests.makecall import wav
+from tests.serving import server_process
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_a_crash_tells_the_log_no_secret(tmp_path: Path, style: str) -> None:
+    with server_process(tmp_path / "data", log_format=style) as server:
+        key = (server.data / "key").read_text().strip()
+        done = server.client.send_file("call.wav", wav(5), wait=30).json()
+        said = done["transcript"]["segments"][0]["text"]
+        engine = create_engine(f"sqlite:///{server.data / 'tiro.db'}")
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE recordings RENAME TO gone"))
+        answer = server.client.get("/api/v1/transcribe")
+        assert answer.status_code in {500, 503}
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["x-request-id"] == answer.json()["request_id"]
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE gone RENAME TO recordings"))
+        engine.dispose()
+        log = server.log()
+        assert "request.crashed" in log
+        assert key not in log
+        assert said not in log
+
+
+def test_a_path_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    with server_process(tmp_path / "data", log_format="text") as server:
+        assert server.client.get("/b%1b%5b2J%0d%0aforged").status_code == 404
+        assert "\x1b[2J" not in server.log()
+        assert "forged" in server.log()
+
+
+def test_a_sender_that_hangs_up_is_no_crash_of_ours(tmp_path: Path) -> None:
+    with server_process(tmp_path / "data") as server:
+        key = (server.data / "key").read_text().strip()
+        host, port = server.address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as line:
+            line.sendall(
+                f"POST /api/v1/transcribe HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
+                "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 100000\r\n\r\n"
+                '--b\r\nContent-Disposition: form-data; name="audio"; filename="a.wav"\r\n\r\nRIFF'.encode()
+            )
+        assert server.client.get("/live").status_code == 200
+        server.stop()
+        assert "crashed" not in server.log()
+        assert "Traceback" not in server.log()
+        assert not list((server.data / "incoming").iterdir())
