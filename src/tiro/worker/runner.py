@@ -6,6 +6,8 @@ The event loop here only watches; inference is in child processes, and a job's t
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +31,7 @@ _POLL_SECONDS = 1.0
 """A lost wake-up costs no more than this."""
 
 _HEARTBEAT_SECONDS = 0.5
+_NICE = 10
 
 _SWEEP_SECONDS = 5.0
 """How often expired leases are looked for, at least; short leases are looked for more often."""
@@ -73,7 +76,7 @@ class Runner:
         self._running: dict[asyncio.Task[None], _Running] = {}
         self._stopping = False
         self._alive = False
-        self._work = ThreadPoolExecutor(parallel, thread_name_prefix="job")
+        self._work = ThreadPoolExecutor(parallel, "job", initializer=_step_back)
         # Of its own, so that no crowd of requests or jobs can keep a lease from being renewed.
         self._rows = ThreadPoolExecutor(2, thread_name_prefix="lease")
 
@@ -216,6 +219,12 @@ class Runner:
 
     async def _in_rows(self, action: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._rows, action)
+
+
+def _step_back() -> None:
+    """Let requests go before jobs where both want the processor; what a job starts inherits this."""
+    if sys.platform == "linux":  # elsewhere a thread has no priority of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 def _unforeseen(error: Exception) -> Exception | None:
