@@ -37,7 +37,6 @@ _PRAGMAS = (
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=5000",
-    "PRAGMA cache_size=-16000",
     "PRAGMA temp_store=MEMORY",
 )
 

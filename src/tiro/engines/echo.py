@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from tiro.engines.base import Availability, Capabilities, EngineOptions, TranscribeRequest
-from tiro.engines.processors import processors
 from tiro.errors import UnknownEngine, UnsupportedLanguage, UnsupportedOption
 from tiro.speech.types import SAMPLE_RATE, Segment, Word
 
@@ -49,7 +48,7 @@ class EchoEngine:
         return Capabilities(
             model="echo 1",
             languages=frozenset({"en"}),
-            parallel=min(4, processors()),
+            parallel=1,
             notice="The echo engine only counts, it does not listen: this is no transcript of the recording.",
         )
 
