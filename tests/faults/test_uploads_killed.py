@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from tests.checkup import assert_sound, rows
 from tests.conftest import make_settings
 from tests.makecall import wav
 from tests.serving import ServerProcess, thread_server, wait_until
+
+from tiro.storage.local import LocalStorage
 
 SPEECH = wav(seconds=3)
 _SYNCS = "fsync,fdatasync,rename,renameat,renameat2"
@@ -142,3 +145,22 @@ def test_the_order_that_loses_nothing(tmp_path: Path) -> None:
     assert [*kept, answered] == sorted([*kept, answered])
     # In between the row's transaction is made durable.
     assert any(re.search(r"fdatasync\(\d+<.*/tiro\.db-wal>", line) for line in lines[kept[-1] : answered])
+
+
+@pytest.mark.usefixtures("strace")
+def test_a_request_that_is_given_up_in_the_midst_of_its_commit(tmp_path: Path) -> None:
+    """A stopping server gives requests up while a thread still works for them: all or nothing, even then."""
+    storage = LocalStorage(tmp_path / "data", reserve=0)
+    with ThreadPoolExecutor(1) as pool:
+        context = storage.create("aa")
+        upload = context.__enter__()
+        upload.write(SPEECH)
+        slow = "inject=fsync:delay_enter=1000000:when=2"
+        with traced(os.getpid(), tmp_path / "trace", "-e", "trace=fsync", "-e", slow):
+            commit = pool.submit(upload.commit)
+            wait_until(lambda: "aa" in set(storage.inventory()), what="the file under its name")
+            assert not commit.done()
+            context.__exit__(None, None, None)
+            assert commit.exception() is None
+    with storage.open("aa") as file:
+        assert file.read() == SPEECH

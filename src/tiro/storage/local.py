@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -87,7 +88,10 @@ class LocalUpload:
         self._final = final
         self._require_room = require_room
         self._since_check = 0
-        self._file = incoming.open("xb")
+        # A request may be given up, and close this, while a thread still commits for it.
+        self._settling = threading.Lock()
+        with _full_disk_translated():
+            self._file = incoming.open("xb")
         self._committed = False
 
     def write(self, data: bytes) -> None:
@@ -105,22 +109,23 @@ class LocalUpload:
 
     def commit(self) -> None:
         # The order is the promise: data, then name, then directory; only then may anyone say "accepted".
-        with _full_disk_translated():
+        with self._settling, _full_disk_translated():
             self._file.flush()
             os.fsync(self._file.fileno())
             self._final.parent.mkdir(exist_ok=True)
             self._incoming.rename(self._final)
             _fsync_folder(self._final.parent)
             _fsync_folder(self._final.parent.parent)
-        self._committed = True
+            self._committed = True
 
     def close(self) -> None:
-        # Closing may try to write what a full disk refused before; what is taken back need not be written.
-        with suppress(OSError):
-            self._file.close()
-        if not self._committed:
-            self._incoming.unlink(missing_ok=True)
-            self._final.unlink(missing_ok=True)
+        with self._settling:
+            # Closing may try to write what a full disk refused before; what is taken back need not be.
+            with suppress(OSError):
+                self._file.close()
+            if not self._committed:
+                self._incoming.unlink(missing_ok=True)
+                self._final.unlink(missing_ok=True)
 
 
 def _fsync_folder(folder: Path) -> None:
