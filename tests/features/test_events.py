@@ -57,7 +57,7 @@ def test_a_reconnecting_client_misses_nothing(server: ThreadServer) -> None:
 
 
 def test_segments_come_before_the_file_is_done(server: ThreadServer) -> None:
-    session_id = server.client.send_file("call.wav", SPEECH, engine="echo:1").json()["session_id"]
+    session_id = server.client.send_file("call.wav", SPEECH, engine="echo:0.2").json()["session_id"]
     for _, kind, _ in follow(server.client, session_id):
         if kind == "segment":
             session = server.client.session(session_id)
