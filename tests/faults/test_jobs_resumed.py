@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
+from tests.checkup import job_row
 from tests.conftest import make_settings
 from tests.makecall import wav
-from tests.serving import ServerProcess, thread_server, wait_until
+from tests.serving import ServerProcess, server_process, thread_server, wait_until
 
 from tiro.bootstrap.server import inspect_data, open_database
 from tiro.db.tables import JobTable
@@ -57,3 +60,18 @@ def _events(server, session_id: str):  # type: ignore[no-untyped-def]
 
     with server.runtime.database.read() as session:
         return repository.after(session, session_id, 0, 10_000)
+
+
+def test_a_machine_that_sleeps_loses_no_try(tmp_path: Path) -> None:
+    """Asleep for longer than the lease, again and again: nobody else worked on the job, so it goes on."""
+    lease = 1.0
+    with server_process(tmp_path / "data", jobs_lease_seconds=str(lease)) as server:
+        session_id = server.client.send_file("call.wav", CALL, engine="echo:0.1").json()["session_id"]
+        wait_until(lambda: server.client.session(session_id)["stage"] == "transcribe", what="the engine")
+        for _ in range(4):
+            server.process.send_signal(signal.SIGSTOP)
+            time.sleep(lease * 1.3)  # the lease runs out by the time of day; no event tells of it
+            server.process.send_signal(signal.SIGCONT)
+            server.client.session(session_id)
+        assert server.client.until_ended(session_id)["status"] == "completed"
+        assert job_row(server.data, session_id)["attempt"] == 1

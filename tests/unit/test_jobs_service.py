@@ -215,3 +215,15 @@ def test_a_retry_is_a_new_job_and_the_old_one_speaks_no_more(house: House) -> No
     house.do(lambda session: house.jobs.retry(session, "a"))
     assert (house.row()["state"], house.row()["tries_left"], house.row()["attempt"]) == ("queued", 3, 0)
     assert house.row()["id"] != claim.job_id
+
+
+def test_a_worker_that_slept_does_not_free_its_own_job(house: House) -> None:
+    house.recording("a")
+    claim = house.claimed()
+    house.later(LEASE * 10)
+    with house.database.write() as session:
+        assert house.jobs.sweep(session, sparing={claim.job_id}) == 0
+    house.do(lambda session: house.jobs.renew(session, claim))
+    assert house.sweep() == 0
+    house.do(lambda session: house.jobs.complete(session, claim))
+    assert house.row()["attempt"] == 1
