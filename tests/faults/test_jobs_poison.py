@@ -61,7 +61,7 @@ def killing_decoders_of(file: Path) -> Iterator[None]:
     def hunt() -> None:
         me = psutil.Process()
         while not over.wait(0.02):
-            for child in me.children():
+            for child in me.children(recursive=True):
                 try:
                     if "tiro.media.child" in child.cmdline() and holds(child):
                         child.kill()

@@ -16,6 +16,7 @@ import psutil
 import pytest
 from tests import makemedia
 from tests.makemedia import BY_NAME
+from tests.ways import either_way, forking
 
 from tiro.errors import DecoderCrashed, LimitExceeded
 from tiro.media.decode import DecoderPool, MediaStream
@@ -32,9 +33,9 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return makemedia.write(tmp_path_factory.mktemp("media") / "long", BY_NAME["flac"], seconds=LONG)
 
 
-@pytest.fixture
-def stream(recording: Path) -> Iterator[MediaStream]:
-    with DecoderPool(spares=0) as pool, pool.open(recording) as stream:
+@pytest.fixture(params=[pytest.param(True, id="forked", marks=forking), pytest.param(False, id="spawned")])
+def stream(recording: Path, request: pytest.FixtureRequest) -> Iterator[MediaStream]:
+    with DecoderPool(spares=0, fork=request.param) as pool, pool.open(recording) as stream:
         next(stream)
         yield stream
 
@@ -92,12 +93,13 @@ def test_the_limits_cannot_be_lifted() -> None:
 
 
 @linux
+@either_way
 def test_the_running_decoder_has_these_limits_and_no_secrets(
-    recording: Path, monkeypatch: pytest.MonkeyPatch
+    fork: bool, recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TIRO_DATABASE_URL", "postgresql://user:hunter2@db/tiro")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
-    with DecoderPool(spares=0) as pool, pool.open(recording) as stream:
+    with DecoderPool(spares=0, fork=fork) as pool, pool.open(recording) as stream:
         next(stream)
         proc = Path(f"/proc/{stream.pid}")
         limits = {
@@ -147,8 +149,9 @@ def test_a_decoder_that_aborts_is_a_typed_error(stream: MediaStream) -> None:
         list(stream)
 
 
-def test_a_decoder_that_stands_still_is_killed(recording: Path) -> None:
-    with DecoderPool(MediaLimits(stall_seconds=0.3), spares=1) as pool:
+@either_way
+def test_a_decoder_that_stands_still_is_killed(fork: bool, recording: Path) -> None:
+    with DecoderPool(MediaLimits(stall_seconds=0.3), spares=1, fork=fork) as pool:
         pool.warm(30)
         with pool.open(recording) as stream:
             next(stream)
@@ -158,34 +161,37 @@ def test_a_decoder_that_stands_still_is_killed(recording: Path) -> None:
         assert not psutil.pid_exists(stream.pid)
 
 
-def test_processor_time_runs_out(tmp_path: Path) -> None:
+@either_way
+def test_processor_time_runs_out(fork: bool, tmp_path: Path) -> None:
     path = makemedia.lying_flac(tmp_path / "file", seconds=3600, claimed=1)
     limits = MediaLimits(cpu_seconds=0)
-    with DecoderPool(limits, spares=0) as pool, pytest.raises(LimitExceeded, match="processor"):
+    with DecoderPool(limits, spares=0, fork=fork) as pool, pytest.raises(LimitExceeded, match="processor"):
         for _ in pool.open(path):
             pass
 
 
-def test_memory_runs_out(recording: Path) -> None:
+@either_way
+def test_memory_runs_out(fork: bool, recording: Path) -> None:
     limits = MediaLimits(memory=1024 * 1024)
-    with DecoderPool(limits, spares=0) as pool, pytest.raises((LimitExceeded, DecoderCrashed)):
+    with DecoderPool(limits, spares=0, fork=fork) as pool, pytest.raises((LimitExceeded, DecoderCrashed)):
         list(pool.open(recording))
 
 
-def test_nothing_is_left_after_close(recording: Path) -> None:
-    pool = DecoderPool(spares=2)
+@either_way
+def test_nothing_is_left_after_close(fork: bool, recording: Path) -> None:
+    pool = DecoderPool(spares=2, fork=fork)
     pool.warm()
     streams = [pool.open(recording) for _ in range(3)]
-    ours = {child.pid for child in psutil.Process().children()}
+    ours = {child.pid for child in psutil.Process().children(recursive=True)}
     assert {stream.pid for stream in streams} <= ours
     for stream in streams:
         stream.close()
     pool.close()
-    assert not {child.pid for child in psutil.Process().children()} & ours
+    assert not {pid for pid in ours if psutil.pid_exists(pid)}
 
 
 def test_a_spare_that_died_is_replaced(recording: Path) -> None:
-    with DecoderPool(spares=1) as pool:
+    with DecoderPool(spares=1, fork=False) as pool:
         before = {child.pid for child in psutil.Process().children()}
         pool.warm(30)
         (spare,) = {child.pid for child in psutil.Process().children()} - before
@@ -197,19 +203,20 @@ def test_a_spare_that_died_is_replaced(recording: Path) -> None:
             assert len(next(stream)) == 16_000
 
 
-def test_no_orphan_outlives_its_parent(recording: Path) -> None:
-    """The parent is killed with a decoder at work and a spare waiting; both see it and go.
+@either_way
+def test_no_orphan_outlives_its_parent(fork: bool, recording: Path) -> None:
+    """The parent is killed with a decoder at work and a template or a spare waiting; both see it and go.
 
     Each of them holds the writing end of a pipe: when all are gone, the pipe ends.
     """
     script = f"""
         import os, subprocess, sys, time
         from pathlib import Path
-        import tiro.media.sandbox as sandbox
+        import tiro.media.process as process
         original = subprocess.Popen
-        sandbox.subprocess.Popen = lambda *args, **more: original(*args, pass_fds=[int(sys.argv[1])], **more)
+        process.subprocess.Popen = lambda *args, **more: original(*args, pass_fds=[int(sys.argv[1])], **more)
         from tiro.media.decode import DecoderPool
-        pool = DecoderPool(spares=1)
+        pool = DecoderPool(spares=1, fork={fork})
         pool.warm(30)
         stream = pool.open(Path({str(recording)!r}))
         next(stream)

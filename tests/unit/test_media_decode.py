@@ -12,6 +12,7 @@ import pytest
 from tests import makemedia
 from tests.corpus import AUDIO, needs_audio
 from tests.makemedia import BY_NAME, Format
+from tests.ways import either_way
 
 from tiro.errors import Cancelled, DecoderCrashed, EmptyMedia, NoAudio, UnsupportedMedia
 from tiro.media.decode import DecoderPool, MediaStream
@@ -157,18 +158,20 @@ def test_only_regular_files_are_read(pool: DecoderPool, tmp_path: Path) -> None:
         pool.open(tmp_path / "nothing")
 
 
-def test_stop_ends_a_stream_that_is_being_read(pool: DecoderPool, tmp_path: Path) -> None:
+@either_way
+def test_stop_ends_a_stream_that_is_being_read(fork: bool, tmp_path: Path) -> None:
     stop = threading.Event()
     path = makemedia.write(tmp_path / "file", BY_NAME["flac"], seconds=60)
-    with pool.open(path, stop=stop) as stream:
-        next(stream)
-        stop.set()
-        with pytest.raises(Cancelled):
-            list(stream)
-        with pytest.raises(Cancelled):
+    with DecoderPool(fork=fork) as pool:
+        with pool.open(path, stop=stop) as stream:
             next(stream)
-    with pytest.raises(Cancelled):
-        pool.open(path, stop=stop)
+            stop.set()
+            with pytest.raises(Cancelled):
+                list(stream)
+            with pytest.raises(Cancelled):
+                next(stream)
+        with pytest.raises(Cancelled):
+            pool.open(path, stop=stop)
 
 
 def test_half_a_recording_never_looks_like_a_whole_one(pool: DecoderPool, tmp_path: Path) -> None:
@@ -178,10 +181,11 @@ def test_half_a_recording_never_looks_like_a_whole_one(pool: DecoderPool, tmp_pa
         list(stream)
 
 
-def test_many_threads_share_a_pool(tmp_path: Path) -> None:
+@either_way
+def test_many_threads_share_a_pool(fork: bool, tmp_path: Path) -> None:
     path = makemedia.write(tmp_path / "file", BY_NAME["mp3"])
     lengths: list[int] = []
-    with DecoderPool(spares=1) as pool:
+    with DecoderPool(spares=1, fork=fork) as pool:
         threads = [
             threading.Thread(target=lambda: lengths.append(len(everything(pool.open(path)))))
             for _ in range(6)

@@ -1,12 +1,14 @@
-"""The decoder's process: ``python -m tiro.media.child``, started only by the sandbox.
+"""The decoder's process: ``python -m tiro.media.child``, or ``... template`` for what forks decoders.
 
-Standard input is a Unix socket. One request with the file's descriptor comes in; then the process locks
-itself up, decodes, and sends messages back. It imports all it will need before, since afterwards it can
-open nothing. It lives no longer than the other end of its socket.
+Standard input is a Unix socket: the decoder's own, or that on which decoders are asked for. To a decoder,
+one request with the file's descriptor comes in; then it locks itself up, decodes, and sends messages back.
+It imports all it will need before, since afterwards it can open nothing. It lives no longer than the other
+end of its socket.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 import json
@@ -34,11 +36,22 @@ _SIGN_OF_LIFE = 1.0  # seconds between two messages while the decoder works and 
 
 
 def main() -> None:
-    sock = socket.socket(fileno=0)
-    out = cast(BinaryIO, sock.makefile("wb"))
+    stdin = socket.socket(fileno=0)
     _import_everything()
+    if sys.argv[1:] == ["template"]:
+        from tiro.media.forking import Forker  # for Linux only
+
+        if decoder := Forker(stdin).run():
+            _serve(decoder)
+    else:
+        with contextlib.suppress(BrokenPipeError):
+            write_frame(cast(BinaryIO, stdin.makefile("wb")), {"type": "ready"})
+            _serve(stdin)
+    os._exit(0)  # nothing to tidy up, and interpreter shutdown would only cost time
+
+
+def _serve(sock: socket.socket) -> None:
     try:
-        write_frame(out, {"type": "ready"})
         request, fd = _request(sock)
     except OSError:
         return
@@ -52,12 +65,12 @@ def main() -> None:
     except (OSError, ValueError):
         os._exit(EXIT_CONFINE)
     try:
+        out = cast(BinaryIO, sock.makefile("wb"))
         _Work(out, fd, limits, keep_stereo=request["keep_stereo"]).run()
     except BrokenPipeError:
         pass
     except MemoryError:
         os._exit(EXIT_MEMORY)
-    os._exit(0)  # nothing to tidy up, and interpreter shutdown would only cost time
 
 
 def _import_everything() -> None:

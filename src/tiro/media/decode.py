@@ -17,7 +17,9 @@ from typing import Any, BinaryIO, NoReturn, Self
 import numpy as np
 
 from tiro.errors import DecoderCrashed, LimitExceeded, TiroError, UnsupportedMedia, error_for_code
+from tiro.media.process import Spawned
 from tiro.media.sandbox import Message, Sandbox
+from tiro.media.template import Template, can_fork
 from tiro.media.types import MediaLimits, Samples
 from tiro.speech.types import SAMPLE_RATE, MediaInfo, Notice, VideoInfo
 
@@ -146,20 +148,31 @@ class MediaStream(Iterator[Samples]):
 
 
 class DecoderPool:
-    """Decoder processes, one a file. ``spares`` of them are started ahead: opening takes milliseconds.
+    """Decoder processes, one a file. They are forked from a template, which takes a few milliseconds.
 
-    May be used from several threads. ``close`` ends the spares; open streams belong to those who opened them.
+    Where that cannot be, each is a Python of its own, and ``spares`` of them are started ahead. May be used
+    from several threads. ``close`` ends what waits; open streams belong to those who opened them.
+
+    Args:
+        fork: whether to fork from a template; None: where it can be done.
     """
 
-    def __init__(self, limits: MediaLimits | None = None, spares: int = 1) -> None:
+    def __init__(
+        self, limits: MediaLimits | None = None, spares: int = 1, *, fork: bool | None = None
+    ) -> None:
         self._limits = limits or MediaLimits()
-        self._wanted = spares
+        self._template = Template() if (can_fork() if fork is None else fork) else None
+        self._wanted = 0 if self._template else spares
         self._lock = threading.Lock()
         self._spares: deque[Sandbox] = deque()
         self._closed = False
 
     def warm(self, timeout: float = 0.0) -> None:
-        """Start the spares; wait up to ``timeout`` seconds until they are ready."""
+        """Start the template or the spares; wait up to ``timeout`` seconds until they are ready."""
+        if self._template is not None:
+            # A convenience: where no process can be started, the next open will say so.
+            with contextlib.suppress(OSError):
+                self._template.warm(timeout)
         self._refill()
         with self._lock:
             spares = tuple(self._spares)
@@ -194,13 +207,15 @@ class DecoderPool:
             self._refill()
 
     def close(self) -> None:
-        """End the spares. Opening afterwards still works, without spares."""
+        """End the template and the spares. Opening afterwards still works, without them."""
         with self._lock:
             self._closed = True
             spares = tuple(self._spares)
             self._spares.clear()
         for spare in spares:
             spare.close()
+        if self._template is not None:
+            self._template.close()
 
     def __enter__(self) -> Self:
         return self
@@ -216,10 +231,10 @@ class DecoderPool:
             with self._lock:
                 spare = self._spares.popleft() if self._spares else None
             try:
-                sandbox = spare or Sandbox()
+                sandbox = spare or Sandbox(self._template or Spawned)
             except OSError as err:
                 raise DecoderCrashed("The decoder could not be started.") from err
-            if sandbox.alive:
+            if spare is None or spare.alive:
                 with contextlib.suppress(OSError):
                     sandbox.submit(fd, self._limits, keep_stereo=keep_stereo, stop=stop)
                     return sandbox

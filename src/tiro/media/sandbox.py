@@ -5,12 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import select
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +15,7 @@ from typing import Any, BinaryIO, cast
 
 from tiro.errors import Cancelled, DecoderCrashed, LimitExceeded, TiroError
 from tiro.kit.frames import BrokenFrame, read_frame
+from tiro.media.process import Process, Spawned, Starter
 from tiro.media.types import MediaLimits
 
 EXIT_MEMORY = 77
@@ -31,28 +29,21 @@ Message = tuple[dict[str, Any], bytes]
 class Sandbox:
     """One decoder process, good for one file. Not for several threads at once.
 
-    The process is started at once and needs about half a second until it is ready; ``submit`` may be
-    called before that. It leads its own session, knows none of the parent's environment, and dies when
-    the parent does.
+    The process is started at once but need not be ready yet; ``submit`` may be called before that. It leads
+    its own session, knows none of the parent's environment, and dies when the parent does.
+
+    Raises:
+        OSError: no process can be started.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, start: Starter = Spawned) -> None:
         self._sock, theirs = socket.socketpair()
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-s", "-m", "tiro.media.child"],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=_environment(),
-                cwd="/",
-                start_new_session=True,
-            )
-        except OSError:
-            self._sock.close()
-            raise
-        finally:
-            theirs.close()
+        with theirs:
+            try:
+                self._process: Process = start(theirs)
+            except OSError:
+                self._sock.close()
+                raise
         self._sock.setblocking(False)
         self._poll = select.poll()
         self._poll.register(self._sock, select.POLLIN)
@@ -62,11 +53,11 @@ class Sandbox:
 
     @property
     def pid(self) -> int:
-        return int(self._process.pid)
+        return self._process.pid
 
     @property
     def alive(self) -> bool:
-        return not self._closed and self._process.poll() is None
+        return not self._closed and self._process.alive
 
     def submit(
         self, fd: int, limits: MediaLimits, *, keep_stereo: bool, stop: threading.Event | None
@@ -108,8 +99,7 @@ class Sandbox:
         if self._closed:
             return
         self._closed = True
-        self._kill()
-        self._process.wait()
+        self._process.finish(0)
         self._sock.close()
 
     def _read(self, size: int) -> bytes:
@@ -131,33 +121,14 @@ class Sandbox:
 
     def _cause(self) -> TiroError:
         """Why the process closed its socket, from how it ended."""
-        self._await_death()
-        self._kill()
-        code = self._process.wait()
+        code = self._process.finish(_LAST_WORDS)
         if code == EXIT_MEMORY:
             return LimitExceeded("The recording needs more memory to decode than this server allows.")
         if code == -signal.SIGXCPU:
             return LimitExceeded("The recording needs more processor time to decode than this server allows.")
+        if code is None:
+            return DecoderCrashed("The decoder was lost before it could say why. Try again.")
         return DecoderCrashed()
-
-    def _await_death(self) -> None:
-        """Wait without reaping, so that the group's number stays taken until the group is killed."""
-        end = time.monotonic() + _LAST_WORDS
-        while time.monotonic() < end:
-            if not hasattr(os, "waitid"):  # macOS before Python 3.13
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(_LAST_WORDS)
-                return
-            flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
-            if self._process.returncode is not None or os.waitid(os.P_PID, self.pid, flags) is not None:
-                return
-            time.sleep(0.005)
-
-    def _kill(self) -> None:
-        # Once reaped, the number may belong to somebody else.
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
 
 
 class _Exactly:
@@ -174,15 +145,3 @@ class _Exactly:
                 break
             parts += part
         return bytes(parts)
-
-
-def _environment() -> dict[str, str]:
-    """All that the child gets to know: where modules and libraries lie, and to stay on one thread."""
-    keep = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
-    return keep | {
-        "PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path if path),
-        "LC_ALL": "C.UTF-8",
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "MALLOC_ARENA_MAX": "1",
-    }
