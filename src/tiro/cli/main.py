@@ -61,7 +61,10 @@ def main() -> None:
             name = "TIRO_" + "_".join(str(part).upper() for part in item["loc"])
             typer.secho(f"tiro: the setting {name} is not valid: {item['msg']}", err=True, fg="red")
         sys.exit(2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ImportError) as error:
+        # A Ctrl-C that meets a C++ library while it is being loaded comes out as the library's failure.
+        if isinstance(error, ImportError) and not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
         typer.secho("tiro: stopped", err=True)
         sys.exit(130)
     except BrokenPipeError:
