@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Protocol
@@ -51,6 +51,27 @@ class TranscribeRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteOptions:
+    """Which server the ``openai`` engine speaks to, and how long it waits for it.
+
+    Attributes:
+        url: base address such as ``http://host:8000/v1``; None means OpenAI's own where there is a key.
+        key: sent as a bearer token; never shown.
+        model: the server's name for the model, where a request names none.
+        connect_seconds: longest wait for a connection.
+        answer_seconds: longest time of one try, from sending to the end of the answer.
+        window: longest audio of one upload, in seconds.
+    """
+
+    url: str | None = None
+    key: str | None = field(default=None, repr=False)
+    model: str = "whisper-1"
+    connect_seconds: float = 10.0
+    answer_seconds: float = 120.0
+    window: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
 class EngineOptions:
     """What an adapter needs to load its model; the same for all adapters, each takes what concerns it.
 
@@ -60,6 +81,7 @@ class EngineOptions:
         compute_type: CTranslate2's name, or ``auto``.
         threads: processor threads for one host; 0 lets the adapter choose.
         download: whether a missing model may be fetched.
+        remote: the server of the engine that works elsewhere.
     """
 
     models: Path
@@ -67,6 +89,7 @@ class EngineOptions:
     compute_type: str = "auto"
     threads: int = 0
     download: bool = True
+    remote: RemoteOptions = RemoteOptions()
 
 
 @dataclass(frozen=True, slots=True)

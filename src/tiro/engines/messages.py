@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tiro.engines.base import Capabilities, EngineOptions
+from tiro.engines.base import Capabilities, EngineOptions, RemoteOptions
 from tiro.speech.types import Audio, Quality, Segment, Word
 
 Header = dict[str, Any]
@@ -24,7 +24,8 @@ def options_to_json(options: EngineOptions) -> Header:
 
 
 def options_from_json(data: Header) -> EngineOptions:
-    return EngineOptions(**(data | {"models": Path(data["models"])}))
+    own = {"models": Path(data["models"]), "remote": RemoteOptions(**data["remote"])}
+    return EngineOptions(**(data | own))
 
 
 def capabilities_to_json(capabilities: Capabilities) -> Header:
