@@ -316,7 +316,7 @@ def test_the_key_follows_no_redirection(engine: OpenAIEngine, server: SpeechServ
         "x" * 290 + KEY,
     ],
 )
-@pytest.mark.parametrize("status", [400, 401, 429, 500])
+@pytest.mark.parametrize("status", [400, 429])
 def test_a_key_that_the_server_says_back_is_not_repeated(
     engine: OpenAIEngine, server: SpeechServer, body: Any, status: int
 ) -> None:

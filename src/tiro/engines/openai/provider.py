@@ -26,7 +26,7 @@ def base_address(remote: RemoteOptions) -> str:
         BadAddress
     """
     if not remote.url:
-        if remote.key:
+        if (remote.key or "").strip():
             return OPENAI
         raise BadAddress(
             "No remote server is set. TIRO_OPENAI_URL names one that speaks OpenAI's audio API, such as "
