@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
-from tiro.engines.base import Capabilities
+from tiro.engines.base import Capabilities, DecodingOptions
 from tiro.engines.host import EngineHosts
 from tiro.engines.registry import Resolved
 from tiro.errors import UnsupportedLanguage, UnsupportedOption
@@ -53,7 +53,8 @@ class PipelineRequest:
     """One recording to be transcribed.
 
     ``source`` stays the caller's. ``recorded`` holds windows of an earlier attempt, by index: they are not
-    transcribed again.
+    transcribed again. Where no ``language`` is given it is detected, for each window anew where
+    ``mixed_languages`` is set, else once.
     """
 
     source: Path | BinaryIO
@@ -62,6 +63,8 @@ class PipelineRequest:
     channels: ChannelMode = "auto"
     task: Task = "transcribe"
     recorded: Mapping[int, WindowResult] = field(default_factory=dict)
+    mixed_languages: bool = False
+    decoding: DecodingOptions = field(default_factory=DecodingOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,14 @@ class _Run:
         self._capabilities = capabilities
         self._request = request
         self._media = media
-        task = RecognitionTask(request.engine.spec, request.language, request.task, request.recorded)
+        task = RecognitionTask(
+            request.engine.spec,
+            request.language,
+            request.task,
+            request.recorded,
+            request.mixed_languages,
+            request.decoding,
+        )
         self._recognition = Recognition(hosts, capabilities, guard, task, stop)
         self._splitter = ChannelSplitter(request.channels, stereo=media.info.channels == 2)
         self._finders: list[SpeechFinder] = []
@@ -264,3 +274,5 @@ def _check(request: PipelineRequest, capabilities: Capabilities) -> None:
         )
     if request.task == "translate" and not capabilities.translates:
         raise UnsupportedOption(f"The engine '{spec}' cannot translate.")
+    if (request.decoding.vocabulary or request.decoding.prompt) and not capabilities.vocabulary:
+        raise UnsupportedOption(f"The engine '{spec}' cannot be told which words to expect.")
