@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import gzip
 import json
 import math
@@ -481,3 +483,18 @@ def test_cancelling_ends_the_wait_for_another_try(engine: OpenAIEngine, server: 
     assert list(engine.transcribe(TranscribeRequest(speech(), stop=stop))) == []
     stopper.join()
     assert len(server.uploads) == 1
+
+
+def test_an_engine_that_is_let_go_closes_its_connections_even_inside_another_loop(
+    server: SpeechServer,
+) -> None:
+    engines = [connect(server.address)]
+    say(engines[0])
+
+    async def let_go() -> None:
+        engines.clear()
+        gc.collect()
+
+    # What is left open, or fails on the way, is a warning, and those are errors here.
+    asyncio.run(let_go())
+    gc.collect()

@@ -51,6 +51,7 @@ class OpenAIEngine:
         # The loop is kept, because the connections belong to it.
         self._runner = asyncio.Runner()
         self.close = weakref.finalize(self, _close, self._runner, client)
+        self.close.atexit = False
 
     @property
     def capabilities(self) -> Capabilities:
@@ -133,8 +134,15 @@ class OpenAIEngine:
 
 
 def _close(runner: asyncio.Runner, client: Client) -> None:
-    with runner:
-        runner.run(client.close())
+    """In a thread of its own: the garbage collector may call this where another loop is running."""
+
+    def end() -> None:
+        with runner:
+            runner.run(client.close())
+
+    thread = threading.Thread(target=end, name="openai-close")
+    thread.start()
+    thread.join()
 
 
 def _about_format(refusal: Refusal) -> bool:
