@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from tests import speechserver
 from tests.speechserver import SpeechServer, Step, error, reply, serving, verbose
 
-from tiro.engines.base import RemoteOptions, TranscribeRequest
+from tiro.engines.base import DecodingOptions, RemoteOptions, TranscribeRequest
 from tiro.engines.openai import answers
 from tiro.engines.openai.client import Client, Patience, retry_after
 from tiro.engines.openai.engine import OpenAIEngine
@@ -114,6 +114,19 @@ def test_translation_goes_to_its_own_address_without_a_language(
     assert upload.path == "/v1/audio/translations"
     assert upload.fields.keys() == {"model", "temperature", "response_format"}
     assert first.language == "hi"
+
+
+def test_wishes_about_decoding_reach_the_server(engine: OpenAIEngine, server: SpeechServer) -> None:
+    wishes = DecodingOptions(("Tiro", "CTranslate2"), "A call.", temperatures=(0.2,), word_times=False)
+    assert engine.capabilities.vocabulary
+    segments = list(engine.transcribe(TranscribeRequest(speech(), decoding=wishes)))
+    assert [segment.words for segment in segments] == [(), ()]
+    list(engine.transcribe(TranscribeRequest(speech(), decoding=DecodingOptions(("a" * 450, "b" * 90, "c")))))
+    first, second = [upload.fields for upload in server.uploads]
+    assert first["prompt"] == ["A call. Tiro, CTranslate2"]
+    assert first["temperature"] == ["0.2"]
+    assert first["timestamp_granularities[]"] == ["segment"]
+    assert second["prompt"] == ["a" * 450]
 
 
 def test_without_a_key_none_is_sent(server: SpeechServer) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tiro.engines.base import Capabilities, TranscribeRequest
+from tiro.engines.base import Capabilities, DecodingOptions, TranscribeRequest
 from tiro.engines.openai import answers
 from tiro.engines.openai.client import Client, Form, Refusal
 from tiro.errors import ModelUnavailable, RemoteRefused, UnsupportedLanguage, UnsupportedOption
@@ -26,6 +26,9 @@ SHORTEST = 0.1
 
 SILENT = 0.001
 """A window that is never louder (-60 dB of full scale) holds no speech and is not sent."""
+
+_TERMS = 500
+"""Characters of vocabulary that are sent."""
 
 _POLL = 0.05
 
@@ -62,6 +65,7 @@ class OpenAIEngine:
             max_window=self._window,
             join_gap=1.0,
             parallel=PARALLEL,
+            vocabulary=True,
             notice=f"The audio was sent to {self._client.server}, where this text was made.",
         )
 
@@ -85,8 +89,9 @@ class OpenAIEngine:
         translate = request.task == "translate"
         path = "audio/translations" if translate else "audio/transcriptions"
         while True:
-            form: dict[str, str | list[str]] = {"model": self._model, "temperature": "0"}
-            form |= _FORMATS[self._format]
+            form = {"model": self._model} | _FORMATS[self._format] | _wishes(request.decoding)
+            if not request.decoding.word_times and "timestamp_granularities[]" in form:
+                form["timestamp_granularities[]"] = ["segment"]
             if translate:
                 form.pop("timestamp_granularities[]", None)  # no field of this request
             elif request.language is not None:
@@ -143,6 +148,19 @@ def _close(runner: asyncio.Runner, client: Client) -> None:
     thread = threading.Thread(target=end, name="openai-close")
     thread.start()
     thread.join()
+
+
+def _wishes(decoding: DecodingOptions) -> dict[str, str | list[str]]:
+    """The fields of a request that say how to decode. Beams and fallback are the server's own business."""
+    # The model takes up about 200 tokens of a prompt, those at its end; what is named first matters most.
+    terms = ""
+    for term in decoding.vocabulary:
+        if len(terms) + len(term) > _TERMS:
+            break
+        terms += f", {term}" if terms else term
+    prompt = " ".join(part for part in (decoding.prompt, terms) if part)
+    wishes: dict[str, str | list[str]] = {"temperature": f"{decoding.temperatures[0]:g}"}
+    return wishes | ({"prompt": prompt} if prompt else {})
 
 
 def _about_format(refusal: Refusal) -> bool:
