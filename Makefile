@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Everything installs into .venv from hashed lock files.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow check fix bench openapi docs lock clean
+.PHONY: help run test test-slow check fix bench bench-accuracy openapi docs lock clean
 export UV_PYTHON_DOWNLOADS := never
 
 help: ## list the commands
@@ -37,6 +37,9 @@ docs openapi: .venv/dev.stamp ## write docs/reference anew
 
 bench: .venv/dev.stamp ## measure: overhead, memory, decoding, listing
 	.venv/bin/python -m bench
+
+bench-accuracy: .venv/dev.stamp ## word errors and words invented in noise, of the engines that are here
+	.venv/bin/python -m bench.accuracy
 
 lock: .venv/dev.stamp ## resolve the dependencies anew
 	tools/lock

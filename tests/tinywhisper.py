@@ -7,7 +7,6 @@ It proves loading, options, word times, language detection and cancelling; it pr
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,73 +16,93 @@ WIDTH = 64
 MELS = 80
 TEXT_TOKENS = 600
 WORDS = ("the", "quick", "brown", "fox", "jumps", "over")
-SEGMENTS = ((0.0, "the quick brown fox", 4.8), (4.8, "jumps over", 8.0))
+SEGMENTS = ((0.0, "the quick brown fox", 2.0), (3.2, "jumps over", 4.0))
 """What it says in every window: start, text, end."""
+TEXT = " ".join(text for _, text, _ in SEGMENTS)
 BLOCK = 20
 """Frames (0.4 s) for which the encoder's output is alike, so that a look at it survives the median filter."""
+LOOKS = (0, 1, 2, 3, 8, 9, 10)
+"""The block that each word looks at, and the end token."""
 LANGUAGE = "de"
 """What it detects where no language is asked for."""
+CERTAIN = 20.0
+"""How far the score of a word of the script is above that of any other token; at 0 it knows nothing."""
 
 
-def script(multilingual: bool) -> dict[int, str]:
+def script(text: str, multilingual: bool) -> dict[int, str]:
     """The token for each position of the decoder's input; position 0 is where the language is told."""
-    tokens = []
-    for start, text, end in SEGMENTS:
-        tokens += [f"<|{start:.2f}|>", *(f"Ġ{word}" for word in text.split()), f"<|{end:.2f}|>"]
-    tokens.append("<|endoftext|>")
-    # The prompt is start, language and task; an English-only model has the start alone.
-    first = 2 if multilingual else 0
+    tokens = [*(f"Ġ{word}" for word in text.split()), "<|endoftext|>"]
+    # The prompt is start, language, task, no time stamps; an English-only model has the first and the last.
+    first = 3 if multilingual else 1
     spoken = {first + index: token for index, token in enumerate(tokens)}
     return spoken | ({0: f"<|{LANGUAGE}|>"} if multilingual else {})
 
 
-def make(folder: Path, *, multilingual: bool = True) -> Path:
-    """Write the model into ``folder`` and return it."""
+def make(
+    folder: Path,
+    *,
+    multilingual: bool = True,
+    text: str = TEXT,
+    certain: float = CERTAIN,
+    languages: int = 99,
+    aligns: bool = True,
+) -> Path:
+    """Write the model into ``folder`` and return it.
+
+    Args:
+        text: what it says, out of ``WORDS``, each time shifted by the length of the prompt before the start.
+        certain: see ``CERTAIN``.
+        languages: how many it knows, of Whisper's.
+        aligns: whether its configuration says which attention head follows the audio.
+    """
     from ctranslate2.specs.whisper_spec import WhisperSpec
     from faster_whisper.tokenizer import _LANGUAGE_CODES
-    from tokenizers import pre_tokenizers
 
-    languages = _LANGUAGE_CODES[:99]
-    text = [*sorted(pre_tokenizers.ByteLevel.alphabet()), *(f"Ġ{word}" for word in WORDS)]
-    text += [f"Ġw{index}" for index in range(TEXT_TOKENS - 1 - len(text))]
-    # CTranslate2 takes a model for multilingual by this empty entry of the vocabulary.
-    text.append("" if multilingual else "Ġlast")
-    special = ["<|endoftext|>", "<|startoftranscript|>", *(f"<|{code}|>" for code in languages)]
-    special += ["<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nocaptions|>"]
-    special.append("<|notimestamps|>")
-    times = [f"<|{step * 0.02:.2f}|>" for step in range(1501)]
-    tokens = text + special + times
+    tokens, special, times = vocabulary(TEXT_TOKENS, WORDS, _LANGUAGE_CODES[:languages], multilingual)
     ids = {token: index for index, token in enumerate(tokens)}
 
     spec = WhisperSpec(1, 1, 1, 1)
-    spoken = {place: ids[token] for place, token in script(multilingual).items()}
-    # Words are timed in a second pass whose prompt ends with <|notimestamps|>.
-    fill(spec, len(tokens), spoken, first_timed=3 if multilingual else 1)
-    spec.config.lang_ids = [ids[f"<|{code}|>"] for code in languages]
+    spoken = {place: ids[token] for place, token in script(text, multilingual).items()}
+    # Words are timed in a second pass whose prompt is the same.
+    fill(spec, len(tokens), spoken, first_timed=3 if multilingual else 1, certain=certain)
+    spec.config.lang_ids = [ids[f"<|{code}|>"] for code in _LANGUAGE_CODES[:languages]]
     spec.config.suppress_ids = []
     spec.config.suppress_ids_begin = []
-    spec.config.alignment_heads = [(0, 0)]
+    spec.config.alignment_heads = [(0, 0)] if aligns else None
     spec.register_vocabulary(tokens)
     spec.validate()
     spec.optimize(quantization=None)
     folder.mkdir(parents=True, exist_ok=True)
     spec.save(str(folder))
     write_tokenizer(folder / "tokenizer.json", ids, special, times)
-    features = {
-        "feature_size": MELS,
-        "sampling_rate": 16000,
-        "hop_length": 160,
-        "chunk_length": 30,
-        "n_fft": 400,
-    }
-    (folder / "preprocessor_config.json").write_text(json.dumps(features))
     return folder
 
 
-def fill(spec: Any, vocabulary: int, spoken: dict[int, int], *, first_timed: int) -> None:
+def vocabulary(
+    size: int, words: tuple[str, ...], languages: tuple[str, ...], multilingual: bool
+) -> tuple[list[str], list[str], list[str]]:
+    """All tokens in the order of their numbers; of these the special ones, and the time stamps.
+
+    Args:
+        size: of the tokens of text.
+    """
+    from tokenizers import pre_tokenizers
+
+    text = [*sorted(pre_tokenizers.ByteLevel.alphabet()), *(f"Ġ{word}" for word in words)]
+    text += [f"Ġw{index}" for index in range(size - 1 - len(text))]
+    # CTranslate2 takes a model for multilingual by this empty entry of the vocabulary.
+    text.append("" if multilingual else "Ġlast")
+    special = ["<|endoftext|>", "<|startoftranscript|>", *(f"<|{code}|>" for code in languages)]
+    special += ["<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nocaptions|>"]
+    special.append("<|notimestamps|>")
+    times = [f"<|{step * 0.02:.2f}|>" for step in range(1501)]
+    return text + special + times, special, times
+
+
+def fill(spec: Any, vocabulary: int, spoken: dict[int, int], *, first_timed: int, certain: float) -> None:
     """Give every weight a value: zeros, but for the positions, the attention and the rows of the script.
 
-    From position ``first_timed`` on, each looks 1.2 s further into the audio than the one before.
+    From position ``first_timed`` on, they look at the audio as ``LOOKS`` says.
     """
     random = np.random.default_rng(0)
 
@@ -108,6 +127,7 @@ def fill(spec: Any, vocabulary: int, spoken: dict[int, int], *, first_timed: int
         convolution.weight = np.zeros((WIDTH, inputs, 3), np.float32)
         convolution.bias = np.zeros(WIDTH, np.float32)
     heard = random.standard_normal((1500 // BLOCK, WIDTH), dtype=np.float32)
+    heard[LOOKS[3] : LOOKS[4]] = heard[LOOKS[3]]  # the pause behind the fourth word sounds like it
     encoder.position_encodings.encodings = np.repeat(heard, BLOCK, axis=0)
     norm(encoder.layer_norm)
     block(encoder.layer[0])
@@ -122,13 +142,13 @@ def fill(spec: Any, vocabulary: int, spoken: dict[int, int], *, first_timed: int
     norm(cross.layer_norm)
     norm(decoder.layer_norm)
     places = random.standard_normal((448, WIDTH), dtype=np.float32)
-    places[first_timed : first_timed + len(heard[::3])] = heard[::3]
+    places[first_timed : first_timed + len(LOOKS)] = heard[list(LOOKS)]
     decoder.position_encodings.encodings = places
     decoder.embeddings.weight = np.zeros((vocabulary, WIDTH), np.float32)
     normed = (places - places.mean(1, keepdims=True)) / places.std(1, keepdims=True)
     rows = np.zeros((vocabulary, WIDTH), np.float32)
     for place, token in spoken.items():
-        rows[token] += normed[place] * np.float32(20 / WIDTH)
+        rows[token] += normed[place] * np.float32(certain / WIDTH)
     decoder.projection.weight = rows
 
 

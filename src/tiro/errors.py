@@ -156,6 +156,47 @@ class EngineFailed(TiroError):
     default = "The speech engine failed on this recording."
 
 
+# --- an engine on another machine -------------------------------------------------------------------
+
+
+class RemoteUnavailable(TiroError):
+    code, status, exit_code, transient = "remote_unavailable", 503, 4, True
+    default = (
+        "The remote speech server does not answer. Check TIRO_OPENAI_URL and the server, and try again; "
+        "a local engine needs neither."
+    )
+
+
+class RemoteBusy(RemoteUnavailable):
+    code = "remote_busy"
+    default = "The remote speech server takes no more requests for now. Try again later."
+
+
+class RemoteUnauthorized(TiroError):
+    code, status, exit_code = "remote_unauthorized", 502, 4
+    default = "The remote speech server does not accept the key. Set TIRO_OPENAI_KEY to a valid one."
+
+
+class QuotaExceeded(TiroError):
+    code, status, exit_code = "quota_exceeded", 503, 4
+    default = (
+        "The account at the remote speech server has no credit left. Add some there, or use a local engine."
+    )
+
+
+class RemoteRefused(TiroError):
+    code, status, exit_code = "remote_refused", 502, 4
+    default = "The remote speech server refused the request. Check TIRO_OPENAI_URL and TIRO_OPENAI_MODEL."
+
+
+class RemoteNonsense(TiroError):
+    code, status, exit_code = "remote_nonsense", 502, 4
+    default = (
+        "The remote speech server's answer is no transcript. Check that TIRO_OPENAI_URL names an "
+        "OpenAI-compatible server."
+    )
+
+
 # --- jobs and the house ----------------------------------------------------------------------------
 
 

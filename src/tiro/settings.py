@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ByteSize, Field
+from pydantic import BaseModel, ByteSize, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -67,6 +67,20 @@ class EngineSettings(BaseModel):
     idle_seconds: float = Field(300.0, gt=0, description="Idle time after which a model is unloaded.")
 
 
+class OpenAISettings(BaseModel):
+    """The OpenAI-compatible server that the engine `openai` sends audio to. No other engine sends any."""
+
+    url: str | None = Field(
+        None, description="Such as http://host:8000/v1; OpenAI's own server where only a key is given."
+    )
+    key: SecretStr | None = Field(None, description="The server's key, where it wants one.")
+    model: str = Field("whisper-1", description="The server's name for the model.")
+    connect_seconds: float = Field(10.0, gt=0, description="Longest wait for a connection.")
+    answer_seconds: float = Field(120.0, gt=0, description="Longest time of one try.")
+    # 600 s are 19.2 MB, below the 25 MB that OpenAI's server takes at most.
+    window: float = Field(30.0, ge=5, le=600, description="Longest audio of one upload in seconds.")
+
+
 class JobSettings(BaseModel):
     """Jobs."""
 
@@ -104,6 +118,7 @@ class Settings(BaseSettings):
     storage: StorageSettings = StorageSettings()
     media: MediaSettings = MediaSettings()
     engine: EngineSettings = EngineSettings()
+    openai: OpenAISettings = OpenAISettings()
     jobs: JobSettings = JobSettings()
     log: LogSettings = LogSettings()
 

@@ -180,7 +180,7 @@ def test_whisper_says_what_its_model_says_with_quality(hosts: EngineHosts, speec
     assert quality is not None
     assert quality.avg_logprob is not None
     assert quality.avg_logprob > -0.1
-    assert quality.compression_ratio is not None
+    assert quality.compression_ratio is None  # such a short text tells nothing
     assert quality.no_speech_prob is not None
     assert quality.temperature == 0.0
 

@@ -101,7 +101,7 @@ def test_a_missing_model_says_what_to_do(options: EngineOptions) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("ekko", "echo, pocketsphinx, whisper"),
+        ("ekko", "echo, openai, pocketsphinx, whisper"),
         ("whisper:huge", "large-v3"),
         ("echo:x", "echo:0.5"),
         ("", "auto"),

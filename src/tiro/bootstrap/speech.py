@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tiro.engines import catalogue, registry
-from tiro.engines.base import EngineOptions
+from tiro.engines.base import EngineOptions, RemoteOptions
 from tiro.engines.host import EngineHosts
 from tiro.engines.registry import Resolved
 from tiro.features.transcription.pipeline import Pipeline
@@ -52,13 +52,21 @@ def speech_runtime(settings: Settings) -> Iterator[SpeechRuntime]:
 
 
 def engine_options(settings: Settings) -> EngineOptions:
-    engine = settings.engine
+    engine, openai = settings.engine, settings.openai
     return EngineOptions(
         models=settings.models_folder,
         device=engine.device,
         compute_type=engine.compute_type,
         threads=engine.threads,
         download=engine.download,
+        remote=RemoteOptions(
+            url=openai.url,
+            key=openai.key.get_secret_value() if openai.key else None,
+            model=openai.model,
+            connect_seconds=openai.connect_seconds,
+            answer_seconds=openai.answer_seconds,
+            window=openai.window,
+        ),
     )
 
 

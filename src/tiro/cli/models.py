@@ -1,8 +1,9 @@
-"""`tiro models`: which Whisper models there are, and getting them."""
+"""`tiro models`: which Whisper models there are, getting them and removing them."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,10 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tiro.errors import ModelUnavailable
+from tiro.errors import ModelUnavailable, NotFound
 from tiro.settings import Settings
 
-app = typer.Typer(help="List, fetch and find Whisper models.", no_args_is_help=True)
+app = typer.Typer(help="List, fetch, find and remove Whisper models.", no_args_is_help=True)
 
 Model = Annotated[str, typer.Argument(help="A name that `tiro models list` shows.")]
 
@@ -72,3 +73,31 @@ def path(model: Model = "small") -> None:
     if found is None:
         raise ModelUnavailable(catalogue.how_to_get(model, models))
     typer.echo(found)
+
+
+@app.command()
+def remove(model: Model) -> None:
+    """Delete a model from the models' folder, and say how much that freed. Asks nothing.
+
+    What lies in the cache that other programs share is left alone.
+    """
+    from tiro.engines import catalogue
+
+    name, models = catalogue.canonical(model), Settings().models_folder
+    size = 0 if catalogue.is_path(name) else _bytes_in(models / name)
+    if not catalogue.remove(name, models):
+        shared = catalogue.find(name, models)
+        raise NotFound(
+            f"'{name}' is not in {models}, but in the cache that other programs share: {shared}. "
+            "It was left there; delete that folder to free its space."
+            if shared
+            else f"There is no model '{name}' in {models}. `tiro models list` shows what is there."
+        )
+    typer.echo(f"removed {name} from {models}, {size / 1e6:.1f} MB freed")
+
+
+def _bytes_in(folder: Path) -> int:
+    """What deleting ``folder`` gives back; a link to a folder elsewhere holds nothing itself."""
+    if folder.is_symlink():
+        return 0
+    return sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir())

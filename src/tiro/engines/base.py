@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
-from typing import Protocol
+from typing import Any, Protocol
 
+from tiro.errors import TiroError
 from tiro.speech.types import Audio, Segment, Task
 
 
@@ -23,6 +24,9 @@ class Capabilities:
         max_window: longest audio of one request, in seconds.
         join_gap: speech spans closer than this (seconds) belong in one window.
         parallel: how many hosts are worth running side by side on this machine.
+        batch: requests that one host works on at once; more than 1 makes the engine a ``BatchEngine``.
+        workers: batches that one host computes side by side, each of up to ``batch / workers`` requests.
+        vocabulary: whether ``DecodingOptions.vocabulary`` and ``prompt`` have an effect.
         notice: a sentence that every result made with this engine must carry, or None.
     """
 
@@ -33,7 +37,35 @@ class Capabilities:
     max_window: float = 30.0
     join_gap: float = 1.0
     parallel: int = 1
+    batch: int = 1
+    workers: int = 1
+    vocabulary: bool = False
     notice: str | None = None
+
+    @property
+    def at_once(self) -> int:
+        """Requests to send to one host without waiting: a batch, and the next one behind it."""
+        return 2 * self.batch if self.batch > 1 else 1
+
+
+@dataclass(frozen=True, slots=True)
+class DecodingOptions:
+    """How an engine searches for the text; an engine heeds what its model has.
+
+    Attributes:
+        vocabulary: names and terms to be expected, most important first.
+        prompt: text that could stand before the audio; its words and its style are taken up.
+        beam: hypotheses that are kept side by side; 1 is greedy.
+        temperatures: tried in this order until a result passes the quality limits; not empty. Above 0 tokens
+            are drawn at random, from a seed that depends on the audio alone.
+        word_times: whether words get times and probabilities. Without them a window is one segment.
+    """
+
+    vocabulary: tuple[str, ...] = ()
+    prompt: str | None = None
+    beam: int = 5
+    temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    word_times: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +80,28 @@ class TranscribeRequest:
     language: str | None = None
     task: Task = "transcribe"
     stop: Event | None = None
+    decoding: DecodingOptions = DecodingOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteOptions:
+    """Which server the ``openai`` engine speaks to, and how long it waits for it.
+
+    Attributes:
+        url: base address such as ``http://host:8000/v1``; None means OpenAI's own where there is a key.
+        key: sent as a bearer token; never shown.
+        model: the server's name for the model, where a request names none.
+        connect_seconds: longest wait for a connection.
+        answer_seconds: longest time of one try, from sending to the end of the answer.
+        window: longest audio of one upload, in seconds.
+    """
+
+    url: str | None = None
+    key: str | None = field(default=None, repr=False)
+    model: str = "whisper-1"
+    connect_seconds: float = 10.0
+    answer_seconds: float = 120.0
+    window: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +114,7 @@ class EngineOptions:
         compute_type: CTranslate2's name, or ``auto``.
         threads: processor threads for one host; 0 lets the adapter choose.
         download: whether a missing model may be fetched.
+        remote: the server of the engine that works elsewhere.
     """
 
     models: Path
@@ -67,6 +122,7 @@ class EngineOptions:
     compute_type: str = "auto"
     threads: int = 0
     download: bool = True
+    remote: RemoteOptions = RemoteOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +152,38 @@ class Engine(Protocol):
 
         Raises:
             UnsupportedLanguage, UnsupportedOption: before the first segment, never after.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request that is ready for a batch: what an engine works out ahead, while the model is busy.
+
+    Requests with equal ``key`` may share a batch. ``inputs`` is the engine's own.
+    """
+
+    request: TranscribeRequest
+    key: Hashable
+    inputs: Any
+
+
+class BatchEngine(Engine, Protocol):
+    """An engine that gains from many requests at once. Both methods are called from several threads."""
+
+    def prepare(self, request: TranscribeRequest) -> Prepared:
+        """Check the request and compute what needs no model.
+
+        Raises:
+            UnsupportedLanguage, UnsupportedOption, InvalidRequest.
+        """
+        ...
+
+    def transcribe_batch(self, requests: Sequence[Prepared]) -> list[list[Segment] | TiroError]:
+        """The segments of each request, or its error, in the order of ``requests``; all have one key.
+
+        What a request gets does not depend on the others. A request whose ``stop`` is set may get an empty
+        list.
         """
         ...
 

@@ -1,8 +1,9 @@
 """The child's side of an engine host: ``python -m tiro.engines.child``, spoken to over its pipes.
 
-One engine, one request at a time. The main thread works; a reader thread takes messages in, so that a
-cancellation is seen while the engine decodes, and the end of the pipe (the parent is gone) ends the
-process at once, whatever the engine is doing.
+One engine. A reader thread takes messages in, so that a cancellation is seen while the engine decodes, and
+the end of the pipe (the parent is gone) ends the process at once, whatever the engine is doing. An engine
+that takes one request at a time works in the main thread. For one that works in batches the main thread
+prepares requests, and workers take them from the batcher.
 """
 
 from __future__ import annotations
@@ -13,21 +14,52 @@ import queue
 import signal
 import sys
 import threading
-from typing import BinaryIO
+import traceback
+from collections.abc import Callable, Sequence
+from typing import BinaryIO, NoReturn, cast
 
 from tiro.engines import messages, registry
-from tiro.engines.base import Engine, TranscribeRequest
+from tiro.engines.base import BatchEngine, Engine, Prepared
+from tiro.engines.batching import Batcher
 from tiro.errors import EngineFailed, TiroError
 from tiro.kit.frames import BrokenFrame, read_frame, write_frame
+from tiro.speech.types import Segment
+
+
+class Answers:
+    """Messages to the parent; any thread may write them."""
+
+    def __init__(self, sink: BinaryIO) -> None:
+        self._sink = sink
+        self._lock = threading.Lock()
+
+    def send(self, op: str, number: int, **more: object) -> None:
+        with self._lock:
+            write_frame(self._sink, {"op": op, "id": number, **more})
+
+    def segment(self, number: int, segment: Segment) -> None:
+        self.send("segment", number, segment=messages.segment_to_json(segment))
+
+    def error(self, number: int, err: Exception) -> None:
+        error = as_tiro_error(err)
+        self.send("error", number, code=error.code, message=error.message)
 
 
 class Requests:
-    """Messages from the parent: requests are queued, a cancellation sets the event of the one it names."""
+    """Messages from the parent: requests are queued, a cancellation sets the event of the one it names.
 
-    def __init__(self, source: BinaryIO) -> None:
+    Attributes:
+        arrived: called in the reader's thread for each request, before it can be got by ``next``.
+        cancelled: called there with the number of a request under way that is not wanted any more.
+    """
+
+    def __init__(self, source: BinaryIO, answers: Answers) -> None:
         self._source = source
+        self._answers = answers
         self._queue: queue.SimpleQueue[tuple[messages.Header, bytes]] = queue.SimpleQueue()
         self._stops: dict[int, threading.Event] = {}
+        self.arrived: Callable[[], None] = lambda: None
+        self.cancelled: Callable[[int], None] = lambda number: None
         threading.Thread(target=self._read, name="requests", daemon=True).start()
 
     def next(self) -> tuple[messages.Header, bytes]:
@@ -47,9 +79,12 @@ class Requests:
                     # A cancellation that comes after the answer finds nothing, and that is right.
                     if stop := self._stops.get(header["id"]):
                         stop.set()
+                        self._answers.send("heard", header["id"])
+                        self.cancelled(header["id"])
                     continue
                 if header["op"] == "transcribe":
                     self._stops[header["id"]] = threading.Event()
+                    self.arrived()
                 self._queue.put(frame)
         os._exit(0)
 
@@ -78,45 +113,115 @@ def load(requests: Requests) -> Engine:
     return provider.load(header["model"], messages.options_from_json(header["options"]))
 
 
-def answer(engine: Engine, requests: Requests, sink: BinaryIO, header: messages.Header, body: bytes) -> None:
-    """Work on one request and write its segments as they come, then ``done`` or ``error``."""
+def answer(engine: Engine, requests: Requests, answers: Answers) -> None:
+    """Work on one request and send its segments as they come, then ``done`` or ``error``."""
+    header, body = requests.next()
     number = header["id"]
     stop = requests.stop_of(number)
-    request = TranscribeRequest(messages.audio_from_body(body), header["language"], header["task"], stop)
     try:
-        segments = engine.transcribe(request)
+        segments = engine.transcribe(messages.request_from_json(header, body, stop))
         try:
             for segment in segments:
                 if stop.is_set():
                     break
-                body_of = messages.segment_to_json(segment)
-                write_frame(sink, {"op": "segment", "id": number, "segment": body_of})
+                answers.segment(number, segment)
         finally:
             if close := getattr(segments, "close", None):
                 close()
     except Exception as err:  # noqa: BLE001 - the edge of the connection: the parent is told
-        error = as_tiro_error(err)
-        write_frame(sink, {"op": "error", "id": number, "code": error.code, "message": error.message})
+        answers.error(number, err)
     else:
-        write_frame(sink, {"op": "done", "id": number})
+        answers.send("done", number)
     finally:
         requests.finished(number)
+
+
+class BatchService:
+    """Requests to an engine that works in batches: prepared in one thread, worked on in several."""
+
+    def __init__(self, engine: BatchEngine, requests: Requests, answers: Answers) -> None:
+        self._engine = engine
+        self._requests = requests
+        self._answers = answers
+        capabilities = engine.capabilities
+        self._workers = max(1, capabilities.workers)
+        largest = max(1, capabilities.batch // self._workers)
+        self._batcher: Batcher[Prepared] = Batcher(largest, self._workers)
+        requests.cancelled = self._cancelled
+        requests.arrived = self._batcher.announce
+
+    def run(self) -> NoReturn:
+        for index in range(self._workers):
+            threading.Thread(target=self._work, name=f"batches-{index}", daemon=True).start()
+        while True:
+            header, body = self._requests.next()
+            number = header["id"]
+            stop = self._requests.stop_of(number)
+            try:
+                prepared = self._engine.prepare(messages.request_from_json(header, body, stop))
+            except Exception as err:  # noqa: BLE001 - the edge of the connection: the parent is told
+                self._finish(number, err)
+            else:
+                self._batcher.put(number, prepared.key, prepared)
+                # A cancellation may have come before the request could be found in the queue.
+                if stop.is_set():
+                    self._cancelled(number)
+
+    def _cancelled(self, number: int) -> None:
+        if self._batcher.drop(number):
+            self._finish(number, [])
+
+    def _work(self) -> None:
+        try:
+            while True:
+                batch = self._batcher.take()
+                outcomes = self._outcomes([prepared for _, prepared in batch])
+                for (number, _), outcome in zip(batch, outcomes, strict=True):
+                    self._finish(number, outcome)
+                self._batcher.done()
+        finally:
+            # The loop has no other end than a fault, and then the parent must see the end of this process.
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
+
+    def _outcomes(self, batch: list[Prepared]) -> Sequence[list[Segment] | Exception]:
+        """What the engine makes of each. Where it fails on all, one may be to blame: each by itself."""
+        try:
+            return self._engine.transcribe_batch(batch)
+        except Exception as err:  # noqa: BLE001 - the edge of the connection: the parent is told
+            if len(batch) == 1:
+                return [err]
+        return [outcome for prepared in batch for outcome in self._outcomes([prepared])]
+
+    def _finish(self, number: int, outcome: list[Segment] | Exception) -> None:
+        self._requests.finished(number)
+        self._batcher.finished()
+        if isinstance(outcome, Exception):
+            self._answers.error(number, outcome)
+            return
+        for segment in outcome:
+            self._answers.segment(number, segment)
+        self._answers.send("done", number)
 
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     source, sink = take_pipes()
-    requests = Requests(source)
+    answers = Answers(sink)
+    requests = Requests(source, answers)
     try:
         engine = load(requests)
+        capabilities = engine.capabilities
     except Exception as err:  # noqa: BLE001 - as above
-        error = as_tiro_error(err)
-        write_frame(sink, {"op": "error", "id": 0, "code": error.code, "message": error.message})
+        answers.error(0, err)
         return
-    ready = messages.capabilities_to_json(engine.capabilities)
-    write_frame(sink, {"op": "ready", "id": 0, "capabilities": ready})
+    batches = BatchService(cast(BatchEngine, engine), requests, answers) if capabilities.batch > 1 else None
+    answers.send("ready", 0, capabilities=messages.capabilities_to_json(capabilities))
+    if batches:
+        batches.run()
     while True:
-        answer(engine, requests, sink, *requests.next())
+        answer(engine, requests, answers)
 
 
 if __name__ == "__main__":

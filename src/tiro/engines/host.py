@@ -1,7 +1,8 @@
-"""Engines in child processes: leased to one request at a time, replaced when they die, unloaded when idle.
+"""Engines in child processes: leased to requests, replaced when they die, unloaded when idle.
 
-The parent never loads a model. A child that crashes is an ``EngineCrashed`` for the one request that it
-worked on, and ending a child gives all its memory back.
+The parent never loads a model. An engine that works in batches serves many requests in one child, those of
+several recordings together; the others serve one at a time in each child. A child that crashes is an
+``EngineCrashed`` for the requests that it worked on, and ending a child gives all its memory back.
 """
 
 from __future__ import annotations
@@ -41,14 +42,15 @@ class _Pool:
         self._limit = limit
         self._changed = threading.Condition()
         self._waiting: collections.deque[object] = collections.deque()
-        self._idle: list[HostProcess] = []
-        self._busy: set[HostProcess] = set()
+        # How many requests each host works on.
+        self._hosts: dict[HostProcess, int] = {}
         self._starting = 0
         self._restarts = 0
         self._closed = False
 
     def lease(self, stop: threading.Event | None) -> HostProcess:
-        """A host for one request: an idle one, a new one while there is room, or the next given back.
+        """A place on a host for one request: on one that is there, on a new one while there is room for it,
+        or the next that is given back.
 
         Raises:
             Cancelled: ``stop`` was set while it waited.
@@ -58,12 +60,12 @@ class _Pool:
         with self._changed:
             self._waiting.append(ticket)
             try:
-                while self._waiting[0] is not ticket or not (self._idle or self._room()):
+                while self._waiting[0] is not ticket or not (self._free() or self._room()):
                     self._check(stop)
                     # An Event cannot wake a Condition, so a request that can be cancelled looks now and then.
                     self._changed.wait(None if stop is None else _POLL)
                 self._check(stop)
-                if host := self._take_idle():
+                if host := self._take_free():
                     return host
                 self._starting += 1
             finally:
@@ -73,13 +75,10 @@ class _Pool:
 
     def give_back(self, host: HostProcess) -> None:
         with self._changed:
-            self._busy.discard(host)
-            if self._closed:
-                pass
-            elif host.alive:
-                self._idle.append(host)
+            if host in self._hosts and host.alive:
+                self._hosts[host] -= 1
             else:
-                self._restarts += 1
+                self._lost(host)
             self._changed.notify_all()
         if self._closed:
             host.kill()
@@ -98,8 +97,9 @@ class _Pool:
         """End the hosts that nobody has used for ``seconds``."""
         now = time.monotonic()
         with self._changed:
-            old = [host for host in self._idle if now - host.last_used >= seconds]
-            self._idle = [host for host in self._idle if host not in old]
+            old = [h for h, work in self._hosts.items() if not work and now - h.last_used >= seconds]
+            for host in old:
+                del self._hosts[host]
             self._changed.notify_all()
         for host in old:
             host.close()
@@ -107,19 +107,19 @@ class _Pool:
     def close(self) -> None:
         with self._changed:
             self._closed = True
-            idle, self._idle = self._idle, []
-            busy = list(self._busy)
+            hosts, self._hosts = self._hosts, {}
             self._changed.notify_all()
-        for host in idle:
-            host.close()
-        for host in busy:
-            host.kill()
+        # The busy first: what they work on is lost anyway.
+        for host, work in sorted(hosts.items(), key=lambda item: -item[1]):
+            if work:
+                host.kill()
+            else:
+                host.close()
 
     def state(self) -> HostState:
         with self._changed:
-            return HostState(
-                str(self.spec), self._count(), len(self._busy), len(self._waiting), self._restarts
-            )
+            busy = sum(1 for work in self._hosts.values() if work)
+            return HostState(str(self.spec), self._count(), busy, len(self._waiting), self._restarts)
 
     def _start(self, stop: threading.Event | None) -> HostProcess:
         host = None
@@ -130,23 +130,33 @@ class _Pool:
                 self._starting -= 1
                 if host is not None:
                     self.capabilities = host.capabilities
-                    self._busy.add(host)
+                    self._hosts[host] = 1
                 self._changed.notify_all()
         if self._closed:
             host.kill()
             self._check(None)
         return host
 
-    def _take_idle(self) -> HostProcess | None:
-        """The host used last, so that those not needed grow old and are unloaded. The dead are sorted out."""
-        while self._idle:
-            host = self._idle.pop()
+    def _take_free(self) -> HostProcess | None:
+        """A place on the host that has least to do; of several the one used last, so that those not needed
+        grow old and are unloaded. The dead are sorted out."""
+        while free := self._free():
+            host = min(free, key=lambda host: (self._hosts[host], -host.last_used))
             if host.alive:
-                self._busy.add(host)
+                self._hosts[host] += 1
                 return host
             host.kill()
-            self._restarts += 1
+            self._lost(host)
         return None
+
+    def _free(self) -> list[HostProcess]:
+        most = self.capabilities.at_once if self.capabilities else 1
+        return [host for host, work in self._hosts.items() if work < most]
+
+    def _lost(self, host: HostProcess) -> None:
+        """A host died or was killed; of the requests that it had, the first to notice counts it."""
+        if self._hosts.pop(host, None) is not None and not self._closed:
+            self._restarts += 1
 
     def _room(self) -> bool:
         # How many are worth it is known once the first is loaded.
@@ -154,7 +164,7 @@ class _Pool:
         return self._count() < max(1, most if self._limit is None else min(most, self._limit))
 
     def _count(self) -> int:
-        return len(self._idle) + len(self._busy) + self._starting
+        return len(self._hosts) + self._starting
 
     def _check(self, stop: threading.Event | None) -> None:
         if self._closed:
@@ -208,8 +218,9 @@ class EngineHosts:
         """Transcribe one window and wait for it; requests that have to wait are served in order.
 
         Args:
-            stop: set it from another thread to cancel; the call returns within about a second, because a
-                host that does not stop by itself is killed.
+            stop: set it from another thread to cancel; the call returns within about a second. A host that
+                does not stop by itself by then is killed, unless it works for others too: then it goes on,
+                and the result is thrown away. One that hangs is killed after some seconds in any case.
 
         Raises:
             Cancelled: ``stop`` was set.

@@ -2,18 +2,27 @@
 
 Parent to child: ``load`` once, then ``transcribe`` (the body is the audio, float32 little-endian) and
 ``cancel``. Child to parent: ``ready``, then for each request any number of ``segment`` and one of ``done``
-or ``error``. Answers carry the request's ``id``.
+or ``error``. Answers carry the request's ``id``. A child whose engine works in batches may have several
+requests at once and answers them in any order; the others have one at a time. ``cancel`` is answered by
+``heard`` at once, unless the request is over already.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tiro.engines.base import Capabilities, EngineOptions
+from tiro.engines.base import (
+    Capabilities,
+    DecodingOptions,
+    EngineOptions,
+    RemoteOptions,
+    TranscribeRequest,
+)
 from tiro.speech.types import Audio, Quality, Segment, Word
 
 Header = dict[str, Any]
@@ -24,7 +33,8 @@ def options_to_json(options: EngineOptions) -> Header:
 
 
 def options_from_json(data: Header) -> EngineOptions:
-    return EngineOptions(**(data | {"models": Path(data["models"])}))
+    own = {"models": Path(data["models"]), "remote": RemoteOptions(**data["remote"])}
+    return EngineOptions(**(data | own))
 
 
 def capabilities_to_json(capabilities: Capabilities) -> Header:
@@ -33,6 +43,29 @@ def capabilities_to_json(capabilities: Capabilities) -> Header:
 
 def capabilities_from_json(data: Header) -> Capabilities:
     return Capabilities(**(data | {"languages": frozenset(data["languages"])}))
+
+
+def request_to_json(request: TranscribeRequest) -> Header:
+    """All of a request but its audio and its ``stop``."""
+    return {
+        "language": request.language,
+        "task": request.task,
+        "decoding": dataclasses.asdict(request.decoding),
+    }
+
+
+def request_from_json(data: Header, body: bytes, stop: threading.Event) -> TranscribeRequest:
+    decoding = data["decoding"]
+    options = DecodingOptions(
+        **(
+            decoding
+            | {
+                "vocabulary": tuple(decoding["vocabulary"]),
+                "temperatures": tuple(decoding["temperatures"]),
+            }
+        )
+    )
+    return TranscribeRequest(audio_from_body(body), data["language"], data["task"], stop, options)
 
 
 def segment_to_json(segment: Segment) -> Header:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import itertools
 import os
 import queue
 import signal
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from typing import BinaryIO, cast
 
 from tiro.engines import messages
@@ -21,7 +23,10 @@ from tiro.kit.frames import MAX_BODY, BrokenFrame, read_frame, write_frame
 from tiro.speech.types import Segment
 
 GRACE = 1.0
-"""Seconds a child has to answer a cancellation before it is killed."""
+"""Seconds a child has to answer a cancellation before it is killed, or left alone where it serves others."""
+
+HANG = 5.0
+"""Seconds after which a child that does not even hear a cancellation is killed, whomever it serves."""
 
 _POLL = 0.05
 
@@ -42,8 +47,17 @@ class NotTaken(Exception):
         super().__init__(crash.message)
 
 
+class _Call:
+    """One request under way. ``wanted`` until its caller gives up."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.wanted = True
+        self.frames: queue.SimpleQueue[messages.Header | None] = queue.SimpleQueue()
+
+
 class HostProcess:
-    """A child with its engine. Used by one thread at a time; ``kill`` may be called from any.
+    """A child with its engine. Any number of threads may call it at once; the child puts them in order.
 
     The constructor waits until the model is loaded.
 
@@ -56,8 +70,11 @@ class HostProcess:
     def __init__(self, spec: EngineSpec, options: EngineOptions, stop: threading.Event | None = None) -> None:
         self.spec = spec
         self.last_used = time.monotonic()
-        self._number = 0
-        self._frames: queue.SimpleQueue[messages.Header | None] = queue.SimpleQueue()
+        self._numbers = itertools.count()
+        self._calls: dict[int, _Call] = {}
+        self._ended = False
+        self._lock = threading.Lock()
+        self._sending = threading.Lock()
         self._last_lines: collections.deque[str] = collections.deque(maxlen=8)
         self._process = subprocess.Popen(
             # -P: a file in the working directory must not stand in for a library.
@@ -99,15 +116,15 @@ class HostProcess:
         body = messages.audio_to_body(request.audio)
         if len(body) > MAX_BODY:
             raise ValueError(f"a window of {len(body)} bytes is longer than any engine takes")
-        self._number += 1
-        header = {"op": "transcribe", "id": self._number, "language": request.language, "task": request.task}
-        try:
-            self._send(header, body)
-        except EngineCrashed as err:
-            raise NotTaken(err) from err
-        segments = []
-        while (answer := self._receive(stop))["op"] == "segment":
-            segments.append(messages.segment_from_json(answer["segment"]))
+        with self._call() as call:
+            header = {"op": "transcribe", "id": call.number, **messages.request_to_json(request)}
+            try:
+                self._send(header, body)
+            except EngineCrashed as err:
+                raise NotTaken(err) from err
+            segments = []
+            while (answer := self._receive(call, stop))["op"] == "segment":
+                segments.append(messages.segment_from_json(answer["segment"]))
         self.last_used = time.monotonic()
         if answer["op"] == "error":
             raise error_for_code(answer["code"], answer["message"])
@@ -137,41 +154,77 @@ class HostProcess:
 
     def _load(self, options: EngineOptions, stop: threading.Event | None) -> Capabilities:
         header = {"op": "load", "engine": self.spec.name, "model": self.spec.model}
-        self._send(header | {"options": messages.options_to_json(options)})
-        answer = self._receive(stop)
+        with self._call() as call:
+            assert call.number == 0
+            self._send(header | {"options": messages.options_to_json(options)})
+            answer = self._receive(call, stop)
         if answer["op"] == "error":
             raise error_for_code(answer["code"], answer["message"])
         return messages.capabilities_from_json(answer["capabilities"])
 
+    @contextlib.contextmanager
+    def _call(self) -> Iterator[_Call]:
+        """A request under way; its answers are put into its queue, and thrown away once it is over."""
+        with self._lock:
+            call = _Call(next(self._numbers))
+            self._calls[call.number] = call
+            if self._ended:
+                call.frames.put(None)
+        try:
+            yield call
+        finally:
+            with self._lock:
+                del self._calls[call.number]
+
     def _send(self, header: messages.Header, body: bytes | memoryview = b"") -> None:
         try:
-            write_frame(cast(BinaryIO, self._process.stdin), header, body)
+            with self._sending:
+                write_frame(cast(BinaryIO, self._process.stdin), header, body)
         except (OSError, ValueError) as err:  # a closed pipe, or one closed by ``kill`` in another thread
             raise self._crash() from err
 
-    def _receive(self, stop: threading.Event | None) -> messages.Header:
-        """The next message. Where ``stop`` is set first: tell the child, give it ``GRACE``, kill it."""
+    def _receive(self, call: _Call, stop: threading.Event | None) -> messages.Header:
+        """The next answer. Where ``stop`` is set first: tell the child, and wait no longer than need be."""
         while stop is None or not stop.is_set():
             try:
-                frame = self._frames.get(timeout=None if stop is None else _POLL)
+                frame = call.frames.get(timeout=None if stop is None else _POLL)
             except queue.Empty:
                 continue
             if frame is None:
                 raise self._crash()
             return frame
-        self._cancel()
+        self._cancel(call)
         raise Cancelled
 
-    def _cancel(self) -> None:
-        deadline = time.monotonic() + GRACE
-        try:
-            self._send({"op": "cancel", "id": self._number})
-            while (frame := self._frames.get(timeout=max(0.0, deadline - time.monotonic()))) is not None:
-                if frame["op"] in ("done", "error"):
-                    return
-        except (queue.Empty, EngineCrashed):
-            pass
-        self.kill()
+    def _cancel(self, call: _Call) -> None:
+        """Give a request up. The child stays where it ends the request in time, or works for others too."""
+        call.wanted = False
+        started = time.monotonic()
+        heard = over = False
+        # A child that hangs does not read, and then the pipe may be full.
+        teller = threading.Thread(target=self._tell_cancelled, args=(call,), daemon=True)
+        teller.start()
+        while not over:
+            waited = time.monotonic() - started
+            if waited >= GRACE and (not self._serves_others() or waited >= HANG):
+                self.kill()
+                break
+            if waited >= GRACE and heard:
+                break
+            with contextlib.suppress(queue.Empty):
+                frame = call.frames.get(timeout=_POLL)
+                over = frame is None or frame["op"] in ("done", "error")
+                heard = heard or frame is not None
+        if over:
+            teller.join()
+
+    def _tell_cancelled(self, call: _Call) -> None:
+        with contextlib.suppress(EngineCrashed):
+            self._send({"op": "cancel", "id": call.number})
+
+    def _serves_others(self) -> bool:
+        with self._lock:
+            return any(call.wanted for call in self._calls.values())
 
     def _crash(self) -> EngineCrashed:
         self.kill()
@@ -184,8 +237,15 @@ class HostProcess:
         source = cast(BinaryIO, self._process.stdout)
         with contextlib.suppress(BrokenFrame, OSError, ValueError):
             while (frame := read_frame(source)) is not None:
-                self._frames.put(frame[0])
-        self._frames.put(None)
+                with self._lock:
+                    call = self._calls.get(frame[0]["id"])
+                if call is not None:
+                    call.frames.put(frame[0])
+        with self._lock:
+            self._ended = True
+            calls = list(self._calls.values())
+        for call in calls:
+            call.frames.put(None)
 
     def _read_stderr(self) -> None:
         source = self._process.stderr

@@ -18,6 +18,7 @@ from tiro.speech.types import Notice
 GROUP = "tiro.engines"
 AUTO = "auto"
 WHISPER = "whisper"
+OPENAI = "openai"
 FALLBACK = "pocketsphinx"
 
 FALLBACK_NOTICE = Notice(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tiro.engines import catalogue
 from tiro.engines.base import Availability, EngineOptions
-from tiro.engines.registry import AUTO, WHISPER, EngineSpec, discover, provider, providers
+from tiro.engines.registry import AUTO, OPENAI, WHISPER, EngineSpec, discover, provider, providers
 from tiro.errors import ModelUnavailable, UnknownEngine
 
 
@@ -12,14 +12,17 @@ def check(text: str, options: EngineOptions, default_model: str) -> None:
     """Refuse what a caller from elsewhere may not ask for, without asking the network.
 
     Raises:
-        UnknownEngine: no such engine or model; or a model by its path, which is for this machine's owner.
+        UnknownEngine: no such engine or model; or one that is for this machine's owner only: a model by
+            its path, or another remote model than the one that the owner chose and pays for.
         ModelUnavailable: its model is not here and may not be fetched.
     """
     spec = EngineSpec.parse(text)
     if spec.name == AUTO:
         return
     chosen = provider(spec.name)
-    if spec.model is not None and catalogue.is_path(spec.model):
+    if spec.name == OPENAI and spec.model not in (None, options.remote.model):
+        raise UnknownEngine(f"The only remote model here is '{options.remote.model}'. Name just '{OPENAI}'.")
+    if spec.name != OPENAI and spec.model is not None and catalogue.is_path(spec.model):
         raise UnknownEngine("Name a model, not a folder; `tiro models list` shows the names.")
     model = spec.model
     if spec == EngineSpec(WHISPER):

@@ -10,12 +10,12 @@ import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
-from tiro.engines.base import Capabilities
+from tiro.engines.base import Capabilities, DecodingOptions
 from tiro.engines.host import EngineHosts
 from tiro.engines.registry import Resolved
 from tiro.errors import UnsupportedLanguage, UnsupportedOption
@@ -69,7 +69,8 @@ class PipelineRequest:
     """One recording to be transcribed.
 
     ``source`` stays the caller's. ``recorded`` is asked once for the windows of an earlier attempt that went
-    by the same plan, by index: they are not transcribed again.
+    by the same plan, by index: they are not transcribed again. Where no ``language`` is given it is detected,
+    for each window anew where ``mixed_languages`` is set, else once.
     """
 
     source: Path | BinaryIO
@@ -78,6 +79,8 @@ class PipelineRequest:
     channels: ChannelMode = "auto"
     task: Task = "transcribe"
     recorded: Callable[[Plan], Mapping[int, WindowResult]] = lambda _plan: {}
+    mixed_languages: bool = False
+    decoding: DecodingOptions = field(default_factory=DecodingOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,14 @@ class Pipeline:
             )
             recorded = request.recorded(plan)
             yield StageEntered(Stage.TRANSCRIBE)
-            task = RecognitionTask(request.engine.spec, request.language, request.task, recorded)
+            task = RecognitionTask(
+                request.engine.spec,
+                request.language,
+                request.task,
+                recorded,
+                request.mixed_languages,
+                request.decoding,
+            )
             recognition = Recognition(self._hosts, capabilities, self._guard, task, stop)
             yield from _Run(recognition, capabilities, request, media).events()
 
@@ -283,3 +293,5 @@ def _check(request: PipelineRequest, capabilities: Capabilities) -> None:
         )
     if request.task == "translate" and not capabilities.translates:
         raise UnsupportedOption(f"The engine '{spec}' cannot translate.")
+    if (request.decoding.vocabulary or request.decoding.prompt) and not capabilities.vocabulary:
+        raise UnsupportedOption(f"The engine '{spec}' cannot be told which words to expect.")

@@ -6,12 +6,12 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 
 import numpy as np
 
-from tiro.engines.base import Capabilities, TranscribeRequest
+from tiro.engines.base import Capabilities, DecodingOptions, TranscribeRequest
 from tiro.engines.host import EngineHosts
 from tiro.engines.registry import EngineSpec
 from tiro.speech.guard import Guard
@@ -29,12 +29,18 @@ class RecognitionTask:
     language: str | None
     task: Task
     recorded: Mapping[int, WindowResult]
+    mixed_languages: bool = False
+    decoding: DecodingOptions = field(default_factory=DecodingOptions)
 
 
 class Recognition:
     """Sends windows to the engine's hosts; a bounded number is under way at any time.
 
     Use as a context manager: leaving it stops what is under way.
+
+    A language that is not known is that of the first window that has enough speech and in which one is
+    detected: the windows behind it wait for that. So the language of a window depends on the recording alone,
+    not on which window is done first, and a job that goes on after a break finds the same one.
     """
 
     def __init__(
@@ -48,12 +54,14 @@ class Recognition:
         self._hosts = hosts
         self._guard = guard
         self._task = task
-        self._language = task.language
         self._stop = stop
-        self._pool = ThreadPoolExecutor(capabilities.parallel, thread_name_prefix="recognition")
+        at_once = capabilities.parallel * capabilities.at_once
+        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="recognition")
         self._under_way: deque[tuple[Window, Future[WindowResult]]] = deque()
         # One window waits behind each host, so that none is idle while audio is decoded.
-        self._room = capabilities.parallel * 2
+        self._room = max(at_once, capabilities.parallel * 2)
+        self._settles = task.language is None and capabilities.detects_language and not task.mixed_languages
+        self._deciding: list[Future[WindowResult]] = []
 
     def __enter__(self) -> Recognition:
         return self
@@ -70,12 +78,24 @@ class Recognition:
         future: Future[WindowResult]
         recorded = self._task.recorded.get(window.index)
         if recorded is not None:
-            self._believe(recorded.language, window)
             future = Future()
             future.set_result(recorded)
         else:
-            future = self._pool.submit(self._transcribe, window, audio)
+            future = self._pool.submit(self._transcribe, window, audio, tuple(self._deciding))
         self._under_way.append((window, future))
+        if self._settles and sum(span.length for span in window.spans) >= _ENOUGH_SPEECH:
+            self._decided_by(future)
+
+    def _decided_by(self, future: Future[WindowResult]) -> None:
+        """Let the windows to come take the language that ``future`` finds, unless one before it finds one."""
+        known = [
+            one for one in self._deciding if one.done() and not one.exception() and one.result().language
+        ]
+        if known:
+            # What is before the first that found one found none, or is still at work: the order stays.
+            self._deciding = self._deciding[: self._deciding.index(known[0]) + 1]
+        else:
+            self._deciding.append(future)
 
     def results(self, *, drain: bool = False) -> Iterator[WindowResult]:
         """Results in the order of the windows: those that are ready, and as many more as must be waited for
@@ -92,13 +112,16 @@ class Recognition:
         """Start of the first window of ``channel`` that is under way; infinity where none is."""
         return min((w.start for w, _ in self._under_way if w.channel == channel), default=float("inf"))
 
-    def _transcribe(self, window: Window, audio: Audio) -> WindowResult:
-        request = TranscribeRequest(audio, self._language, self._task.task)
+    def _transcribe(
+        self, window: Window, audio: Audio, deciding: tuple[Future[WindowResult], ...]
+    ) -> WindowResult:
+        # The windows that decide were begun earlier, so they come to an end, and do not wait for this one.
+        found = (future.result().language for future in deciding)
+        language = self._task.language or next((one for one in found if one), None)
+        request = TranscribeRequest(audio, language, self._task.task, decoding=self._task.decoding)
         heard = self._hosts.transcribe(self._task.spec, request, self._stop)
         segments = [_placed(segment, window, audio) for segment in heard]
         outcome = self._guard.check(segments, window.spans)
-        language = next((segment.language for segment in segments if segment.language), None)
-        self._believe(language, window)
         return WindowResult(
             index=window.index,
             channel=window.channel,
@@ -106,13 +129,8 @@ class Recognition:
             end=window.end,
             segments=tuple(outcome.segments),
             drops=tuple(outcome.drops),
-            language=language,
+            language=next((segment.language for segment in segments if segment.language), None),
         )
-
-    def _believe(self, language: str | None, window: Window) -> None:
-        """Take a detected language for that of the recording, once enough speech was heard for it."""
-        if self._language is None and sum(span.length for span in window.spans) >= _ENOUGH_SPEECH:
-            self._language = language
 
 
 def _placed(segment: Segment, window: Window, audio: Audio) -> Segment:

@@ -1,0 +1,1 @@
+"""The engine `openai`: any server that speaks OpenAI's audio API."""
