@@ -68,14 +68,30 @@ def test_who_waited_for_one_that_fails_goes_alone() -> None:
     batcher.announce()
     with ThreadPoolExecutor(1) as pool:
         batch = pool.submit(batcher.take)
+        batcher.refused()
         batcher.finished()
         assert numbers(batch.result(20)) == [0]
 
 
 def test_patience_has_an_end() -> None:
+    batcher = filled("ab", patience=0.01)
+    assert numbers(batcher.take()) == [0]
+    # Even for those that are sure to come: their preparing may hang.
     batcher = filled("a", patience=0.01)
     batcher.announce()
     assert numbers(batcher.take()) == [0]
+
+
+def test_what_is_being_prepared_is_shared_out_too() -> None:
+    batcher = filled("aa", workers=2, largest=4)
+    for _ in range(6):
+        batcher.announce()
+    with ThreadPoolExecutor(1) as pool:
+        batch = pool.submit(batcher.take)
+        for number in range(2, 8):
+            batcher.put(number, "a", "a")
+        assert numbers(batch.result(20)) == [0, 1, 2, 3]
+    assert numbers(batcher.take()) == [4, 5, 6, 7]
 
 
 def test_a_full_batch_does_not_wait() -> None:

@@ -115,9 +115,12 @@ def test_without_options_the_model_is_told_the_language_it_detects(engines: dict
     outcomes = pair(engines["plain"])
     assert [said(outcome) for outcome in outcomes] == [tinywhisper.TEXT] * 2
     assert prompts() == [PLAIN, PLAIN]
-    assert len(noted("generate")) == 1
+    [(_, options)] = noted("generate")
     assert len(noted("detect")) == 1
     assert len(noted("align")) == 1
+    # What only a prompt may hold is never said: 600 is the end, 707 the first time stamp.
+    assert set(range(601, 707)) <= set(options["suppress_tokens"])
+    assert not {600, 707} & set(options["suppress_tokens"])
 
 
 def test_the_language_asked_for_reaches_the_model(engines: dict[str, WhisperEngine]) -> None:
@@ -296,7 +299,9 @@ def test_a_cancelled_window_costs_its_neighbours_nothing(engines: dict[str, Whis
     given_up = TranscribeRequest(noise(1), stop=stop)
     outcomes = batch(engines["plain"], [given_up, TranscribeRequest(noise(2)), given_up])
     assert [said(outcome) for outcome in outcomes] == ["", tinywhisper.TEXT, ""]
-    assert len(prompts()) == 1
+    # It is not even encoded.
+    (features, told), _ = noted("generate")[0]
+    assert len(told) == features.shape[0] == 1
 
 
 def test_nothing_is_decoded_for_nobody(engines: dict[str, WhisperEngine]) -> None:

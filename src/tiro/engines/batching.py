@@ -11,6 +11,9 @@ from typing import Generic, TypeVar
 PATIENCE = 0.015
 """Seconds that a request waits for others to share its batch, while others are under way."""
 
+PREPARING = 0.1
+"""Seconds that a request waits for those that are being prepared just now, and so are sure to come."""
+
 T = TypeVar("T")
 
 
@@ -42,15 +45,24 @@ class Batcher(Generic[T]):
         self._changed = threading.Condition()
         self._waiting: list[_Waiting[T]] = []
         self._known = 0
+        self._coming = 0
         self._working = 0
 
     def announce(self) -> None:
         with self._changed:
             self._known += 1
+            self._coming += 1
 
     def put(self, number: int, key: Hashable, item: T) -> None:
         with self._changed:
+            self._coming -= 1
             self._waiting.append(_Waiting(number, key, item, time.monotonic()))
+            self._changed.notify_all()
+
+    def refused(self) -> None:
+        """A request that was announced will not be put in; it is still to be finished."""
+        with self._changed:
+            self._coming -= 1
             self._changed.notify_all()
 
     def drop(self, number: int) -> bool:
@@ -61,7 +73,7 @@ class Batcher(Generic[T]):
             return len(self._waiting) < before
 
     def finished(self, requests: int = 1) -> None:
-        """So many requests are answered, or failed before they could be put in."""
+        """So many requests are answered."""
         with self._changed:
             self._known -= requests
             self._changed.notify_all()
@@ -85,12 +97,15 @@ class Batcher(Generic[T]):
         if not self._waiting:
             return []
         alike = [waiting for waiting in self._waiting if waiting.key == self._waiting[0].key]
-        company = self._known > len(alike)
-        if len(alike) < self._largest and company and self._patience_left() > 0:
-            return []
         free = max(1, self._workers - self._working)
-        return alike[: min(self._largest, -(-len(alike) // free))]
+        share = min(self._largest, -(-(len(alike) + self._coming) // free))
+        company = self._known > len(alike)
+        enough = share if self._coming else self._largest
+        if len(alike) < enough and company and self._patience_left() > 0:
+            return []
+        return alike[:share]
 
     def _patience_left(self) -> float:
         """Seconds until the first in the queue goes without company."""
-        return max(0.0, self._waiting[0].since + self._patience - time.monotonic())
+        patience = max(self._patience, PREPARING) if self._coming else self._patience
+        return max(0.0, self._waiting[0].since + patience - time.monotonic())

@@ -160,6 +160,7 @@ class BatchService:
             try:
                 prepared = self._engine.prepare(messages.request_from_json(header, body, stop))
             except Exception as err:  # noqa: BLE001 - the edge of the connection: the parent is told
+                self._batcher.refused()
                 self._finish(number, err)
             else:
                 self._batcher.put(number, prepared.key, prepared)
