@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test test-slow check fix bench bench-accuracy openapi docs lock clean
 export UV_PYTHON_DOWNLOADS := never
+# Every child is a new Python: without its compiled files each would compile Tiro anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -15,8 +17,9 @@ help: ## list the commands
 run: .venv/run.stamp ## install what is needed, start the server, transcribe the sample call
 	@.venv/bin/tiro serve --demo
 
-test: .venv/dev.stamp ## the default tests
-	@.venv/bin/pytest -m "not slow"
+test: .venv/dev.stamp ## the default tests, three at a time since many of them wait, and their coverage
+	@.venv/bin/pytest -m "not slow" -n 3 --dist loadfile --cov --cov-report=
+	@echo "coverage: $$(.venv/bin/coverage report --format=total) %"
 
 test-slow: .venv/dev.stamp ## the tests that take minutes
 	@.venv/bin/pytest -m slow

@@ -6,10 +6,13 @@ import io
 import wave
 from functools import cache
 from importlib.resources import as_file, files
+from typing import Literal
 
 import av
 import numpy as np
 import numpy.typing as npt
+
+from tiro.speech.types import Audio
 
 RATE = 16_000
 SAMPLE = files("tiro") / "samples" / "support-call.flac"
@@ -22,6 +25,20 @@ def call() -> npt.NDArray[np.int16]:
         resampler = av.AudioResampler("s16", "stereo", RATE)
         frames = [out for frame in container.decode(audio=0) for out in resampler.resample(frame)]
         return np.concatenate([frame.to_ndarray().reshape(-1, 2) for frame in frames])
+
+
+@cache
+def turns(side: Literal["left", "right"]) -> list[tuple[float, Audio]]:
+    """What one side says, turn by turn, with a little silence on both sides, and when it starts (seconds)."""
+    audio = call()[:, ("left", "right").index(side)].astype(np.float32) / 32768
+    speaking = np.flatnonzero(audio)
+    breaks = np.flatnonzero(np.diff(speaking) > RATE)
+    starts, ends = speaking[np.r_[0, breaks + 1]], speaking[np.r_[breaks, -1]]
+    margin = RATE // 4
+    return [
+        (float(start) / RATE, audio[start - margin : end + margin])
+        for start, end in zip(starts, ends, strict=True)
+    ]
 
 
 def samples(seconds: float, channels: int = 1) -> npt.NDArray[np.int16]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from tests import tinywhisper
-from tests.contracts.test_engine_sample import turns
+from tests.makecall import turns
 
 from tiro.engines.base import Engine, EngineOptions, TranscribeRequest
 from tiro.engines.host import EngineHosts

@@ -204,7 +204,7 @@ def test_hosts_are_added_up_to_what_the_engine_asks_for(hosts: EngineHosts, pool
 
 
 def test_idle_hosts_are_unloaded_and_come_back(tmp_path: Path) -> None:
-    with EngineHosts(EngineOptions(tmp_path), idle_seconds=0.2) as hosts:
+    with EngineHosts(EngineOptions(tmp_path), idle_seconds=1.0) as hosts:
         hosts.warm(ECHO)
         [child] = children()
         until(lambda: gone(child.pid))

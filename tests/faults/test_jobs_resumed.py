@@ -16,14 +16,14 @@ from tests.serving import ServerProcess, server_process, thread_server, wait_unt
 from tiro.bootstrap.server import inspect_data, open_database
 from tiro.db.tables import JobTable
 
-CALL = wav(60)
+CALL = wav(45)
 
 
 @pytest.mark.parametrize("same_plan", [True, False])
 def test_another_plan_begins_anew(tmp_path: Path, same_plan: bool) -> None:
     data = tmp_path / "data"
     server = ServerProcess(data)
-    session_id = server.client.send_file("call.wav", CALL, engine="echo:0.08").json()["session_id"]
+    session_id = server.client.send_file("call.wav", CALL, engine="echo:0.06").json()["session_id"]
     wait_until(
         lambda: len(server.client.session(session_id)["transcript"]["segments"]) >= 2, what="two segments"
     )
@@ -62,13 +62,14 @@ def _events(server, session_id: str):  # type: ignore[no-untyped-def]
         return repository.after(session, session_id, 0, 10_000)
 
 
+@pytest.mark.slow
 def test_a_machine_that_sleeps_loses_no_try(tmp_path: Path) -> None:
     """Asleep for longer than the lease, again and again: nobody else worked on the job, so it goes on."""
     lease = 1.0
     with server_process(tmp_path / "data", jobs_lease_seconds=str(lease)) as server:
         session_id = server.client.send_file("call.wav", CALL, engine="echo:0.1").json()["session_id"]
         wait_until(lambda: server.client.session(session_id)["stage"] == "transcribe", what="the engine")
-        for _ in range(4):
+        for _ in range(2):
             server.process.send_signal(signal.SIGSTOP)
             time.sleep(lease * 1.3)  # the lease runs out by the time of day; no event tells of it
             server.process.send_signal(signal.SIGCONT)

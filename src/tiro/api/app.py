@@ -27,6 +27,7 @@ def create_app(runtime: Runtime) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        runtime.speech.decoders.warm()
         runner = asyncio.create_task(runtime.runner.run())
         try:
             yield

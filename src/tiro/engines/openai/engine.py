@@ -53,8 +53,14 @@ class OpenAIEngine:
         self._format = len(_FORMATS) - 1 if model.startswith("gpt-") else 0
         # The loop is kept, because the connections belong to it.
         self._runner = asyncio.Runner()
-        self.close = weakref.finalize(self, _close, self._runner, client)
-        self.close.atexit = False
+        self._closing = weakref.finalize(self, _close, self._runner, client)
+        self._closing.atexit = False
+
+    def close(self) -> None:
+        """Close the connections; may be called twice."""
+        thread = self._closing()
+        if thread is not None:
+            thread.join()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -138,8 +144,9 @@ class OpenAIEngine:
         return self._runner.run(watched())
 
 
-def _close(runner: asyncio.Runner, client: Client) -> None:
-    """In a thread of its own: the garbage collector may call this where another loop is running."""
+def _close(runner: asyncio.Runner, client: Client) -> threading.Thread:
+    """In a thread of its own, which nobody waits for here: the garbage collector may call this where another
+    loop is running, or in the middle of an import that the thread would wait for."""
 
     def end() -> None:
         with runner:
@@ -147,7 +154,7 @@ def _close(runner: asyncio.Runner, client: Client) -> None:
 
     thread = threading.Thread(target=end, name="openai-close")
     thread.start()
-    thread.join()
+    return thread
 
 
 def _wishes(decoding: DecodingOptions) -> dict[str, str | list[str]]:
