@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Request, Security
+from fastapi import Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from tiro.errors import Unauthorized
@@ -21,7 +21,3 @@ def bearer_secret(credentials: Annotated[HTTPAuthorizationCredentials | None, Se
     if credentials is None:
         raise Unauthorized
     return credentials.credentials
-
-
-def request_id(request: Request) -> str | None:
-    return getattr(request.state, "request_id", None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tiro.db.tables import EventTable
@@ -24,8 +24,3 @@ def after(session: Session, recording_id: str, seq: int, limit: int) -> Sequence
         .limit(limit)
     )
     return session.scalars(query).all()
-
-
-def last_seq(session: Session, recording_id: str) -> int:
-    query = select(func.max(EventTable.seq)).where(EventTable.recording_id == recording_id)
-    return session.scalar(query) or 0
