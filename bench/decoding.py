@@ -9,15 +9,14 @@ from pathlib import Path
 
 from bench import recordings
 from bench.report import Spread, say, table
-from tiro.features.transcription.stages.channels import ChannelSplitter
-from tiro.features.transcription.stages.speech import SpeechFinder
 from tiro.media.decode import DecoderPool
+from tiro.media.types import SpeechWindow, WindowSizes
 from tiro.media.vad import SpeechProbabilities
 from tiro.speech.channels import mixdown
 
 _SECONDS = 600
 _ROUNDS = 3
-_WINDOW, _JOIN = 30.0, 1.0
+_SIZES = WindowSizes(30.0, 1.0)
 
 
 def run() -> None:
@@ -41,8 +40,8 @@ def run() -> None:
         for _ in range(_ROUNDS):
             for what, measure in work.items():
                 speeds[what].append(_SECONDS / measure())
-    say(f"{_SECONDS // 60} minutes of speech at 16 kHz, {_ROUNDS} rounds interleaved. Decoding takes one")
-    say("thread of the decoder's process, finding speech one of the server's; the pipeline has both at work.")
+    say(f"{_SECONDS // 60} minutes of speech at 16 kHz, {_ROUNDS} rounds interleaved. Decoding and")
+    say("finding speech take turns on one thread of the decoder's process.")
     say()
     rows = [[what, *Spread(values).columns()] for what, values in speeds.items()]
     table(["work", "RTFx", "range"], rows)
@@ -75,21 +74,8 @@ def _speech(pool: DecoderPool, path: Path) -> Callable[[], float]:
 def _prepare(pool: DecoderPool, path: Path) -> float:
     """Everything up to the windows that an engine would get."""
     pool.warm(30)
-    numbers = iter(range(1_000_000)).__next__
-    finders: list[SpeechFinder] = []
-    windows = 0
     started = time.perf_counter()
-    with pool.open(path, keep_stereo=True) as media:
-        splitter = ChannelSplitter("auto", stereo=media.channels == 2)
-        for block in media:
-            for parts in splitter.feed(block):
-                if not finders:
-                    finders = [
-                        SpeechFinder(number, max_window=_WINDOW, join_gap=_JOIN, next_index=numbers)
-                        for number in range(len(parts))
-                    ]
-                for finder, part in zip(finders, parts, strict=True):
-                    windows += sum(1 for _ in finder.feed(part))
-        windows += sum(1 for finder in finders for _ in finder.finish())
+    with pool.listen(path, "auto", _SIZES) as heard:
+        windows = sum(1 for one in heard if isinstance(one, SpeechWindow))
     assert windows, "no speech was found"
     return time.perf_counter() - started

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import statistics
 import tempfile
-import threading
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -20,9 +19,8 @@ from bench.report import Spread, say, table, target
 from tiro.engines.base import EngineOptions, TranscribeRequest
 from tiro.engines.host import EngineHosts
 from tiro.engines.registry import EngineSpec
-from tiro.features.transcription.stages.channels import ChannelSplitter
-from tiro.features.transcription.stages.speech import SpeechFinder
 from tiro.media.decode import DecoderPool
+from tiro.media.types import SpeechWindow, WindowSizes
 from tiro.speech.types import Audio
 
 _ROUNDS = 30
@@ -142,24 +140,11 @@ def _moments(database: Path, session_id: str) -> dict[str, float]:
 
 def _windows(path: Path) -> list[Audio]:
     """The windows that the pipeline makes of a recording."""
-    found: list[Audio] = []
     with EngineHosts(EngineOptions(models=path.parent)) as hosts:
         capabilities = hosts.capabilities(_ECHO)
-    numbers = iter(range(1_000_000)).__next__
-    with DecoderPool(spares=0) as pool, pool.open(path, keep_stereo=True, stop=threading.Event()) as media:
-        splitter = ChannelSplitter("auto", stereo=media.channels == 2)
-        parts = [part for block in media for part in splitter.feed(block)] + list(splitter.finish())
-    for channel in range(len(parts[0])):
-        finder = SpeechFinder(
-            channel,
-            max_window=capabilities.max_window,
-            join_gap=capabilities.join_gap,
-            next_index=numbers,
-        )
-        for part in parts:
-            found += [audio for _, audio in finder.feed(part[channel])]
-        found += [audio for _, audio in finder.finish()]
-    return found
+    sizes = WindowSizes(capabilities.max_window, capabilities.join_gap)
+    with DecoderPool(spares=0) as pool, pool.listen(path, "auto", sizes) as heard:
+        return [one.audio for one in heard if isinstance(one, SpeechWindow)]
 
 
 def _engine_alone(hosts: EngineHosts, runs: _Runs) -> None:

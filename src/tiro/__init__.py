@@ -11,6 +11,7 @@ Importing this package is cheap; what is heavy is loaded when it is used.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from tiro.errors import TiroError
@@ -32,6 +33,12 @@ __all__ = [
     "__version__",
     "transcribe",
 ]
+
+
+# These libraries report to their makers unless the environment forbids it before they are loaded, ONNX Runtime
+# from 1.29 on from a thread of its own. Every process of Tiro comes through here first.
+for _name in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"):
+    os.environ.setdefault(_name, "1")
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,8 @@ from tests import makemedia
 from tests.makemedia import wav_header
 
 from tiro.errors import LimitExceeded, TiroError, UnsupportedMedia
-from tiro.media.decode import DecoderPool, MediaStream
+from tiro.media.decode import DecoderPool
+from tiro.media.stream import MediaStream
 from tiro.media.types import MediaLimits
 
 MEMORY = 500 * 1024 * 1024

@@ -12,15 +12,18 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 from tests import makemedia
+from tests.makecall import wav_bytes
 from tests.makemedia import BY_NAME
 from tests.ways import either_way, forking
 
 from tiro.errors import DecoderCrashed, LimitExceeded
-from tiro.media.decode import DecoderPool, MediaStream
-from tiro.media.types import MediaLimits
+from tiro.media.decode import DecoderPool
+from tiro.media.stream import MediaStream
+from tiro.media.types import MediaLimits, WindowSizes
 
 LONG = 200.0
 """Seconds of sound: more than the socket holds, so that the decoder still works after the first block."""
@@ -45,7 +48,7 @@ def confined(code: str) -> str:
     script = """
         import os, socket, sys, threading, traceback, errno
         from tiro.media.child import confine
-        from tiro.media.types import MediaLimits
+        from tiro.media.types import MediaLimits, WindowSizes
         confine(MediaLimits())
         def attempt(what):
             try:
@@ -171,10 +174,13 @@ def test_processor_time_runs_out(fork: bool, tmp_path: Path) -> None:
 
 
 @either_way
-def test_memory_runs_out(fork: bool, recording: Path) -> None:
+def test_memory_runs_out(fork: bool, tmp_path: Path) -> None:
+    """Two silent channels: all is held until one of them speaks, for a minute at most."""
+    path = tmp_path / "silence.wav"
+    path.write_bytes(wav_bytes(np.zeros((50 * 16_000, 2), np.int16)))
     limits = MediaLimits(memory=1024 * 1024)
     with DecoderPool(limits, spares=0, fork=fork) as pool, pytest.raises((LimitExceeded, DecoderCrashed)):
-        list(pool.open(recording))
+        list(pool.listen(path, "auto", WindowSizes(30.0, 1.0)))
 
 
 @either_way
@@ -246,10 +252,10 @@ def test_no_orphan_outlives_its_parent(fork: bool, recording: Path) -> None:
 def test_a_decoder_lost_in_a_loop_goes_with_its_parent() -> None:
     """One that writes meets a closed socket; one that never does has a thread that listens."""
     script = """
-        import socket, threading
-        from tiro.media.child import _die_with_parent
+        import queue, socket, threading
+        from tiro.media.child import _listen
         sock = socket.socket(fileno=0)
-        threading.Thread(target=_die_with_parent, args=(sock,), daemon=True).start()
+        threading.Thread(target=_listen, args=(sock, queue.SimpleQueue()), daemon=True).start()
         sock.sendall(b"x")
         while True:
             pass

@@ -15,7 +15,8 @@ from tests.makemedia import BY_NAME, Format
 from tests.ways import either_way
 
 from tiro.errors import Cancelled, DecoderCrashed, EmptyMedia, NoAudio, UnsupportedMedia
-from tiro.media.decode import DecoderPool, MediaStream
+from tiro.media.decode import DecoderPool
+from tiro.media.stream import MediaStream
 from tiro.media.types import MediaLimits
 from tiro.speech.types import VideoInfo
 

@@ -212,6 +212,10 @@ class EngineHosts:
         assert pool.capabilities is not None
         return pool.capabilities
 
+    def known(self, spec: EngineSpec) -> Capabilities | None:
+        """What the engine can do, where it has been loaded before; loads nothing."""
+        return self._pool(spec).capabilities
+
     def transcribe(
         self, spec: EngineSpec, request: TranscribeRequest, stop: threading.Event | None = None
     ) -> list[Segment]:

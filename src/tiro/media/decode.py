@@ -1,4 +1,4 @@
-"""Recordings into PCM: the pool of decoder processes, and the stream that one file becomes."""
+"""The pool of decoder processes: a file in, a stream of samples or of windows of speech out."""
 
 from __future__ import annotations
 
@@ -9,142 +9,20 @@ import os
 import stat
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, NoReturn, Self
+from typing import BinaryIO, Self, TypeVar
 
-import numpy as np
-
-from tiro.errors import DecoderCrashed, LimitExceeded, TiroError, UnsupportedMedia, error_for_code
+from tiro.errors import DecoderCrashed, UnsupportedMedia
 from tiro.media.process import Spawned
-from tiro.media.sandbox import Message, Sandbox
+from tiro.media.sandbox import Fields, Sandbox
+from tiro.media.stream import MediaStream, SpeechStream
 from tiro.media.template import Template, can_fork
-from tiro.media.types import MediaLimits, Samples
-from tiro.speech.types import SAMPLE_RATE, MediaInfo, Notice, VideoInfo
+from tiro.media.types import MediaLimits, WindowSizes
+from tiro.speech.types import ChannelMode
 
-_CHILD_ERRORS = frozenset(
-    {"unsupported_media", "no_audio", "empty_media", "corrupt_media", "limit_exceeded", "decoder_crashed"}
-)
-
-
-class MediaStream(Iterator[Samples]):
-    """One recording while it is decoded: iterate to get int16 arrays ``(n, channels)`` at 16 kHz.
-
-    Every block holds exactly 16,000 samples (one second), only the last may be shorter. The decoder works
-    a little ahead and then waits, so that memory does not depend on the recording's length. For one
-    thread; to stop from another, set the ``stop`` event that ``open`` was given.
-
-    Attributes:
-        channels: columns of each block, 1 or 2.
-        info: what the file is; ``duration`` is filled in when the iteration is over.
-        notices: what was wrong with the file (``media_damaged``, ``media_truncated``); complete when the
-            iteration is over.
-
-    Iterating raises CorruptMedia, EmptyMedia, UnsupportedMedia, LimitExceeded, DecoderCrashed or Cancelled;
-    once raised, it is raised again each time, so that half a recording never looks like a whole one.
-    """
-
-    def __init__(self, sandbox: Sandbox, limits: MediaLimits) -> None:
-        self._sandbox = sandbox
-        self._cap = limits.max_duration * SAMPLE_RATE
-        self._parts: deque[Samples] = deque()
-        self._held = 0
-        self._total = 0
-        self._ended = False
-        self._failure: TiroError | None = None
-        self.notices: tuple[Notice, ...] = ()
-        self.channels, self.info = self._introduction()
-
-    @property
-    def pid(self) -> int:
-        """The decoder's process."""
-        return self._sandbox.pid
-
-    def __next__(self) -> Samples:
-        if self._failure is not None:
-            raise self._failure
-        try:
-            while not self._ended and self._held < SAMPLE_RATE:
-                self._take(self._sandbox.receive())
-        except TiroError as err:
-            self._failure = err
-            self.close()
-            raise
-        if not self._held:
-            raise StopIteration
-        return self._block(min(SAMPLE_RATE, self._held))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the decoder at once. Iterating further raises DecoderCrashed unless it was over."""
-        if not self._ended and self._failure is None:
-            self._failure = DecoderCrashed("The recording was closed before it was decoded to its end.")
-        self._sandbox.close()
-
-    def _introduction(self) -> tuple[int, MediaInfo]:
-        header, _ = self._sandbox.receive()
-        if header.get("type") != "info":
-            self._refuse(header)
-        try:
-            channels = int(header["channels"])
-            info = _info(header["info"])
-        except (KeyError, TypeError, ValueError, AttributeError) as err:
-            raise DecoderCrashed from err
-        if channels not in {1, 2}:
-            raise DecoderCrashed
-        return channels, info
-
-    def _take(self, message: Message) -> None:
-        """Work one message in. The decoder may have been taken over by what it read: believe nothing."""
-        header, body = message
-        match header.get("type"):
-            case "pcm":
-                width = 2 * self.channels
-                if not body or len(body) % width:
-                    raise DecoderCrashed
-                samples = np.frombuffer(body, dtype=np.int16).reshape(-1, self.channels)
-                self._parts.append(samples)
-                self._held += len(samples)
-                self._total += len(samples)
-                if self._total > self._cap:
-                    raise LimitExceeded
-            case "end":
-                try:
-                    self.notices = tuple(_notice(fields) for fields in header["notices"])
-                except (KeyError, TypeError) as err:
-                    raise DecoderCrashed from err
-                self.info = dataclasses.replace(self.info, duration=self._total / SAMPLE_RATE)
-                self._ended = True
-                self._sandbox.close()
-            case _:
-                self._refuse(header)
-
-    def _refuse(self, header: dict[str, Any]) -> NoReturn:
-        code = header.get("code")
-        if header.get("type") == "error" and code in _CHILD_ERRORS:
-            raise error_for_code(str(code), str(header.get("message", ""))[:500])
-        raise DecoderCrashed
-
-    def _block(self, size: int) -> Samples:
-        taken: list[Samples] = []
-        wanted = size
-        while wanted:
-            part = self._parts.popleft()
-            if len(part) > wanted:
-                self._parts.appendleft(part[wanted:])
-                part = part[:wanted]
-            taken.append(part)
-            wanted -= len(part)
-        self._held -= size
-        return np.concatenate(taken)
+_S = TypeVar("_S")
 
 
 class DecoderPool:
@@ -180,10 +58,37 @@ class DecoderPool:
             for spare in spares:
                 spare.wait_ready(timeout)
 
+    def listen(
+        self,
+        source: Path | BinaryIO,
+        mode: ChannelMode,
+        sizes: WindowSizes | None = None,
+        *,
+        stop: threading.Event | None = None,
+    ) -> SpeechStream:
+        """Start to decode a recording, and to find the speech in it.
+
+        Args:
+            source: as in ``open``.
+            mode: how its channels shall be used.
+            sizes: of the windows; None where the stream's ``begin`` will tell.
+            stop: as in ``open``.
+
+        Raises:
+            As ``open``.
+        """
+        work = {
+            "keep_stereo": mode != "mix",
+            "windows": True,
+            "mode": mode,
+            "sizes": sizes and dataclasses.asdict(sizes),
+        }
+        return self._started(source, work, stop, lambda box: SpeechStream(box, self._limits, sizes))
+
     def open(
         self, source: Path | BinaryIO, *, keep_stereo: bool = False, stop: threading.Event | None = None
     ) -> MediaStream:
-        """Start to decode a recording.
+        """Start to decode a recording into samples.
 
         Args:
             source: a path, or an open regular file. It is read from its beginning, whatever its position,
@@ -195,10 +100,20 @@ class DecoderPool:
             EmptyMedia, UnsupportedMedia, NoAudio, CorruptMedia, LimitExceeded, DecoderCrashed, Cancelled.
             OSError: the path cannot be opened.
         """
+        work = {"keep_stereo": keep_stereo, "windows": False}
+        return self._started(source, work, stop, lambda box: MediaStream(box, self._limits))
+
+    def _started(
+        self,
+        source: Path | BinaryIO,
+        work: Fields,
+        stop: threading.Event | None,
+        stream: Callable[[Sandbox], _S],
+    ) -> _S:
         with _descriptor(source) as fd:
-            sandbox = self._submitted(fd, keep_stereo=keep_stereo, stop=stop)
+            sandbox = self._submitted(fd, work, stop)
         try:
-            return MediaStream(sandbox, self._limits)
+            return stream(sandbox)
         except BaseException:
             sandbox.close()
             raise
@@ -225,7 +140,7 @@ class DecoderPool:
     ) -> None:
         self.close()
 
-    def _submitted(self, fd: int, *, keep_stereo: bool, stop: threading.Event | None) -> Sandbox:
+    def _submitted(self, fd: int, work: Fields, stop: threading.Event | None) -> Sandbox:
         # A spare may have died while it waited, for want of memory in the house; the next try is a new one.
         while True:
             with self._lock:
@@ -236,7 +151,7 @@ class DecoderPool:
                 raise DecoderCrashed("The decoder could not be started.") from err
             if spare is None or spare.alive:
                 with contextlib.suppress(OSError):
-                    sandbox.submit(fd, self._limits, keep_stereo=keep_stereo, stop=stop)
+                    sandbox.submit(fd, self._limits, work, stop)
                     return sandbox
             sandbox.close()
             if spare is None:
@@ -271,30 +186,3 @@ def _read_only(fd: int) -> int:
         with contextlib.suppress(OSError):
             return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     return os.dup(fd)
-
-
-def _info(fields: dict[str, Any]) -> MediaInfo:
-    """The child's description, each field made what it should be.
-
-    Raises:
-        KeyError, TypeError, ValueError: it is not one.
-    """
-    video, rate, claimed = fields["video"], fields["bit_rate"], fields["claimed_duration"]
-    return MediaInfo(
-        container=str(fields["container"])[:32],
-        codec=str(fields["codec"])[:32],
-        sample_rate=int(fields["sample_rate"]),
-        channels=int(fields["channels"]),
-        bit_rate=None if rate is None else int(rate),
-        claimed_duration=None if claimed is None else float(claimed),
-        video=video and _video(video),
-    )
-
-
-def _notice(fields: dict[str, Any]) -> Notice:
-    return Notice(str(fields["code"])[:64], str(fields["message"])[:500])
-
-
-def _video(fields: dict[str, Any]) -> VideoInfo:
-    rate = fields["frame_rate"]
-    return VideoInfo(int(fields["width"]), int(fields["height"]), None if rate is None else float(rate))

@@ -99,7 +99,8 @@ def spawn(stdin: socket.socket, *arguments: str) -> subprocess.Popen[bytes]:
 
 
 def _environment() -> dict[str, str]:
-    """All that the child gets to know: where modules and libraries lie, and to stay on one thread."""
+    """All that the child gets to know: where modules and libraries lie, to stay on one thread, and to give
+    memory back as soon as it is free."""
     keep = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
     return keep | {
         "PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path if path),
@@ -107,4 +108,6 @@ def _environment() -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "MALLOC_ARENA_MAX": "1",
+        "MALLOC_MMAP_THRESHOLD_": "131072",
+        "MALLOC_TRIM_THRESHOLD_": "131072",
     }

@@ -23,7 +23,8 @@ EXIT_CONFINE = 78
 _TICK = 0.05  # seconds between two looks at the stop event
 _LAST_WORDS = 2.0  # seconds that a child gets to die by itself after it closed its socket
 
-Message = tuple[dict[str, Any], bytes]
+Fields = dict[str, Any]
+Message = tuple[Fields, bytes]
 
 
 class Sandbox:
@@ -59,17 +60,22 @@ class Sandbox:
     def alive(self) -> bool:
         return not self._closed and self._process.alive
 
-    def submit(
-        self, fd: int, limits: MediaLimits, *, keep_stereo: bool, stop: threading.Event | None
-    ) -> None:
-        """Hand over the file. ``fd`` stays the caller's and may be closed afterwards.
+    def submit(self, fd: int, limits: MediaLimits, work: Fields, stop: threading.Event | None) -> None:
+        """Hand over the file, and say what is wanted of it. ``fd`` stays the caller's and may be closed
+        afterwards.
 
         Raises:
             OSError: the process is gone.
         """
         self._stop, self._stall = stop, limits.stall_seconds
-        request = {"keep_stereo": keep_stereo, "limits": dataclasses.asdict(limits)}
+        request = {"limits": dataclasses.asdict(limits)} | work
         socket.send_fds(self._sock, [json.dumps(request).encode()], [fd])
+
+    def send(self, fields: Fields) -> None:
+        """Say more about the work, once the decoder has sent its first message. That it is gone shows when
+        the next message is received."""
+        with contextlib.suppress(OSError):
+            self._sock.send(json.dumps(fields).encode())
 
     def wait_ready(self, timeout: float) -> bool:
         """Wait for a process that was just started; whether it is ready. Takes nothing from the socket."""

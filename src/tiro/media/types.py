@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tiro.speech.types import Audio, Window
+
 Samples = npt.NDArray[np.int16]
 """Decoded audio at 16 kHz, int16, shape ``(samples, channels)`` with 1 or 2 channels."""
 
@@ -30,3 +32,27 @@ class MediaLimits:
     memory: int = 2 * 1024**3
     cpu_seconds: int = 3600
     stall_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSizes:
+    """How an engine wants its windows: at most ``max_window`` seconds long, and speech that is less than
+    ``join_gap`` seconds apart together in one."""
+
+    max_window: float
+    join_gap: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechWindow:
+    """A window and its audio, which is the receiver's."""
+
+    window: Window
+    audio: Audio
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechMark:
+    """For each channel of the layout: no window that is still to come begins before this time."""
+
+    safe_until: tuple[float, ...]

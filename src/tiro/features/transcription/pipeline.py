@@ -2,11 +2,11 @@
 
 decode -> channels -> voice activity -> windows -> engine -> guard -> merge. Everything streams: segments come
 while the file is still being decoded, and what is in memory is bounded by windows, not by the file's length.
+All up to the windows happens in the decoder's process, and recognition in the engine's.
 """
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -19,14 +19,13 @@ from tiro.engines.base import Capabilities, DecodingOptions
 from tiro.engines.host import EngineHosts
 from tiro.engines.registry import Resolved
 from tiro.errors import UnsupportedLanguage, UnsupportedOption
-from tiro.features.transcription.stages.channels import ChannelSplitter
 from tiro.features.transcription.stages.recognition import Recognition, RecognitionTask
-from tiro.features.transcription.stages.speech import SpeechFinder
-from tiro.media.decode import DecoderPool, MediaStream
+from tiro.media.decode import DecoderPool
+from tiro.media.stream import Heard, SpeechStream
+from tiro.media.types import SpeechMark, SpeechWindow, WindowSizes
 from tiro.speech.guard import Guard
 from tiro.speech.merging import ChannelMerger, Released
 from tiro.speech.types import (
-    Audio,
     ChannelLayout,
     ChannelMode,
     Drop,
@@ -138,7 +137,10 @@ class Pipeline:
             TiroError: whatever media, model and engine can raise.
         """
         yield StageEntered(Stage.PROBE)
-        with self._decoders.open(request.source, keep_stereo=request.channels != "mix", stop=stop) as media:
+        known = self._hosts.known(request.engine.spec)
+        with self._decoders.listen(
+            request.source, request.channels, _sizes(known) if known else None, stop=stop
+        ) as media:
             yield MediaKnown(media.info)
             yield StageEntered(Stage.MODEL)
             capabilities = self._hosts.capabilities(request.engine.spec, stop)
@@ -157,6 +159,7 @@ class Pipeline:
                 request.decoding,
             )
             recognition = Recognition(self._hosts, capabilities, self._guard, task, stop)
+            media.begin(_sizes(capabilities))
             yield from _Run(recognition, capabilities, request, media).events()
 
 
@@ -168,63 +171,41 @@ class _Run:
         recognition: Recognition,
         capabilities: Capabilities,
         request: PipelineRequest,
-        media: MediaStream,
+        media: SpeechStream,
     ) -> None:
         self._recognition = recognition
         self._capabilities = capabilities
         self._request = request
         self._media = media
-        self._splitter = ChannelSplitter(request.channels, stereo=media.info.channels == 2)
-        self._finders: list[SpeechFinder] = []
         self._merger: ChannelMerger | None = None
-        self._next_index = itertools.count().__next__
+        self._safe: tuple[float, ...] = ()
         self._heard: Counter[str] = Counter()
         self._drops: list[Drop] = []
 
     def events(self) -> Iterator[PipelineEvent]:
         with self._recognition:
-            for block in self._media:
-                for channels in self._splitter.feed(block):
-                    yield from self._open_channels()
-                    yield from self._hear(channels)
-            for channels in self._splitter.finish():
-                yield from self._open_channels()
-                yield from self._hear(channels)
-            yield from self._open_channels()
+            for heard in self._media:
+                yield from self._take(heard)
             yield from self._end()
 
-    def _open_channels(self) -> Iterator[PipelineEvent]:
-        """Once the layout is known: one speech finder a channel, and the merger of their results."""
-        layout = self._splitter.layout
-        if self._merger is not None or layout is None:
-            return
-        self._merger = ChannelMerger(layout.labels)
-        self._finders = [
-            SpeechFinder(
-                channel,
-                max_window=self._capabilities.max_window,
-                join_gap=self._capabilities.join_gap,
-                next_index=self._next_index,
-            )
-            for channel in range(len(layout.labels))
-        ]
-        yield LayoutKnown(layout)
-
-    def _hear(self, channels: tuple[Audio, ...]) -> Iterator[Advanced]:
-        for finder, audio in zip(self._finders, channels, strict=True):
-            for window, cut in finder.feed(audio):
-                self._recognition.submit(window, cut)
+    def _take(self, heard: Heard) -> Iterator[PipelineEvent]:
+        match heard:
+            case ChannelLayout():
+                self._merger = ChannelMerger(heard.labels)
+                self._safe = (0.0,) * len(heard.labels)
+                yield LayoutKnown(heard)
+            case SpeechWindow(window, audio):
+                self._recognition.submit(window, audio)
                 yield from self._advance()
-        yield from self._advance()
+            case SpeechMark(safe_until):
+                self._safe = safe_until
+                yield from self._advance()
 
     def _end(self) -> Iterator[PipelineEvent]:
-        for finder in self._finders:
-            for window, cut in finder.finish():
-                self._recognition.submit(window, cut)
-                yield from self._advance()
-        yield from self._advance(drain=True)
         assert self._merger is not None
         duration = self._media.info.duration or 0.0
+        self._safe = (duration,) * len(self._safe)
+        yield from self._advance(drain=True)
         released = self._merger.finish()
         self._drops.extend(released.drops)
         yield Advanced((), tuple(released.segments), duration)
@@ -249,7 +230,7 @@ class _Run:
         assert self._merger is not None
         segments: list[Segment] = []
         drops: list[Drop] = []
-        for channel in range(len(self._finders)):
+        for channel in range(len(self._safe)):
             released = self._merger.advance(channel, self._safe_until(channel))
             segments.extend(released.segments)
             drops.extend(released.drops)
@@ -257,13 +238,13 @@ class _Run:
         return Released(tuple(segments), tuple(drops))
 
     def _safe_until(self, channel: int) -> float:
-        return min(self._finders[channel].safe_until, self._recognition.earliest_start(channel))
+        return min(self._safe[channel], self._recognition.earliest_start(channel))
 
     def _position(self) -> float:
-        return min((self._safe_until(channel) for channel in range(len(self._finders))), default=0.0)
+        return min((self._safe_until(channel) for channel in range(len(self._safe))), default=0.0)
 
     def _transcript(self, duration: float) -> Transcript:
-        request, layout = self._request, self._splitter.layout
+        request, layout = self._request, self._media.layout
         assert layout is not None
         notices = [request.engine.notice] if request.engine.notice else []
         if self._capabilities.notice and not notices:
@@ -281,6 +262,10 @@ class _Run:
             drops=tuple(sorted(self._drops, key=lambda drop: drop.start)),
             notices=tuple(notices),
         )
+
+
+def _sizes(capabilities: Capabilities) -> WindowSizes:
+    return WindowSizes(capabilities.max_window, capabilities.join_gap)
 
 
 def _check(request: PipelineRequest, capabilities: Capabilities) -> None:

@@ -1,15 +1,67 @@
-"""Channels into windows of speech, each with its audio."""
+"""Decoded blocks into windows of speech, each with its audio. Runs inside the decoder's process.
+
+There it is beside the samples, so that silence never leaves that process, and the process that answers
+requests does none of the work.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from tiro.media.channels import ChannelSplitter
+from tiro.media.types import Samples, WindowSizes
 from tiro.media.vad import SpeechProbabilities
-from tiro.speech.types import SAMPLE_RATE, Audio, Window
+from tiro.speech.types import SAMPLE_RATE, Audio, ChannelLayout, ChannelMode, Window
 from tiro.speech.windows import WindowPacker
+
+
+class Cutter:
+    """One recording: its channels, and their speech as windows, in the order in which they are made.
+
+    The windows depend on the recording alone as long as all blocks but the last have the same length.
+
+    Args:
+        channels: columns of the blocks, 1 or 2.
+    """
+
+    def __init__(self, mode: ChannelMode, channels: int, sizes: WindowSizes) -> None:
+        self._splitter = ChannelSplitter(mode, stereo=channels == 2)
+        self._sizes = sizes
+        self._next_index = itertools.count().__next__
+        self._finders: list[SpeechFinder] = []
+
+    @property
+    def layout(self) -> ChannelLayout | None:
+        """How the channels are used; None until that is clear, and no window is made before."""
+        return self._splitter.layout
+
+    @property
+    def safe_until(self) -> tuple[float, ...]:
+        """For each channel of the layout: no later window begins before this time."""
+        return tuple(finder.safe_until for finder in self._finders)
+
+    def feed(self, block: Samples) -> Iterator[tuple[Window, Audio]]:
+        for parts in self._splitter.feed(block):
+            yield from self._hear(parts)
+
+    def finish(self) -> Iterator[tuple[Window, Audio]]:
+        """The recording has ended: the windows that are left."""
+        for parts in self._splitter.finish():
+            yield from self._hear(parts)
+        for finder in self._finders:
+            yield from finder.finish()
+
+    def _hear(self, parts: tuple[Audio, ...]) -> Iterator[tuple[Window, Audio]]:
+        if not self._finders:
+            self._finders = [
+                SpeechFinder(channel, self._sizes, self._next_index) for channel in range(len(parts))
+            ]
+        for finder, part in zip(self._finders, parts, strict=True):
+            yield from finder.feed(part)
 
 
 class SpeechFinder:
@@ -20,11 +72,11 @@ class SpeechFinder:
         next_index: gives the number of the next window of the recording.
     """
 
-    def __init__(
-        self, channel: int, *, max_window: float, join_gap: float, next_index: Callable[[], int]
-    ) -> None:
+    def __init__(self, channel: int, sizes: WindowSizes, next_index: Callable[[], int]) -> None:
         self._vad = SpeechProbabilities()
-        self._packer = WindowPacker(channel, max_window=max_window, join_gap=join_gap, next_index=next_index)
+        self._packer = WindowPacker(
+            channel, max_window=sizes.max_window, join_gap=sizes.join_gap, next_index=next_index
+        )
         self._buffer = AudioBuffer()
 
     @property
