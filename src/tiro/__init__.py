@@ -35,8 +35,8 @@ __all__ = [
 ]
 
 
-# These libraries report to their makers unless the environment forbids it before they are loaded, ONNX Runtime
-# from 1.29 on from a thread of its own. Every process of Tiro comes through here first.
+# These libraries report to their makers unless the environment forbids it before they are loaded, ONNX
+# Runtime from 1.29 on from a thread of its own. Every process of Tiro comes through here first.
 for _name in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"):
     os.environ.setdefault(_name, "1")
 

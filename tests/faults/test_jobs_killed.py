@@ -52,7 +52,7 @@ MOMENTS = {
     "model": ("UPDATE ON jobs WHEN NEW.stage = 'transcribe'", "SELECT 1 FROM jobs WHERE stage = 'model'"),
     "first window": ("INSERT ON windows", "SELECT 1 FROM jobs WHERE layout IS NOT NULL"),
     "fourth window": ("INSERT ON windows WHEN NEW.position = 3", "SELECT 1 FROM windows WHERE position = 2"),
-    "record": ("INSERT ON transcripts", "SELECT 1 FROM jobs WHERE stage = 'record'"),
+    "record": ("INSERT ON transcripts", "SELECT 1 FROM windows WHERE position = {last}"),
 }
 IN_SHORT = {"fourth window", "record"}
 
@@ -69,6 +69,7 @@ def test_a_killed_server_goes_on_where_it_was(
     try:
         with stuck_at(data, trigger):
             session_id = server.client.send_file("call.wav", CALL, engine="counting").json()["session_id"]
+            reached = reached.format(last=undisturbed["requests"] - 1)
             wait_until(lambda: rows(data, reached), what=moment)
             server.kill()
     finally:

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from tiro.db.tables import IdempotencyTable, JobTable, RecordingTable, TranscriptTable
+from tiro.db.tables.base import Json
 
-Listed = tuple[RecordingTable, JobTable, float | None, str | None]
-"""A recording, the job that speaks for it, and, where there is a transcript, its duration and language."""
+
+class Listed(NamedTuple):
+    """A recording in a list: of the recording, of the job that speaks for it, and of its transcript where
+    there is one."""
+
+    id: str
+    title: str
+    created_at: datetime
+    state: str
+    stage: str | None
+    priority: int
+    position: float
+    error: Json | None
+    claimed_duration: float | None
+    duration: float | None = None
+    language: str | None = None
 
 
 def add(session: Session, recording: RecordingTable) -> None:
@@ -32,8 +48,24 @@ def page(session: Session, status: str | None, limit: int, offset: int) -> Seque
         listed = listed.where(JobTable.state == status)
     chosen = listed.order_by(JobTable.recording_id.desc()).limit(limit).offset(offset).subquery()
     summary = TranscriptTable.summary
+    # Columns, not whole rows: making objects of these would take longer than all the rest.
     query = (
-        select(RecordingTable, JobTable, summary["duration"].as_float(), summary["language"].as_string())
+        select(
+            RecordingTable.id,
+            RecordingTable.title,
+            RecordingTable.created_at,
+            JobTable.state,
+            JobTable.stage,
+            JobTable.priority,
+            JobTable.position,
+            JobTable.error,
+            func.coalesce(
+                JobTable.media["claimed_duration"].as_float(),
+                RecordingTable.media["claimed_duration"].as_float(),
+            ),
+            summary["duration"].as_float(),
+            summary["language"].as_string(),
+        )
         .select_from(chosen)
         .join(RecordingTable, RecordingTable.id == chosen.c.recording_id)
         .join(JobTable, (JobTable.recording_id == chosen.c.recording_id) & JobTable.latest)
@@ -43,7 +75,7 @@ def page(session: Session, status: str | None, limit: int, offset: int) -> Seque
         )
         .order_by(RecordingTable.id.desc())
     )
-    return session.execute(query).tuples().all()
+    return [Listed(*row) for row in session.execute(query)]
 
 
 def count(session: Session, status: str | None) -> int:

@@ -25,6 +25,7 @@ from tiro.events.base import EventHub
 from tiro.features.jobs.service import JobOptions, JobService
 from tiro.features.jobs.states import Priority
 from tiro.features.recordings import repository
+from tiro.features.recordings.repository import Listed
 from tiro.features.recordings.schemas import (
     SessionListItem,
     SessionPage,
@@ -144,7 +145,7 @@ class RecordingService:
             segments = current.segments if current else self._transcripts.segments(session, job.id)
         return SessionResult.model_validate(
             {
-                **_summary(recording, job),
+                **_summary(_listed(recording, job)),
                 "transcript": {"segments": [segment_json(segment) for segment in segments]},
                 "metadata": current.metadata if current else _metadata_so_far(recording, job),
             }
@@ -177,15 +178,14 @@ class RecordingService:
     def summary(self, recording_id: str) -> SessionSummary:
         with self._database.read() as session:
             recording = self._get(session, recording_id)
-            return SessionSummary.model_validate(
-                _summary(recording, self._jobs.latest(session, recording_id))
-            )
+            job = self._jobs.latest(session, recording_id)
+        return SessionSummary.model_validate(_summary(_listed(recording, job)))
 
     def page(self, status: str | None, limit: int, offset: int) -> SessionPage:
         with self._database.read() as session:
             rows = repository.page(session, status, limit, offset)
             total = repository.count(session, status)
-        items = [_list_item(*row) for row in rows]
+        items = [_list_item(row) for row in rows]
         return SessionPage(items=items, total=total, limit=limit, offset=offset)
 
     async def wait(self, recording_id: str, seconds: float) -> bool:
@@ -294,18 +294,31 @@ def _clean_name(name: str) -> str:
     return shown.strip()[:_MAX_NAME].strip()
 
 
-def _summary(recording: RecordingTable, job: JobTable) -> Json:
-    claimed = (job.media or recording.media or {}).get("claimed_duration")
-    base = f"/api/v1/transcribe/{recording.id}"
+def _listed(recording: RecordingTable, job: JobTable) -> Listed:
+    return Listed(
+        id=recording.id,
+        title=recording.title,
+        created_at=recording.created_at,
+        state=job.state,
+        stage=job.stage,
+        priority=job.priority,
+        position=job.position,
+        error=job.error,
+        claimed_duration=(job.media or recording.media or {}).get("claimed_duration"),
+    )
+
+
+def _summary(row: Listed) -> Json:
+    base = f"/api/v1/transcribe/{row.id}"
     return {
-        "session_id": recording.id,
-        "status": job.state,
-        "title": recording.title,
-        "created_at": recording.created_at,
-        "priority": Priority.of_rank(job.priority),
-        "stage": job.stage,
-        "progress": {"position": round(job.position, 3), "duration": claimed},
-        "error": job.error,
+        "session_id": row.id,
+        "status": row.state,
+        "title": row.title,
+        "created_at": row.created_at,
+        "priority": Priority.of_rank(row.priority),
+        "stage": row.stage,
+        "progress": {"position": round(row.position, 3), "duration": row.claimed_duration},
+        "error": row.error,
         "links": {
             "self": base,
             "events": f"{base}/events",
@@ -325,9 +338,7 @@ def _metadata_so_far(recording: RecordingTable, job: JobTable) -> Json:
     }
 
 
-def _list_item(
-    recording: RecordingTable, job: JobTable, duration: float | None, language: str | None
-) -> SessionListItem:
+def _list_item(row: Listed) -> SessionListItem:
     return SessionListItem.model_validate(
-        {**_summary(recording, job), "duration": duration, "language": language}
+        {**_summary(row), "duration": row.duration, "language": row.language}
     )

@@ -39,12 +39,12 @@ from tiro.speech.types import (
 
 
 class Stage(StrEnum):
-    """Where a run is. Decoding, speech detection and recognition go on side by side in ``transcribe``."""
+    """Where a run is. Decoding, speech detection and recognition go on side by side in ``transcribe``;
+    ``model`` is left out where the engine is loaded."""
 
     PROBE = "probe"
     MODEL = "model"
     TRANSCRIBE = "transcribe"
-    RECORD = "record"
 
 
 CUT = 1
@@ -142,7 +142,8 @@ class Pipeline:
             request.source, request.channels, _sizes(known) if known else None, stop=stop
         ) as media:
             yield MediaKnown(media.info)
-            yield StageEntered(Stage.MODEL)
+            if known is None:
+                yield StageEntered(Stage.MODEL)
             capabilities = self._hosts.capabilities(request.engine.spec, stop)
             _check(request, capabilities)
             plan = Plan(
@@ -209,7 +210,6 @@ class _Run:
         released = self._merger.finish()
         self._drops.extend(released.drops)
         yield Advanced((), tuple(released.segments), duration)
-        yield StageEntered(Stage.RECORD)
         yield Finished(self._transcript(duration))
 
     def _advance(self, *, drain: bool = False) -> Iterator[Advanced]:
