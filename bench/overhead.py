@@ -32,8 +32,7 @@ _STEPS = (
     ("claim", "state running"),
     ("open in the decoder", "media"),
     ("ask for the engine, enter the stage", "stage transcribe"),
-    ("decode, find speech, engine, record", "stage record"),
-    ("finish", "state completed"),
+    ("decode, find speech, engine, record", "state completed"),
 )
 
 

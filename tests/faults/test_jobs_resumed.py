@@ -23,7 +23,7 @@ CALL = wav(45)
 def test_another_plan_begins_anew(tmp_path: Path, same_plan: bool) -> None:
     data = tmp_path / "data"
     server = ServerProcess(data)
-    session_id = server.client.send_file("call.wav", CALL, engine="echo:0.3").json()["session_id"]
+    session_id = server.client.send_file("call.wav", CALL, engine="echo:0.06").json()["session_id"]
     wait_until(
         lambda: len(server.client.session(session_id)["transcript"]["segments"]) >= 2, what="two segments"
     )

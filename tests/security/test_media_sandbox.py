@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import psutil
 import pytest
 from tests import makemedia
@@ -22,7 +23,7 @@ from tests.ways import either_way, forking
 
 from tiro.errors import DecoderCrashed, LimitExceeded
 from tiro.media.decode import DecoderPool
-from tiro.media.stream import MediaStream
+from tiro.media.stream import MediaStream, SpeechStream
 from tiro.media.types import MediaLimits, WindowSizes
 
 LONG = 200.0
@@ -310,3 +311,70 @@ def test_a_decoder_that_sends_too_much_is_stopped(monkeypatch: pytest.MonkeyPatc
     with MediaStream(box, MediaLimits(max_duration=2)) as stream, pytest.raises(LimitExceeded):
         list(stream)
     assert messages == []
+
+
+_INFO = {"container": "wav", "codec": "pcm", "sample_rate": 1, "channels": 2, "bit_rate": None}
+_INFO |= {"claimed_duration": None, "video": None}
+_SPLIT = {"type": "layout", "mode": "split", "reason": "so it says"}
+_WINDOW = {"type": "window", "channel": 0, "start": 1.0, "end": 2.0, "spans": [[1.0, 2.0]], "safe_until": 2.0}
+
+
+@pytest.mark.parametrize(
+    "lies",
+    [
+        pytest.param([_WINDOW], id="a window before the layout"),
+        pytest.param([_SPLIT, _SPLIT], id="two layouts"),
+        pytest.param([_SPLIT | {"mode": "both"}], id="no such layout"),
+        pytest.param([_SPLIT, _WINDOW | {"channel": 2}], id="no such channel"),
+        pytest.param([_SPLIT, _WINDOW | {"channel": -1}], id="a channel from behind"),
+        pytest.param([_SPLIT, _WINDOW | {"end": 40.0, "safe_until": 40.0}], id="a window too long"),
+        pytest.param([_SPLIT, _WINDOW | {"end": float("nan")}], id="no number"),
+        pytest.param([_SPLIT, _WINDOW | {"start": 2.0, "end": 1.0}], id="backwards"),
+        pytest.param([_SPLIT, _WINDOW | {"spans": [[0.0, 2.0]]}], id="a span outside"),
+        pytest.param([_SPLIT, _WINDOW | {"spans": [["1", None]]}], id="a span of nothing"),
+        pytest.param([_SPLIT, _WINDOW, _WINDOW], id="a window twice"),
+        pytest.param([_SPLIT, _WINDOW | {"safe_until": 0.5}], id="a promise broken at once"),
+        pytest.param([_SPLIT, _WINDOW | {"safe_until": 9e9}], id="a promise without end"),
+        pytest.param([_SPLIT, {"type": "mark", "safe_until": [1.0]}], id="a mark for one channel"),
+        pytest.param([_SPLIT, {"type": "mark", "safe_until": [-1.0, 0.0]}], id="a mark before the start"),
+        pytest.param([_SPLIT, {"type": "mark", "safe_until": [9e9, 0.0]}], id="a mark beyond the end"),
+        pytest.param([{"type": "end", "duration": 1.0, "notices": []}], id="an end before the layout"),
+        pytest.param([_SPLIT, {"type": "end", "duration": 9e9, "notices": []}], id="hours too many"),
+        pytest.param([_SPLIT, {"type": "end", "duration": "x", "notices": []}], id="no duration"),
+        pytest.param([_SPLIT, {"type": "end", "duration": 1.0}], id="an end without notices"),
+    ],
+)
+def test_a_decoder_that_lies_about_speech_is_not_believed(
+    lies: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tiro.media import sandbox
+
+    audio = np.zeros(16_000, "<f4").tobytes()
+    messages = [({"type": "info", "channels": 2, "info": _INFO}, b"")] + [(lie, audio) for lie in lies]
+    box = sandbox.Sandbox()
+    monkeypatch.setattr(box, "receive", lambda: messages.pop(0))
+    limits = MediaLimits(max_duration=100)
+    with SpeechStream(box, limits, WindowSizes(30.0, 1.0)) as stream:
+        with pytest.raises((DecoderCrashed, LimitExceeded)):
+            list(stream)
+        with pytest.raises((DecoderCrashed, LimitExceeded)):
+            next(stream)
+    assert messages == []
+
+
+@pytest.mark.parametrize(
+    "audio",
+    [np.zeros(31 * 16_000, "<f4"), np.full(16_000, np.inf, "<f4"), np.zeros(1, "<i2")],
+    ids=["too long", "infinite", "half a sample"],
+)
+def test_audio_that_cannot_be_is_not_passed_on(
+    audio: npt.NDArray[np.generic], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tiro.media import sandbox
+
+    messages = [({"type": "info", "channels": 2, "info": _INFO}, b""), (_SPLIT, b"")]
+    messages += [(_WINDOW, audio.tobytes())]
+    box = sandbox.Sandbox()
+    monkeypatch.setattr(box, "receive", lambda: messages.pop(0))
+    with SpeechStream(box, MediaLimits(), WindowSizes(30.0, 1.0)) as stream, pytest.raises(DecoderCrashed):
+        list(stream)

@@ -34,8 +34,8 @@ from tiro.kit.frames import write_frame
 from tiro.media.cutting import Cutter
 from tiro.media.pcm import Decoding, Source
 from tiro.media.sandbox import EXIT_CONFINE, EXIT_MEMORY
-from tiro.media.types import MediaLimits, Samples, WindowSizes
-from tiro.speech.types import SAMPLE_RATE, Audio, Window
+from tiro.media.types import MediaLimits, Samples, SpeechWindow, WindowSizes
+from tiro.speech.types import SAMPLE_RATE
 
 _SIGN_OF_LIFE = 1.0  # seconds between two messages while the decoder works and has nothing to show
 _MARK = 0.05  # seconds between two marks: more would only keep the other side busy
@@ -195,7 +195,7 @@ class _Work:
                 shown = True
                 self._send({"type": "layout", "mode": cutter.layout.mode, "reason": cutter.layout.reason})
             if found is not None:
-                self._send_window(*found)
+                self._send_window(found)
             elif shown and time.monotonic() - self._last > _MARK:
                 self._send({"type": "mark", "safe_until": cutter.safe_until})
 
@@ -217,10 +217,17 @@ class _Work:
         if count:
             yield np.concatenate(waiting)
 
-    def _send_window(self, window: Window, audio: Audio) -> None:
-        spans = [(span.start, span.end) for span in window.spans]
-        header = {"channel": window.channel, "start": window.start, "end": window.end, "spans": spans}
-        self._send({"type": "window"} | header, audio.astype("<f4", copy=False).data.cast("B"))
+    def _send_window(self, found: SpeechWindow) -> None:
+        window = found.window
+        header = {
+            "type": "window",
+            "channel": window.channel,
+            "start": window.start,
+            "end": window.end,
+            "spans": [(span.start, span.end) for span in window.spans],
+            "safe_until": found.safe_until,
+        }
+        self._send(header, found.audio.astype("<f4", copy=False).data.cast("B"))
 
     def _alive(self) -> None:
         if time.monotonic() - self._last > _SIGN_OF_LIFE:
@@ -231,7 +238,7 @@ class _Work:
         self._last = time.monotonic()
 
 
-def _fed(cutter: Cutter, blocks: Iterable[Samples]) -> Iterator[tuple[Window, Audio] | None]:
+def _fed(cutter: Cutter, blocks: Iterable[Samples]) -> Iterator[SpeechWindow | None]:
     """The windows of all blocks, and None after each block."""
     for block in blocks:
         yield from cutter.feed(block)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from tiro.media.channels import ChannelSplitter
-from tiro.media.types import Samples, WindowSizes
+from tiro.media.types import Samples, SpeechWindow, WindowSizes
 from tiro.media.vad import SpeechProbabilities
 from tiro.speech.types import SAMPLE_RATE, Audio, ChannelLayout, ChannelMode, Window
 from tiro.speech.windows import WindowPacker
@@ -44,18 +44,18 @@ class Cutter:
         """For each channel of the layout: no later window begins before this time."""
         return tuple(finder.safe_until for finder in self._finders)
 
-    def feed(self, block: Samples) -> Iterator[tuple[Window, Audio]]:
+    def feed(self, block: Samples) -> Iterator[SpeechWindow]:
         for parts in self._splitter.feed(block):
             yield from self._hear(parts)
 
-    def finish(self) -> Iterator[tuple[Window, Audio]]:
+    def finish(self) -> Iterator[SpeechWindow]:
         """The recording has ended: the windows that are left."""
         for parts in self._splitter.finish():
             yield from self._hear(parts)
         for finder in self._finders:
             yield from finder.finish()
 
-    def _hear(self, parts: tuple[Audio, ...]) -> Iterator[tuple[Window, Audio]]:
+    def _hear(self, parts: tuple[Audio, ...]) -> Iterator[SpeechWindow]:
         if not self._finders:
             self._finders = [
                 SpeechFinder(channel, self._sizes, self._next_index) for channel in range(len(parts))
@@ -84,13 +84,13 @@ class SpeechFinder:
         """No later window begins before this time."""
         return self._packer.safe_until
 
-    def feed(self, audio: Audio) -> Iterator[tuple[Window, Audio]]:
+    def feed(self, audio: Audio) -> Iterator[SpeechWindow]:
         self._buffer.append(audio)
         frames = self._vad.feed(audio)
         yield from self._cut(self._packer.feed(frames.probabilities, frames.levels))
         self._buffer.forget(self._packer.keep_from)
 
-    def finish(self) -> Iterator[tuple[Window, Audio]]:
+    def finish(self) -> Iterator[SpeechWindow]:
         frames = self._vad.flush()
         windows = [
             *self._packer.feed(frames.probabilities, frames.levels),
@@ -98,9 +98,11 @@ class SpeechFinder:
         ]
         yield from self._cut(windows)
 
-    def _cut(self, windows: list[Window]) -> Iterator[tuple[Window, Audio]]:
-        for window in windows:
-            yield window, self._buffer.cut(window.start, window.end)
+    def _cut(self, windows: list[Window]) -> Iterator[SpeechWindow]:
+        # The packer is already past all of them; whoever takes one does not know yet of those behind it.
+        safe = [*(window.start for window in windows[1:]), self.safe_until]
+        for window, safe_until in zip(windows, safe, strict=False):
+            yield SpeechWindow(window, self._buffer.cut(window.start, window.end), safe_until)
 
 
 class AudioBuffer:

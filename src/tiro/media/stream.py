@@ -196,7 +196,7 @@ class SpeechStream(_Stream, Iterator[Heard]):
         super().__init__(sandbox, limits)
         self._sizes = sizes
         self._count = 0
-        self._safe: tuple[float, ...] = ()
+        self._safe: tuple[float, ...] = ()  # for each channel
         self.layout: ChannelLayout | None = None
 
     def begin(self, sizes: WindowSizes) -> None:
@@ -249,6 +249,7 @@ class SpeechStream(_Stream, Iterator[Heard]):
     def _window(self, header: dict[str, Any], body: bytes) -> SpeechWindow:
         assert self._sizes is not None
         channel, start, end = int(header["channel"]), float(header["start"]), float(header["end"])
+        safe_until = float(header["safe_until"])
         spans = tuple(Span(float(low), float(high)) for low, high in header["spans"])
         edges = [start, *(edge for span in spans for edge in (span.start, span.end)), end]
         audio = np.frombuffer(body, dtype="<f4")
@@ -256,7 +257,8 @@ class SpeechStream(_Stream, Iterator[Heard]):
             0 <= channel < len(self._safe)
             and all(map(math.isfinite, edges))
             and edges == sorted(edges)
-            and 0 <= self._safe[channel] <= start < end <= self._limits.max_duration
+            and self._safe[channel] <= start < end <= self._limits.max_duration
+            and start <= safe_until <= self._limits.max_duration + 1.0
             and max(end - start, len(audio) / SAMPLE_RATE) <= self._sizes.max_window + 0.1
             and bool(np.isfinite(audio).all())
         )
@@ -264,7 +266,8 @@ class SpeechStream(_Stream, Iterator[Heard]):
             raise DecoderCrashed
         window = Window(self._count, channel, start, end, spans)
         self._count += 1
-        return SpeechWindow(window, audio)
+        self._safe = (*self._safe[:channel], safe_until, *self._safe[channel + 1 :])
+        return SpeechWindow(window, audio, safe_until)
 
     def _mark(self, header: dict[str, Any]) -> SpeechMark:
         safe = tuple(float(time) for time in header["safe_until"])

@@ -45,10 +45,11 @@ class WindowSizes:
 
 @dataclass(frozen=True, slots=True)
 class SpeechWindow:
-    """A window and its audio, which is the receiver's."""
+    """A window and its audio. No later window of the same channel begins before ``safe_until``."""
 
     window: Window
     audio: Audio
+    safe_until: float
 
 
 @dataclass(frozen=True, slots=True)

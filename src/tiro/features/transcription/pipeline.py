@@ -179,7 +179,7 @@ class _Run:
         self._request = request
         self._media = media
         self._merger: ChannelMerger | None = None
-        self._safe: tuple[float, ...] = ()
+        self._safe: list[float] = []
         self._heard: Counter[str] = Counter()
         self._drops: list[Drop] = []
 
@@ -193,19 +193,20 @@ class _Run:
         match heard:
             case ChannelLayout():
                 self._merger = ChannelMerger(heard.labels)
-                self._safe = (0.0,) * len(heard.labels)
+                self._safe = [0.0] * len(heard.labels)
                 yield LayoutKnown(heard)
-            case SpeechWindow(window, audio):
-                self._recognition.submit(window, audio)
+            case SpeechWindow():
+                self._recognition.submit(heard.window, heard.audio)
+                self._safe[heard.window.channel] = heard.safe_until
                 yield from self._advance()
-            case SpeechMark(safe_until):
-                self._safe = safe_until
+            case SpeechMark():
+                self._safe = list(heard.safe_until)
                 yield from self._advance()
 
     def _end(self) -> Iterator[PipelineEvent]:
         assert self._merger is not None
         duration = self._media.info.duration or 0.0
-        self._safe = (duration,) * len(self._safe)
+        self._safe = [duration] * len(self._safe)
         yield from self._advance(drain=True)
         released = self._merger.finish()
         self._drops.extend(released.drops)
