@@ -24,6 +24,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, BinaryIO, cast
 
 import av
@@ -66,6 +67,9 @@ def _serve(sock: socket.socket) -> None:
     threading.stack_size(256 * 1024)
     said: queue.SimpleQueue[WindowSizes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(sock, said), daemon=True).start()
+    threading.stack_size(0)
+    helper = ThreadPoolExecutor(1)
+    helper.submit(time.monotonic).result()  # its thread must be there before there can be no new ones
     limits = MediaLimits(**request["limits"])
     try:
         confine(limits)
@@ -73,7 +77,7 @@ def _serve(sock: socket.socket) -> None:
         os._exit(EXIT_CONFINE)
     try:
         out = cast(BinaryIO, sock.makefile("wb"))
-        _Work(out, fd, limits, request, said).run()
+        _Work(out, fd, limits, request, said, helper).run()
     except BrokenPipeError:
         pass
     except MemoryError:
@@ -150,11 +154,13 @@ class _Work:
         limits: MediaLimits,
         request: dict[str, Any],
         said: queue.SimpleQueue[WindowSizes],
+        helper: Executor,
     ) -> None:
         self._out = out
         self._last = time.monotonic()
         self._request = request
         self._said = said
+        self._helper = helper
         self._decoding = Decoding(Source(fd, self._alive), limits, keep_stereo=request["keep_stereo"])
 
     def run(self) -> None:
@@ -188,6 +194,7 @@ class _Work:
             self._request["mode"],
             self._decoding.channels,
             WindowSizes(**sizes) if sizes else self._said.get(),
+            self._helper,
         )
         shown = False
         for found in _fed(cutter, self._blocks()):

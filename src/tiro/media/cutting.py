@@ -9,12 +9,14 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from functools import partial
 
 import numpy as np
 
 from tiro.media.channels import ChannelSplitter
 from tiro.media.types import Samples, SpeechWindow, WindowSizes
-from tiro.media.vad import SpeechProbabilities
+from tiro.media.vad import Frames, SpeechProbabilities
 from tiro.speech.types import SAMPLE_RATE, Audio, ChannelLayout, ChannelMode, Window
 from tiro.speech.windows import WindowPacker
 
@@ -26,9 +28,14 @@ class Cutter:
 
     Args:
         channels: columns of the blocks, 1 or 2.
+        helper: what listens to the second channel while the first is listened to here; None: one after
+            the other.
     """
 
-    def __init__(self, mode: ChannelMode, channels: int, sizes: WindowSizes) -> None:
+    def __init__(
+        self, mode: ChannelMode, channels: int, sizes: WindowSizes, helper: Executor | None = None
+    ) -> None:
+        self._helper = helper
         self._splitter = ChannelSplitter(mode, stereo=channels == 2)
         self._sizes = sizes
         self._next_index = itertools.count().__next__
@@ -60,8 +67,14 @@ class Cutter:
             self._finders = [
                 SpeechFinder(channel, self._sizes, self._next_index) for channel in range(len(parts))
             ]
-        for finder, part in zip(self._finders, parts, strict=True):
-            yield from finder.feed(part)
+        first, *others = zip(self._finders, parts, strict=True)
+        heard = [
+            self._helper.submit(finder.hear, part).result if self._helper else partial(finder.hear, part)
+            for finder, part in others
+        ]
+        frames = [first[0].hear(first[1]), *(result() for result in heard)]
+        for finder, found in zip(self._finders, frames, strict=True):
+            yield from finder.cut(found)
 
 
 class SpeechFinder:
@@ -84,9 +97,13 @@ class SpeechFinder:
         """No later window begins before this time."""
         return self._packer.safe_until
 
-    def feed(self, audio: Audio) -> Iterator[SpeechWindow]:
+    def hear(self, audio: Audio) -> Frames:
+        """Where in the channel's next stretch there is speech, to be given to ``cut``. From any thread."""
         self._buffer.append(audio)
-        frames = self._vad.feed(audio)
+        return self._vad.feed(audio)
+
+    def cut(self, frames: Frames) -> Iterator[SpeechWindow]:
+        """The windows that ``frames`` complete."""
         yield from self._cut(self._packer.feed(frames.probabilities, frames.levels))
         self._buffer.forget(self._packer.keep_from)
 
