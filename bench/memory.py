@@ -15,9 +15,9 @@ from bench import recordings
 from bench.report import Spread, say, table
 
 _SHORT, _LONG = 180, 3 * 3600
-_TICK = 0.1
+_TICK = 0.03
 _ALLOWED = 0.10
-_REPEATS = 2
+_REPEATS = 3
 _PATIENCE = 600.0
 
 

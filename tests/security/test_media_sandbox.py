@@ -291,7 +291,7 @@ def test_a_decoder_that_talks_nonsense_is_not_believed(
         ours, theirs = socket.socketpair()
         with ours, theirs:
             box = sandbox.Sandbox()
-            monkeypatch.setattr(box, "_read", lambda size, sock=ours: sock.recv(size))
+            monkeypatch.setattr(box, "_read", lambda room, sock=ours: sock.recv_into(room))
             theirs.sendall(answer)
             theirs.shutdown(socket.SHUT_WR)
             with pytest.raises(DecoderCrashed):

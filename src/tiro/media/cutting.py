@@ -146,6 +146,11 @@ class AudioBuffer:
 
     def cut(self, start: float, end: float) -> Audio:
         """A copy of the audio from ``start`` to ``end``, shortened to what there is."""
-        whole = np.concatenate(self._blocks) if self._blocks else np.zeros(0, np.float32)
-        first = max(0, round(start * SAMPLE_RATE) - self._first)
-        return whole[first : max(first, round(end * SAMPLE_RATE) - self._first)].copy()
+        low, high = (max(0, round(time * SAMPLE_RATE) - self._first) for time in (start, end))
+        parts: list[Audio] = []
+        at = 0
+        for block in self._blocks:
+            if at < high and at + len(block) > low:
+                parts.append(block[max(0, low - at) : high - at])
+            at += len(block)
+        return np.concatenate(parts) if parts else np.zeros(0, np.float32)

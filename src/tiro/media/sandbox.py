@@ -24,7 +24,7 @@ _TICK = 0.05  # seconds between two looks at the stop event
 _LAST_WORDS = 2.0  # seconds that a child gets to die by itself after it closed its socket
 
 Fields = dict[str, Any]
-Message = tuple[Fields, bytes]
+Message = tuple[Fields, bytes | bytearray]
 
 
 class Sandbox:
@@ -108,7 +108,8 @@ class Sandbox:
         self._process.finish(0)
         self._sock.close()
 
-    def _read(self, size: int) -> bytes:
+    def _read(self, room: memoryview) -> int:
+        """Fill ``room`` as far as there is something to read; 0 at the end of the stream."""
         deadline = time.monotonic() + self._stall
         while True:
             if self._stop is not None and self._stop.is_set():
@@ -121,9 +122,9 @@ class Sandbox:
             if self._poll.poll(max(1, int(tick * 1000))):
                 with contextlib.suppress(BlockingIOError):
                     try:
-                        return self._sock.recv(size)
+                        return self._sock.recv_into(room)
                     except ConnectionError:
-                        return b""
+                        return 0
 
     def _cause(self) -> TiroError:
         """Why the process closed its socket, from how it ended."""
@@ -138,16 +139,16 @@ class Sandbox:
 
 
 class _Exactly:
-    """A stream whose ``read(n)`` gives n bytes, fewer only at the end."""
+    """A stream whose ``read(n)`` gives n bytes, fewer only at the end. The bytes are not copied."""
 
-    def __init__(self, read: Callable[[int], bytes]) -> None:
+    def __init__(self, read: Callable[[memoryview], int]) -> None:
         self._read = read
 
-    def read(self, size: int) -> bytes:
-        parts = bytearray()
-        while len(parts) < size:
-            part = self._read(size - len(parts))
-            if not part:
-                break
-            parts += part
-        return bytes(parts)
+    def read(self, size: int) -> bytearray:
+        whole = bytearray(size)
+        done = 0
+        with memoryview(whole) as room:
+            while done < size and (count := self._read(room[done:])):
+                done += count
+        del whole[done:]
+        return whole

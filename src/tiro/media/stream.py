@@ -227,7 +227,7 @@ class SpeechStream(_Stream, Iterator[Heard]):
             raise StopIteration
         return heard
 
-    def _taken(self, header: dict[str, Any], body: bytes) -> Heard | None:
+    def _taken(self, header: dict[str, Any], body: bytes | bytearray) -> Heard | None:
         match header.get("type"):
             case "layout" if self.layout is None:
                 self.layout = _layout(header, self.channels)
@@ -246,7 +246,7 @@ class SpeechStream(_Stream, Iterator[Heard]):
             case _:
                 raise _refusal(header)
 
-    def _window(self, header: dict[str, Any], body: bytes) -> SpeechWindow:
+    def _window(self, header: dict[str, Any], body: bytes | bytearray) -> SpeechWindow:
         assert self._sizes is not None
         channel, start, end = int(header["channel"]), float(header["start"]), float(header["end"])
         safe_until = float(header["safe_until"])
