@@ -1,25 +1,31 @@
 """A stranger's engine for tests: the echo engine, which writes down each thing that it is asked for.
 
 ``counting:PACE`` works on one window at a time, PACE seconds a second of audio. ``counting:load=SECONDS``
-takes that long to load. ``counting:fragile`` dies of loud audio. Tests make it known with ``installed``.
+takes that long to load. ``counting:fragile`` dies of loud audio. ``counting:repeat`` can do all that an
+engine may, and answers with what it was asked. Tests make it known with ``installed``.
 """
 
 from __future__ import annotations
 
+import base64
+import dataclasses
+import json
 import os
 import signal
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tiro.engines import registry
-from tiro.engines.base import Availability, Capabilities, EngineOptions, TranscribeRequest
+from tiro.engines.base import DECODING, Availability, Capabilities, EngineOptions, TranscribeRequest
 from tiro.engines.echo import EchoEngine
-from tiro.speech.types import Segment
+from tiro.speech.types import SAMPLE_RATE, Segment
 
 _LOG = "COUNTING_ENGINE_LOG"
 LOUD = 0.99
@@ -74,6 +80,32 @@ class CountingEngine:
         return self._echo.transcribe(request)
 
 
+def _one_word(value: dict[str, Any]) -> str:
+    """``value`` as text in which no rule of the guard finds anything."""
+    return base64.b32encode(zlib.compress(json.dumps(value).encode(), 9)).decode().rstrip("=")
+
+
+def repeated(text: str) -> dict[str, Any]:
+    """What the engine was asked, from the text that it made of it."""
+    word = text.split(maxsplit=1)[0]
+    padded = word + "=" * (-len(word) % 8)
+    value: dict[str, Any] = json.loads(zlib.decompress(base64.b32decode(padded)))
+    return value
+
+
+class RepeatingEngine:
+    """Its text is the request; said again and again at the end of the window, as a loop would be."""
+
+    capabilities = Capabilities("repeating 1", detects_language=True, translates=True, heeds=DECODING)
+
+    def transcribe(self, request: TranscribeRequest) -> Iterator[Segment]:
+        decoding = dataclasses.asdict(request.decoding)
+        said = {"language": request.language, "task": request.task, **decoding}
+        length = len(request.audio) / SAMPLE_RATE
+        yield Segment(0.0, length - 1, _one_word(said), language=request.language or "xx")
+        yield Segment(length - 1, length, " ".join(["again"] * 30))
+
+
 class CountingProvider:
     """Always there."""
 
@@ -82,8 +114,10 @@ class CountingProvider:
     def availability(self, model: str | None, options: EngineOptions) -> Availability:
         return Availability(True, "Counts what it is asked.")
 
-    def load(self, model: str | None, options: EngineOptions) -> CountingEngine:
+    def load(self, model: str | None, options: EngineOptions) -> CountingEngine | RepeatingEngine:
         _note("load")
+        if model == "repeat":
+            return RepeatingEngine()
         kind, _, value = (model or "0").partition("=")
         if kind == "load":
             time.sleep(float(value))

@@ -19,11 +19,11 @@ from pathlib import Path
 from tests.serving import wait_until
 from tiro import logs
 from tiro.bootstrap.server import Runtime, build_runtime
-from tiro.features.jobs.service import JobOptions
 from tiro.features.jobs.states import Priority
 from tiro.features.recordings.service import Intake
 from tiro.kit.ids import uuid7
 from tiro.settings import Settings
+from tiro.speech.options import TranscriptionOptions
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def send(runtime: Runtime, data: bytes, engine: str) -> str:
             title=None,
             size=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
-            options=JobOptions(engine=engine),
+            options=TranscriptionOptions(engine=engine),
             priority=Priority.NORMAL,
             key_id="test",
             idempotency_key=None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from tiro.features.transcription.pipeline import (
     PipelineRequest,
 )
 from tiro.settings import Settings
-from tiro.speech.languages import language_code
+from tiro.speech.options import TranscriptionOptions, spoken
 from tiro.speech.types import ChannelMode, Segment, Task, Transcript
 
 Source = str | Path | bytes | BinaryIO
@@ -64,20 +64,17 @@ class Transcriber:
         self,
         source: Source,
         *,
-        engine: str | None = None,
-        language: str | None = None,
-        channels: ChannelMode = "auto",
-        task: Task = "transcribe",
+        options: TranscriptionOptions | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         on_download: Callable[[int, int], None] | None = None,
     ) -> Transcript:
         """As ``tiro.transcribe``; ``on_download`` hears bytes done and in all while a model is fetched."""
         assert self._speech is not None, "use the transcriber in a 'with' block"
         started = time.monotonic()
-        code = language_code(language)
-        resolved = self._speech.prepare(engine, on_download)
+        options = options or TranscriptionOptions(self._settings.engine.default)
+        resolved = self._speech.prepare(options.engine, on_download)
         with _opened(source) as file:
-            request = PipelineRequest(file, resolved, code, channels, task)
+            request = PipelineRequest(file, resolved, options)
             with closing(self._speech.pipeline.run(request, self.stop)) as events:
                 transcript = _collect(events, on_progress)
         return replace(transcript, processing_time=time.monotonic() - started)
@@ -90,6 +87,12 @@ def transcribe(
     language: str | None = None,
     channels: ChannelMode = "auto",
     task: Task = "transcribe",
+    vocabulary: Sequence[str] = (),
+    prompt: str | None = None,
+    beam: int | None = None,
+    temperatures: Sequence[float] = (),
+    word_times: bool = True,
+    guard_off: Sequence[str] = (),
     on_progress: Callable[[Progress], None] | None = None,
     settings: Settings | None = None,
 ) -> Transcript:
@@ -99,9 +102,16 @@ def transcribe(
         source: a path, the bytes of a file, or an open binary file, which stays the caller's.
         engine: ``auto`` (a Whisper model if there is one, else PocketSphinx), ``whisper``,
             ``whisper:MODEL``, ``pocketsphinx`` or ``echo``; by default what the settings say.
-        language: a code such as ``en``; detected where the engine can and None is given.
+        language: a code such as ``en``; detected where the engine can and None is given, with ``mixed`` for
+            each window anew.
         channels: keep the two sides of a call apart (``split``), mix them (``mix``), or look (``auto``).
         task: ``translate`` gives English text, where the engine can.
+        vocabulary: names and terms to be expected, the most important first.
+        prompt: text that could stand before the recording; its words and its style are taken up.
+        beam: hypotheses that are kept side by side; 1 is greedy.
+        temperatures: from 0 to 1, tried in this order until a result passes the quality limits.
+        word_times: whether words get times.
+        guard_off: rules against invented text that shall not apply, by the names that drops carry.
         on_progress: called as segments become final, in this thread.
         settings: by default those of the environment.
 
@@ -112,10 +122,23 @@ def transcribe(
         TiroError: with a stable ``code`` and a ``message`` that says what to do.
         FileNotFoundError: there is no such file.
     """
+    settings = settings or Settings()
+    code, mixed = spoken(language)
+    options = TranscriptionOptions(
+        engine=engine or settings.engine.default,
+        language=code,
+        mixed_languages=mixed,
+        channels=channels,
+        task=task,
+        vocabulary=tuple(vocabulary),
+        prompt=prompt,
+        beam=beam,
+        temperatures=tuple(temperatures),
+        word_times=word_times,
+        guard_off=tuple(guard_off),
+    )
     with Transcriber(settings) as transcriber:
-        return transcriber.transcribe(
-            source, engine=engine, language=language, channels=channels, task=task, on_progress=on_progress
-        )
+        return transcriber.transcribe(source, options=options, on_progress=on_progress)
 
 
 def _collect(events: Generator[PipelineEvent], on_progress: Callable[[Progress], None] | None) -> Transcript:

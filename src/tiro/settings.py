@@ -67,6 +67,18 @@ class EngineSettings(BaseModel):
     idle_seconds: float = Field(300.0, gt=0, description="Idle time after which a model is unloaded.")
 
 
+class TranscriptionSettings(BaseModel):
+    """What holds for every recording."""
+
+    vocabulary: str = Field(
+        "", description="Names and terms to expect in all recordings, with commas; added to a request's own."
+    )
+    beam: int | None = Field(
+        None, ge=1, le=16, description="Hypotheses side by side; 5 where nothing is said."
+    )
+    guard_off: str = Field("", description="Rules against invented text that never apply, with commas.")
+
+
 class OpenAISettings(BaseModel):
     """The OpenAI-compatible server that the engine `openai` sends audio to. No other engine sends any."""
 
@@ -118,6 +130,7 @@ class Settings(BaseSettings):
     storage: StorageSettings = StorageSettings()
     media: MediaSettings = MediaSettings()
     engine: EngineSettings = EngineSettings()
+    transcription: TranscriptionSettings = TranscriptionSettings()
     openai: OpenAISettings = OpenAISettings()
     jobs: JobSettings = JobSettings()
     log: LogSettings = LogSettings()

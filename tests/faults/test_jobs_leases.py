@@ -20,7 +20,7 @@ from tests.makecall import wav
 from tests.serving import ENDED, Client, thread_server, wait_until
 from tests.workers import at_work, runtime_of, send, worker_process
 
-from tiro.features.jobs.service import JobOptions
+from tiro.speech.options import TranscriptionOptions
 
 SHORT_LEASE = {"lease_seconds": 1.0}
 
@@ -106,7 +106,7 @@ def test_doubled_wake_ups_and_two_workers_run_each_job_once(tmp_path: Path) -> N
             for _ in range(30):
                 # An engine that nobody has fails at once: what is left of the job is the race for it.
                 with one.database.write() as session:
-                    one.jobs.enqueue(session, session_id, JobOptions(engine="nobody"))
+                    one.jobs.enqueue(session, session_id, TranscriptionOptions(engine="nobody"))
                 for runtime in (one, two) * 5:
                     runtime.jobs._queue.wake(session_id)
             wait_until(

@@ -15,20 +15,22 @@ from tests import tinywhisper
 from tests.makecall import wav
 
 from tiro.engines import messages
-from tiro.engines.base import Capabilities, DecodingOptions, EngineOptions, TranscribeRequest
+from tiro.engines.base import DECODING, Capabilities, DecodingOptions, EngineOptions, TranscribeRequest
 from tiro.engines.host import EngineHosts
 from tiro.engines.registry import EngineSpec, Resolved
 from tiro.errors import EngineFailed, UnsupportedOption
 from tiro.features.transcription.pipeline import Advanced, Pipeline, PipelineRequest
 from tiro.features.transcription.stages.recognition import Recognition, RecognitionTask
+from tiro.features.transcription.wishes import Wishes
 from tiro.media.decode import DecoderPool
 from tiro.media.types import MediaLimits
-from tiro.speech.guard import Guard
+from tiro.speech.guard import RULES
+from tiro.speech.options import TranscriptionOptions
 from tiro.speech.types import SAMPLE_RATE, Segment, Span, Window, WindowResult
 
 SPEC = EngineSpec("listener")
 PLAIN = DecodingOptions()
-TEAM = Capabilities("listener 1", detects_language=True, batch=4, vocabulary=True)
+TEAM = Capabilities("listener 1", detects_language=True, batch=4, heeds=DECODING)
 
 
 class Listener:
@@ -82,10 +84,11 @@ def run(
     language: str | None = None,
     decoding: DecodingOptions = PLAIN,
 ) -> list[WindowResult]:
-    task = RecognitionTask(SPEC, language, "transcribe", recorded or {}, mixed, decoding)
+    wishes = Wishes(language, mixed, "transcribe", decoding, rules=frozenset())
+    task = RecognitionTask(SPEC, wishes, recorded or {})
     hosts = cast(EngineHosts, listener)
     results = []
-    with Recognition(hosts, capabilities, Guard(frozenset()), task, threading.Event()) as recognition:
+    with Recognition(hosts, capabilities, task, threading.Event()) as recognition:
         for number, length in enumerate(seconds):
             recognition.submit(*window(number, length))
             if number == 3 or number + 1 == len(seconds):
@@ -151,9 +154,9 @@ def test_a_batch_and_the_next_are_under_way_and_no_more() -> None:
 
 def test_a_window_that_fails_ends_the_run_and_not_in_a_deadlock() -> None:
     listener = Listener(silent=(0,))
-    task = RecognitionTask(SPEC, None, "transcribe", {})
+    task = RecognitionTask(SPEC, Wishes(None, False, "transcribe", PLAIN, RULES), {})
     hosts = cast(EngineHosts, listener)
-    with Recognition(hosts, TEAM, Guard(), task, threading.Event()) as recognition:
+    with Recognition(hosts, TEAM, task, threading.Event()) as recognition:
         recognition.submit(*window(99, 5))
         recognition.submit(*window(1, 5))
         with pytest.raises(EngineFailed):
@@ -174,7 +177,8 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pipelin
 
 def heard(pipeline: tuple[Pipeline, Path], engine: str, **more: Any) -> list[Segment]:
     run, source = pipeline
-    request = PipelineRequest(source, Resolved(EngineSpec.parse(engine)), **more)
+    options = TranscriptionOptions(engine, **more)
+    request = PipelineRequest(source, Resolved(EngineSpec.parse(engine)), options)
     events = run.run(request, threading.Event())
     return [segment for event in events if isinstance(event, Advanced) for segment in event.segments]
 
@@ -183,19 +187,23 @@ def test_options_reach_the_model_through_the_pipeline(pipeline: tuple[Pipeline, 
     plain = heard(pipeline, "whisper:tiny")
     assert [segment.text for segment in plain] == [text for _, text, _ in tinywhisper.SEGMENTS]
     assert all(segment.words for segment in plain)
-    assert not any(
-        segment.words
-        for segment in heard(pipeline, "whisper:tiny", decoding=DecodingOptions(word_times=False))
-    )
+    assert not any(segment.words for segment in heard(pipeline, "whisper:tiny", word_times=False))
     # This model says its words by position: a prompt before the start leaves none of them.
-    told = heard(pipeline, "whisper:tiny", decoding=DecodingOptions(prompt="fox", temperatures=(0.0,)))
+    told = heard(pipeline, "whisper:tiny", prompt="fox", temperatures=(0.0,))
     assert [segment.text for segment in told] != [segment.text for segment in plain]
 
 
 def test_an_engine_that_heeds_no_vocabulary_says_so(pipeline: tuple[Pipeline, Path]) -> None:
-    for decoding in (DecodingOptions(vocabulary=("Tiro",)), DecodingOptions(prompt="Tiro")):
-        with pytest.raises(UnsupportedOption, match="which words"):
-            heard(pipeline, "echo", decoding=decoding)
+    asked: tuple[dict[str, Any], ...] = (
+        {"vocabulary": ("Tiro",)},
+        {"prompt": "Tiro"},
+        {"beam": 2},
+        {"temperatures": (0.2,)},
+        {"word_times": False},
+    )
+    for more in asked:
+        with pytest.raises(UnsupportedOption, match=f"leave out '{next(iter(more))}'"):
+            heard(pipeline, "echo", **more)
 
 
 def test_requests_cross_the_pipe_whole() -> None:

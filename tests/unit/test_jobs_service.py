@@ -17,10 +17,11 @@ from tiro.db.tables import RecordingTable
 from tiro.errors import Conflict, EngineCrashed, LeaseLost, NoAudio, StorageFull
 from tiro.events.embedded import EmbeddedEventHub
 from tiro.features.events.service import EventService
-from tiro.features.jobs.service import Claim, JobOptions, JobService
+from tiro.features.jobs.service import Claim, JobService
 from tiro.features.jobs.states import Priority
 from tiro.kit import clock
 from tiro.queue.embedded import EmbeddedQueue
+from tiro.speech.options import TranscriptionOptions
 
 LEASE = 15.0
 
@@ -47,7 +48,7 @@ class House:
                 )
             )
             session.flush()
-            self.jobs.enqueue(session, name, JobOptions("echo"), priority)
+            self.jobs.enqueue(session, name, TranscriptionOptions("echo"), priority)
 
     def claim(self, owner: str = "worker") -> Claim | None:
         with self.database.write() as session:

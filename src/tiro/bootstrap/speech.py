@@ -11,9 +11,11 @@ from tiro.engines.base import EngineOptions, RemoteOptions
 from tiro.engines.host import EngineHosts
 from tiro.engines.registry import Resolved
 from tiro.features.transcription.pipeline import Pipeline
+from tiro.features.transcription.wishes import Defaults
 from tiro.media.decode import DecoderPool
 from tiro.media.types import MediaLimits
 from tiro.settings import Settings
+from tiro.speech.options import TranscriptionOptions, terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,15 @@ def engine_options(settings: Settings) -> EngineOptions:
     )
 
 
+def transcription_defaults(settings: Settings) -> Defaults:
+    """Raises InvalidRequest where a setting is out of bounds."""
+    said = settings.transcription
+    checked = TranscriptionOptions(
+        vocabulary=terms([said.vocabulary]), beam=said.beam, guard_off=terms([said.guard_off])
+    )
+    return Defaults(checked.vocabulary, checked.beam, checked.guard_off)
+
+
 def build_speech(settings: Settings, *, spare_decoders: int = 1) -> SpeechRuntime:
     engine, options = settings.engine, engine_options(settings)
     limits = MediaLimits(
@@ -81,4 +92,5 @@ def build_speech(settings: Settings, *, spare_decoders: int = 1) -> SpeechRuntim
     )
     decoders = DecoderPool(limits, spare_decoders)
     hosts = EngineHosts(options, idle_seconds=engine.idle_seconds)
-    return SpeechRuntime(Pipeline(decoders, hosts), decoders, hosts, options, engine.default, engine.model)
+    pipeline = Pipeline(decoders, hosts, transcription_defaults(settings))
+    return SpeechRuntime(pipeline, decoders, hosts, options, engine.default, engine.model)

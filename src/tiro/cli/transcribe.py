@@ -16,6 +16,8 @@ from tiro.cli.progress import reporter
 from tiro.errors import CannotWrite, InvalidRequest, TiroError
 from tiro.speech.types import Segment, Transcript
 
+_FINE = "Fine tuning"
+
 
 class Channels(StrEnum):
     AUTO = "auto"
@@ -40,8 +42,12 @@ def transcribe(
         typer.Option(help="auto, whisper, whisper:MODEL, pocketsphinx or echo.", show_default="auto"),
     ] = None,
     language: Annotated[
-        str | None, typer.Option(help="Code or name, such as 'en'; detected where the engine can.")
+        str | None,
+        typer.Option(
+            help="Code or name, such as 'en'; 'mixed' where there are several.", show_default="heard"
+        ),
     ] = None,
+    translate: Annotated[bool, typer.Option("--translate", help="English text from any language.")] = False,
     channels: Annotated[
         Channels, typer.Option(help="Keep the two sides of a call apart, mix them, or look.")
     ] = Channels.AUTO,
@@ -52,14 +58,48 @@ def transcribe(
             "-o", "--output", help="A file, or a folder (one file a recording).", show_default="screen"
         ),
     ] = None,
+    vocabulary: Annotated[
+        list[str] | None,
+        typer.Option(help="Names and terms to expect, with commas; @FILE reads them.", rich_help_panel=_FINE),
+    ] = None,
+    prompt: Annotated[
+        str | None,
+        typer.Option(help="Text that could stand before: words and style.", rich_help_panel=_FINE),
+    ] = None,
+    beam: Annotated[
+        int | None,
+        typer.Option(help="Hypotheses side by side; 1 is fastest.", rich_help_panel=_FINE, show_default="5"),
+    ] = None,
+    temperature: Annotated[
+        list[float] | None,
+        typer.Option(help="Tried in this order until the text passes.", rich_help_panel=_FINE),
+    ] = None,
+    guard_off: Annotated[
+        list[str] | None,
+        typer.Option(help="A rule against invented text to leave out.", rich_help_panel=_FINE),
+    ] = None,
 ) -> None:
     """Transcribe recordings on this machine. Text goes to standard output, all else to standard error."""
     from tiro import logs
     from tiro.offline import Transcriber
     from tiro.settings import Settings
+    from tiro.speech.options import TranscriptionOptions, spoken, terms
 
     settings = Settings()
     logs.configure("error", settings.log.format)
+    code, mixed = spoken(language)
+    options = TranscriptionOptions(
+        engine=engine or settings.engine.default,
+        language=code,
+        mixed_languages=mixed,
+        channels=channels.value,
+        task="translate" if translate else "transcribe",
+        vocabulary=terms(map(_text_of, vocabulary or [])),
+        prompt=prompt,
+        beam=beam,
+        temperatures=tuple(temperature or ()),
+        guard_off=terms(guard_off or []),
+    )
     sources = _expand(files)
     writer = _Writer(output_format or _format_of(output), output, sources)
     failed: TiroError | None = None
@@ -70,9 +110,7 @@ def transcribe(
                 with reporter(name, live=writer.live) as report:
                     transcript = transcriber.transcribe(
                         _source(name),
-                        engine=engine,
-                        language=language,
-                        channels=channels.value,
+                        options=options,
                         on_progress=report.advance,
                         on_download=report.fetched,
                     )
@@ -86,6 +124,18 @@ def transcribe(
                 failed = failed or error
     if failed is not None:
         raise typer.Exit(failed.exit_code)
+
+
+def _text_of(words: str) -> str:
+    """What was given, or what is in the file that was named with an @."""
+    if not words.startswith("@"):
+        return words
+    try:
+        return Path(words[1:]).read_text(encoding="utf-8")
+    except OSError as err:
+        raise _unreadable(words[1:], err) from err
+    except UnicodeDecodeError as err:
+        raise InvalidRequest(f"'{words[1:]}' is not a text file.") from err
 
 
 def _source(name: str) -> Path | BinaryIO:

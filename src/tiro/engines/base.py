@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from threading import Event
 from typing import Any, Protocol
@@ -26,7 +26,7 @@ class Capabilities:
         parallel: how many hosts are worth running side by side on this machine.
         batch: requests that one host works on at once; more than 1 makes the engine a ``BatchEngine``.
         workers: batches that one host computes side by side, each of up to ``batch / workers`` requests.
-        vocabulary: whether ``DecodingOptions.vocabulary`` and ``prompt`` have an effect.
+        heeds: names of the ``DecodingOptions`` that have an effect.
         notice: a sentence that every result made with this engine must carry, or None.
     """
 
@@ -39,7 +39,7 @@ class Capabilities:
     parallel: int = 1
     batch: int = 1
     workers: int = 1
-    vocabulary: bool = False
+    heeds: frozenset[str] = frozenset()
     notice: str | None = None
 
     @property
@@ -66,6 +66,10 @@ class DecodingOptions:
     beam: int = 5
     temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
     word_times: bool = True
+
+
+DECODING = frozenset(field.name for field in fields(DecodingOptions))
+"""The names of all ``DecodingOptions``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,11 +38,13 @@ def options_from_json(data: Header) -> EngineOptions:
 
 
 def capabilities_to_json(capabilities: Capabilities) -> Header:
-    return dataclasses.asdict(capabilities) | {"languages": sorted(capabilities.languages)}
+    sets = {"languages": sorted(capabilities.languages), "heeds": sorted(capabilities.heeds)}
+    return dataclasses.asdict(capabilities) | sets
 
 
 def capabilities_from_json(data: Header) -> Capabilities:
-    return Capabilities(**(data | {"languages": frozenset(data["languages"])}))
+    sets = {"languages": frozenset(data["languages"]), "heeds": frozenset(data["heeds"])}
+    return Capabilities(**(data | sets))
 
 
 def request_to_json(request: TranscribeRequest) -> Header:

@@ -26,12 +26,13 @@ _SILENCE_SECONDS = 60.0
 
 @dataclass(slots=True)
 class ReceivedForm:
-    """A form that has arrived whole. ``size`` and ``sha256`` are those of the file."""
+    """A form that has arrived whole. ``size`` and ``sha256`` are those of the file; a field may come several
+    times."""
 
     filename: str
     size: int
     sha256: str
-    fields: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, list[str]] = field(default_factory=dict)
 
 
 async def receive_form(
@@ -96,7 +97,7 @@ class _FormReader:
     """Collects the parser's callbacks. File data gathers in ``pending`` until it is taken."""
 
     def __init__(self, boundary: bytes, file_field: str) -> None:
-        self.fields: dict[str, str] = {}
+        self.fields: dict[str, list[str]] = {}
         self.filename: str | None = None
         self.pending = bytearray()
         self.ended = False
@@ -180,7 +181,7 @@ class _FormReader:
 
     def _part_end(self) -> None:
         if not self._is_file() and self._part:
-            self.fields[self._part] = self._text.decode("utf-8", "replace")
+            self.fields.setdefault(self._part, []).append(self._text.decode("utf-8", "replace"))
         self._text.clear()
         self._part = None
 

@@ -73,6 +73,7 @@ def metadata_json(transcript: Transcript) -> Json:
         "processing_time": _seconds(transcript.processing_time),
         "language": transcript.language,
         "engine": transcript.engine,
+        "options": transcript.options,
         "channels": transcript.media.channels,
         "layout": layout_json(transcript.layout),
         "media": media_json(transcript.media),

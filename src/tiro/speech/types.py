@@ -7,7 +7,7 @@ a docstring says otherwise. All values are frozen: a stage makes new ones.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -159,7 +159,8 @@ class ChannelLayout:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """A finished transcript. ``models`` maps each part that worked on it to its version."""
+    """A finished transcript. ``models`` maps each part that worked on it to its version; ``options`` is what
+    was asked for beyond the defaults, by the names of ``TranscriptionOptions``."""
 
     segments: tuple[Segment, ...]
     language: str | None
@@ -171,6 +172,7 @@ class Transcript:
     drops: tuple[Drop, ...] = ()
     notices: tuple[Notice, ...] = ()
     processing_time: float = 0.0
+    options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def text(self) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tiro.engines.base import Capabilities, DecodingOptions, TranscribeRequest
+from tiro.engines.base import DECODING, Capabilities, DecodingOptions, TranscribeRequest
 from tiro.engines.openai import answers
 from tiro.engines.openai.client import Client, Form, Refusal
 from tiro.errors import ModelUnavailable, RemoteRefused, UnsupportedLanguage, UnsupportedOption
@@ -71,7 +71,7 @@ class OpenAIEngine:
             max_window=self._window,
             join_gap=1.0,
             parallel=PARALLEL,
-            vocabulary=True,
+            heeds=DECODING - {"beam"},
             notice=f"The audio was sent to {self._client.server}, where this text was made.",
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tiro.engines.base import Capabilities, Prepared, TranscribeRequest
+from tiro.engines.base import DECODING, Capabilities, Prepared, TranscribeRequest
 from tiro.engines.whisper.decoding import Decoded, Decoder, Item
 from tiro.engines.whisper.features import FeatureExtraction
 from tiro.engines.whisper.prompts import Prompts
@@ -62,7 +62,7 @@ class WhisperEngine:
             parallel=1,
             batch=traits.batch,
             workers=traits.workers,
-            vocabulary=True,
+            heeds=DECODING,
         )
 
     def transcribe(self, request: TranscribeRequest) -> Iterator[Segment]:

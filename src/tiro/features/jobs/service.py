@@ -7,7 +7,7 @@ went on elsewhere changes nothing and gets ``LeaseLost``.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,16 +23,7 @@ from tiro.features.jobs.states import JobState, Priority
 from tiro.kit import clock
 from tiro.kit.ids import uuid7
 from tiro.queue.base import Queue
-from tiro.speech.types import ChannelMode
-
-
-@dataclass(frozen=True, slots=True)
-class JobOptions:
-    """What the caller asked for."""
-
-    engine: str
-    language: str | None = None
-    channels: ChannelMode = "auto"
+from tiro.speech.options import TranscriptionOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +33,7 @@ class Claim:
     job_id: str
     recording_id: str
     attempt: int
-    options: JobOptions
+    options: TranscriptionOptions
     claimed_at: datetime
     busy_before: float
 
@@ -64,7 +55,11 @@ class JobService:
     # --- by the caller ----------------------------------------------------------------------------
 
     def enqueue(
-        self, session: Session, recording_id: str, options: JobOptions, priority: Priority = Priority.NORMAL
+        self,
+        session: Session,
+        recording_id: str,
+        options: TranscriptionOptions,
+        priority: Priority = Priority.NORMAL,
     ) -> JobTable:
         now = clock.now()
         job = JobTable(
@@ -73,7 +68,7 @@ class JobService:
             latest=True,
             state=JobState.QUEUED,
             priority=priority.rank,
-            options=asdict(options),
+            options=options.asked(),
             attempt=0,
             tries_left=self._attempts,
             cancel_requested=False,
@@ -125,7 +120,10 @@ class JobService:
         if not JobState(last.state).ended:
             raise Conflict(f"The job is {last.state}; cancel it first, or wait for its end.")
         return self.enqueue(
-            session, recording_id, JobOptions(**last.options), Priority.of_rank(last.priority)
+            session,
+            recording_id,
+            TranscriptionOptions.from_asked(last.options),
+            Priority.of_rank(last.priority),
         )
 
     # --- by the worker ----------------------------------------------------------------------------
@@ -136,7 +134,14 @@ class JobService:
         if job is None:
             return None
         self._events.append(session, job.recording_id, "state", {"status": JobState.RUNNING})
-        return Claim(job.id, job.recording_id, job.attempt, JobOptions(**job.options), now, job.busy_seconds)
+        return Claim(
+            job.id,
+            job.recording_id,
+            job.attempt,
+            TranscriptionOptions.from_asked(job.options),
+            now,
+            job.busy_seconds,
+        )
 
     def renew(self, session: Session, claim: Claim) -> bool:
         """Prolong the lease; True where the caller wants the job cancelled."""

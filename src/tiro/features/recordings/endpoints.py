@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
@@ -26,7 +27,6 @@ from tiro.errors import (
     UploadInterrupted,
     UploadTooLarge,
 )
-from tiro.features.jobs.service import JobOptions
 from tiro.features.jobs.states import Priority
 from tiro.features.keys.dependencies import CallerDependency, caller
 from tiro.features.recordings.dependencies import Service
@@ -37,8 +37,9 @@ from tiro.http.problems import documented
 from tiro.http.ranges import file_response
 from tiro.kit.ids import uuid7
 from tiro.media.mimetypes import media_type
-from tiro.speech.languages import language_code
-from tiro.speech.types import ChannelMode
+from tiro.speech.guard import RULES
+from tiro.speech.options import MAX_BEAM, MAX_PROMPT, TranscriptionOptions, numbers, spoken, terms
+from tiro.speech.types import ChannelMode, Task
 
 router = APIRouter(
     prefix="/api/v1/transcribe",
@@ -65,8 +66,43 @@ _UPLOAD_FORM: dict[str, Any] = {
                             "default": "auto",
                             "examples": ["auto", "whisper", "whisper:small", "pocketsphinx", "echo"],
                         },
-                        "language": {"type": "string", "examples": ["en"], "description": "Else detected."},
+                        "language": {
+                            "type": "string",
+                            "examples": ["en", "mixed"],
+                            "description": "A code or an English name; else it is detected, with `mixed` for "
+                            "each window anew.",
+                        },
                         "channels": {"type": "string", "enum": ["auto", "mix", "split"], "default": "auto"},
+                        "task": {
+                            "type": "string",
+                            "enum": ["transcribe", "translate"],
+                            "default": "transcribe",
+                            "description": "`translate` gives English text.",
+                        },
+                        "vocabulary": {
+                            "type": "array",
+                            "items": {"type": "string", "examples": ["Tiro, Cicero"]},
+                            "description": "Names and terms to be expected, the most important first; "
+                            "several fields, or one with commas.",
+                        },
+                        "prompt": {
+                            "type": "string",
+                            "maxLength": MAX_PROMPT,
+                            "description": "Text that could stand before the recording: its words and its "
+                            "style are taken up.",
+                        },
+                        "beam": {"type": "integer", "minimum": 1, "maximum": MAX_BEAM},
+                        "temperature": {
+                            "type": "array",
+                            "items": {"type": "number", "minimum": 0, "maximum": 1},
+                            "description": "Tried in this order until a result passes the quality limits.",
+                        },
+                        "word_times": {"type": "boolean", "default": True},
+                        "guard_off": {
+                            "type": "array",
+                            "items": {"type": "string", "enum": sorted(RULES)},
+                            "description": "Rules against invented text that shall not apply.",
+                        },
                         "priority": {
                             "type": "string",
                             "enum": ["high", "normal", "low"],
@@ -82,13 +118,47 @@ _UPLOAD_FORM: dict[str, Any] = {
 
 
 class _Asked(BaseModel):
-    """The fields of the upload form beside the file."""
+    """The fields of the upload form beside the file. Those with lists may come several times."""
 
     engine: str | None = None
     language: str | None = None
     channels: ChannelMode = "auto"
+    task: Task = "transcribe"
+    vocabulary: list[str] = []
+    prompt: str | None = None
+    beam: int | None = None
+    temperature: list[str] = []
+    word_times: bool = True
+    guard_off: list[str] = []
     priority: Priority = Priority.NORMAL
     title: str | None = Field(None, max_length=1000)
+
+    @classmethod
+    def of(cls, fields: Mapping[str, list[str]]) -> _Asked:
+        """Empty fields count as left out; of one that should come once, the last counts."""
+        values: dict[str, Any] = {}
+        for name, texts in fields.items():
+            given = [text for text in texts if text.strip()]
+            several = isinstance(cls.model_fields[name].default, list) if name in cls.model_fields else False
+            if given:
+                values[name] = given if several else given[-1]
+        return cls.model_validate(values)
+
+    def options(self, default_engine: str) -> TranscriptionOptions:
+        language, mixed = spoken(self.language)
+        return TranscriptionOptions(
+            engine=self.engine or default_engine,
+            language=language,
+            mixed_languages=mixed,
+            channels=self.channels,
+            task=self.task,
+            vocabulary=terms(self.vocabulary),
+            prompt=self.prompt,
+            beam=self.beam,
+            temperatures=numbers(self.temperature, "temperature"),
+            word_times=self.word_times,
+            guard_off=terms(self.guard_off),
+        )
 
 
 @router.post(
@@ -154,7 +224,7 @@ def _intake(
     recording_id: str, form: ReceivedForm, key_id: str, idempotency_key: str | None, default_engine: str
 ) -> Intake:
     try:
-        asked = _Asked.model_validate({name: value for name, value in form.fields.items() if value != ""})
+        asked = _Asked.of(form.fields)
     except ValidationError as err:
         lines = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in err.errors())
         raise InvalidRequest("; ".join(lines)) from err
@@ -164,11 +234,7 @@ def _intake(
         title=asked.title,
         size=form.size,
         sha256=form.sha256,
-        options=JobOptions(
-            engine=asked.engine or default_engine,
-            language=language_code(asked.language),
-            channels=asked.channels,
-        ),
+        options=asked.options(default_engine),
         priority=asked.priority,
         key_id=key_id,
         idempotency_key=idempotency_key,

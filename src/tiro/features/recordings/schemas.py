@@ -37,6 +37,7 @@ _EXAMPLE_SESSION: dict[str, Any] = {
         "processing_time": 6.3,
         "language": "en",
         "engine": "pocketsphinx",
+        "options": {"engine": "pocketsphinx"},
         "channels": 2,
         "layout": {"mode": "split", "labels": ["left", "right"], "reason": "each side has its own voice"},
         "media": {"container": "flac", "codec": "flac", "sample_rate": 16000, "channels": 2},
@@ -102,6 +103,7 @@ class Metadata(BaseModel):
     processing_time: float | None = None
     language: str | None = None
     engine: str | None = None
+    options: dict[str, Any] = Field({}, description="What was asked for beyond the defaults.")
     channels: int | None = Field(None, description="Channels of the file.")
     layout: ChannelUse | None = Field(None, description="How the channels were used.")
     media: dict[str, Any] | None = None

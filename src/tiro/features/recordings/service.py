@@ -10,7 +10,7 @@ import time
 import unicodedata
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -22,7 +22,7 @@ from tiro.db.tables import JobTable, RecordingTable
 from tiro.db.tables.base import Json
 from tiro.errors import Conflict, EmptyMedia, IdempotencyMismatch, NotFound, TiroError, UploadTooLarge
 from tiro.events.base import EventHub
-from tiro.features.jobs.service import JobOptions, JobService
+from tiro.features.jobs.service import JobService
 from tiro.features.jobs.states import Priority
 from tiro.features.recordings import repository
 from tiro.features.recordings.repository import Listed
@@ -36,6 +36,7 @@ from tiro.features.transcripts.service import TranscriptService
 from tiro.kit import clock
 from tiro.media.decode import DecoderPool
 from tiro.speech.captions import FORMATS
+from tiro.speech.options import TranscriptionOptions
 from tiro.speech.result import media_json, segment_json
 from tiro.storage.base import Storage, Upload
 
@@ -52,7 +53,7 @@ class Intake:
     title: str | None
     size: int
     sha256: str
-    options: JobOptions
+    options: TranscriptionOptions
     priority: Priority
     key_id: str
     idempotency_key: str | None
@@ -60,7 +61,7 @@ class Intake:
     @property
     def fingerprint(self) -> str:
         """The same request gives the same fingerprint."""
-        asked = [self.sha256, self.title, self.priority, asdict(self.options)]
+        asked = [self.sha256, self.title, self.priority, self.options.asked()]
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
@@ -334,7 +335,8 @@ def _metadata_so_far(recording: RecordingTable, job: JobTable) -> Json:
         "media": media,
         "channels": media and media["channels"],
         "layout": job.layout,
-        "engine": job.options["engine"],
+        "engine": job.options.get("engine", TranscriptionOptions().engine),
+        "options": job.options,
     }
 
 

@@ -10,29 +10,27 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
-from tiro.engines.base import Capabilities, DecodingOptions
+from tiro.engines.base import Capabilities
 from tiro.engines.host import EngineHosts
 from tiro.engines.registry import Resolved
-from tiro.errors import UnsupportedLanguage, UnsupportedOption
 from tiro.features.transcription.stages.recognition import Recognition, RecognitionTask
+from tiro.features.transcription.wishes import Defaults, check, ignored, wishes_of
 from tiro.media.decode import DecoderPool
 from tiro.media.stream import Heard, SpeechStream
 from tiro.media.types import SpeechMark, SpeechWindow, WindowSizes
-from tiro.speech.guard import Guard
 from tiro.speech.merging import ChannelMerger, Released
+from tiro.speech.options import TranscriptionOptions
 from tiro.speech.types import (
     ChannelLayout,
-    ChannelMode,
     Drop,
     MediaInfo,
     Notice,
     Segment,
-    Task,
     Transcript,
     WindowResult,
 )
@@ -54,12 +52,13 @@ CUT = 1
 @dataclass(frozen=True, slots=True)
 class Plan:
     """All that decides which windows a recording is cut into and what is heard in them: results that were
-    recorded under one plan mean nothing under another."""
+    recorded under one plan mean nothing under another. ``wishes`` is what was asked, defaults filled in."""
 
     engine: str
     model: str
     max_window: float
     join_gap: float
+    wishes: str
     cut: int = CUT
 
 
@@ -67,19 +66,14 @@ class Plan:
 class PipelineRequest:
     """One recording to be transcribed.
 
-    ``source`` stays the caller's. ``recorded`` is asked once for the windows of an earlier attempt that went
-    by the same plan, by index: they are not transcribed again. Where no ``language`` is given it is detected,
-    for each window anew where ``mixed_languages`` is set, else once.
+    ``source`` stays the caller's; ``engine`` is what ``options.engine`` came to. ``recorded`` is asked once
+    for the windows of an earlier attempt that went by the same plan, by index: they are not done again.
     """
 
     source: Path | BinaryIO
     engine: Resolved
-    language: str | None = None
-    channels: ChannelMode = "auto"
-    task: Task = "transcribe"
+    options: TranscriptionOptions
     recorded: Callable[[Plan], Mapping[int, WindowResult]] = lambda _plan: {}
-    mixed_languages: bool = False
-    decoding: DecodingOptions = field(default_factory=DecodingOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +116,10 @@ PipelineEvent = StageEntered | MediaKnown | LayoutKnown | Advanced | Finished
 class Pipeline:
     """Runs recordings through the stages. One pipeline serves many threads."""
 
-    def __init__(self, decoders: DecoderPool, hosts: EngineHosts, guard: Guard | None = None) -> None:
+    def __init__(self, decoders: DecoderPool, hosts: EngineHosts, defaults: Defaults | None = None) -> None:
         self._decoders = decoders
         self._hosts = hosts
-        self._guard = guard or Guard()
+        self._defaults = defaults or Defaults()
 
     def run(self, request: PipelineRequest, stop: threading.Event) -> Generator[PipelineEvent]:
         """Yield events as the run goes on; the last one is ``Finished``.
@@ -139,27 +133,24 @@ class Pipeline:
         yield StageEntered(Stage.PROBE)
         known = self._hosts.known(request.engine.spec)
         with self._decoders.listen(
-            request.source, request.channels, _sizes(known) if known else None, stop=stop
+            request.source, request.options.channels, _sizes(known) if known else None, stop=stop
         ) as media:
             yield MediaKnown(media.info)
             if known is None:
                 yield StageEntered(Stage.MODEL)
             capabilities = self._hosts.capabilities(request.engine.spec, stop)
-            _check(request, capabilities)
+            check(request.options, request.engine.spec, capabilities)
+            wishes = wishes_of(request.options, self._defaults, capabilities)
             plan = Plan(
-                str(request.engine.spec), capabilities.model, capabilities.max_window, capabilities.join_gap
+                str(request.engine.spec),
+                capabilities.model,
+                capabilities.max_window,
+                capabilities.join_gap,
+                wishes.as_text(),
             )
-            recorded = request.recorded(plan)
+            task = RecognitionTask(request.engine.spec, wishes, request.recorded(plan))
             yield StageEntered(Stage.TRANSCRIBE)
-            task = RecognitionTask(
-                request.engine.spec,
-                request.language,
-                request.task,
-                recorded,
-                request.mixed_languages,
-                request.decoding,
-            )
-            recognition = Recognition(self._hosts, capabilities, self._guard, task, stop)
+            recognition = Recognition(self._hosts, capabilities, task, stop)
             media.begin(_sizes(capabilities))
             yield from _Run(recognition, capabilities, request, media).events()
 
@@ -248,10 +239,11 @@ class _Run:
         request, layout = self._request, self._media.layout
         assert layout is not None
         notices = [request.engine.notice] if request.engine.notice else []
+        notices.extend(ignored(request.options, request.engine.spec, self._capabilities))
         if self._capabilities.notice and not notices:
             notices.append(Notice("engine_notice", self._capabilities.notice))
         notices.extend(self._media.notices)
-        language = request.language or next((name for name, _ in self._heard.most_common(1)), None)
+        language = request.options.language or next((name for name, _ in self._heard.most_common(1)), None)
         return Transcript(
             segments=(),
             language=language,
@@ -262,22 +254,9 @@ class _Run:
             models={request.engine.spec.name: self._capabilities.model},
             drops=tuple(sorted(self._drops, key=lambda drop: drop.start)),
             notices=tuple(notices),
+            options=request.options.asked(),
         )
 
 
 def _sizes(capabilities: Capabilities) -> WindowSizes:
     return WindowSizes(capabilities.max_window, capabilities.join_gap)
-
-
-def _check(request: PipelineRequest, capabilities: Capabilities) -> None:
-    """Refuse before work starts what the engine cannot do."""
-    spec, language = request.engine.spec, request.language
-    if language is not None and capabilities.languages and language not in capabilities.languages:
-        known = ", ".join(sorted(capabilities.languages))
-        raise UnsupportedLanguage(
-            f"The engine '{spec}' does not know the language '{language}'. It knows: {known}."
-        )
-    if request.task == "translate" and not capabilities.translates:
-        raise UnsupportedOption(f"The engine '{spec}' cannot translate.")
-    if (request.decoding.vocabulary or request.decoding.prompt) and not capabilities.vocabulary:
-        raise UnsupportedOption(f"The engine '{spec}' cannot be told which words to expect.")

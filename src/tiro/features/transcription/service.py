@@ -76,8 +76,7 @@ class TranscriptionService:
             request = PipelineRequest(
                 source=source,
                 engine=self._prepare(claim.options.engine, recorder.fetched),
-                language=claim.options.language,
-                channels=claim.options.channels,
+                options=claim.options,
                 recorded=recorder.resume,
             )
             with closing(self._pipeline.run(request, stop)) as events:

@@ -6,16 +6,17 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 import numpy as np
 
-from tiro.engines.base import Capabilities, DecodingOptions, TranscribeRequest
+from tiro.engines.base import Capabilities, TranscribeRequest
 from tiro.engines.host import EngineHosts
 from tiro.engines.registry import EngineSpec
+from tiro.features.transcription.wishes import Wishes
 from tiro.speech.guard import Guard
-from tiro.speech.types import SAMPLE_RATE, Audio, Segment, Task, Window, WindowResult
+from tiro.speech.types import SAMPLE_RATE, Audio, Segment, Window, WindowResult
 
 _ENOUGH_SPEECH = 3.0
 """Seconds of speech in a window from which a detected language is believed for the rest of the recording."""
@@ -26,11 +27,8 @@ class RecognitionTask:
     """What is asked of the engine. ``recorded`` holds results of an earlier attempt, by window index."""
 
     spec: EngineSpec
-    language: str | None
-    task: Task
+    wishes: Wishes
     recorded: Mapping[int, WindowResult]
-    mixed_languages: bool = False
-    decoding: DecodingOptions = field(default_factory=DecodingOptions)
 
 
 class Recognition:
@@ -47,12 +45,11 @@ class Recognition:
         self,
         hosts: EngineHosts,
         capabilities: Capabilities,
-        guard: Guard,
         task: RecognitionTask,
         stop: threading.Event,
     ) -> None:
         self._hosts = hosts
-        self._guard = guard
+        self._guard = Guard(task.wishes.rules)
         self._task = task
         self._stop = stop
         at_once = capabilities.parallel * capabilities.at_once
@@ -60,7 +57,10 @@ class Recognition:
         self._under_way: deque[tuple[Window, Future[WindowResult]]] = deque()
         # One window waits behind each host, so that none is idle while audio is decoded.
         self._room = max(at_once, capabilities.parallel * 2)
-        self._settles = task.language is None and capabilities.detects_language and not task.mixed_languages
+        wishes = task.wishes
+        self._settles = (
+            wishes.language is None and capabilities.detects_language and not wishes.mixed_languages
+        )
         self._deciding: list[Future[WindowResult]] = []
 
     def __enter__(self) -> Recognition:
@@ -117,8 +117,9 @@ class Recognition:
     ) -> WindowResult:
         # The windows that decide were begun earlier, so they come to an end, and do not wait for this one.
         found = (future.result().language for future in deciding)
-        language = self._task.language or next((one for one in found if one), None)
-        request = TranscribeRequest(audio, language, self._task.task, decoding=self._task.decoding)
+        wishes = self._task.wishes
+        language = wishes.language or next((one for one in found if one), None)
+        request = TranscribeRequest(audio, language, wishes.task, decoding=wishes.decoding)
         heard = self._hosts.transcribe(self._task.spec, request, self._stop)
         segments = [_placed(segment, window, audio) for segment in heard]
         outcome = self._guard.check(segments, window.spans)
