@@ -240,6 +240,14 @@ class DataFolderUnusable(TiroError):
     default = "The data folder cannot be used. Choose another with TIRO_DATA."
 
 
+class DatabaseTooNew(TiroError):
+    code, status, exit_code = "database_too_new", 500, 6
+    default = (
+        "The database was made by a newer release of Tiro. Install that release again, or choose another "
+        "data folder with TIRO_DATA; nothing was changed."
+    )
+
+
 class AddressInUse(TiroError):
     code, status, exit_code = "address_in_use", 409, 6
     default = "Another program listens on this address. Choose another port with --port."

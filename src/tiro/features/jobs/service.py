@@ -256,10 +256,12 @@ class JobService:
             busy_seconds=claim.busy_seconds,
         )
         self._events.append(session, claim.recording_id, "state", {"status": state, "error": problem})
+        self._events.thin_out(session, claim.recording_id)
 
     def _set_ended(self, session: Session, job: JobTable, state: JobState, error: TiroError | None) -> None:
         job.state, job.stage, job.finished_at, job.error = state, None, clock.now(), _problem(error)
         self._announce(session, job, state)
+        self._events.thin_out(session, job.recording_id)
 
     def _announce(self, session: Session, job: JobTable, state: JobState) -> None:
         self._events.append(session, job.recording_id, "state", {"status": state, "error": job.error})
