@@ -64,7 +64,17 @@ class EngineSettings(BaseModel):
     compute_type: str = Field("auto", description="CTranslate2 precision, such as int8 or float16.")
     threads: int = Field(0, ge=0, description="Processor threads of an engine; 0 chooses.")
     download: bool = Field(True, description="Whether a missing model may be downloaded.")
+    hubs: str = Field(
+        "",
+        pattern=r"^\s*(https?://[^\s,]+(\s*[\s,]\s*https?://[^\s,]+)*)?\s*$",
+        description="Addresses of model hubs, such as a mirror's, separated by commas and tried in this "
+        "order; by default that of HF_ENDPOINT, or Hugging Face's own.",
+    )
     idle_seconds: float = Field(300.0, gt=0, description="Idle time after which a model is unloaded.")
+
+    @property
+    def hub_addresses(self) -> tuple[str, ...]:
+        return tuple(self.hubs.replace(",", " ").split())
 
 
 class OpenAISettings(BaseModel):

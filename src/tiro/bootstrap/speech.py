@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tiro.engines import catalogue, registry
+from tiro.engines import download, registry
 from tiro.engines.base import EngineOptions, RemoteOptions
 from tiro.engines.host import EngineHosts
 from tiro.engines.registry import Resolved
@@ -36,7 +36,7 @@ class SpeechRuntime:
         """
         resolved = registry.resolve(engine or self.default_engine, self.options, self.default_model)
         if resolved.needs_download and resolved.spec.model is not None:
-            catalogue.pull(resolved.spec.model, self.options.models, progress)
+            download.pull(resolved.spec.model, self.options.models, progress, hubs=self.options.hubs)
         return resolved
 
 
@@ -55,6 +55,8 @@ def engine_options(settings: Settings) -> EngineOptions:
     engine, openai = settings.engine, settings.openai
     return EngineOptions(
         models=settings.models_folder,
+        converted=settings.data / "converted",
+        hubs=engine.hub_addresses,
         device=engine.device,
         compute_type=engine.compute_type,
         threads=engine.threads,

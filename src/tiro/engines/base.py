@@ -114,6 +114,8 @@ class EngineOptions:
         compute_type: CTranslate2's name, or ``auto``.
         threads: processor threads for one host; 0 lets the adapter choose.
         download: whether a missing model may be fetched.
+        hubs: where from, in this order; none means the usual one.
+        converted: folder for models that were converted from another format; None: beside ``models``.
         remote: the server of the engine that works elsewhere.
     """
 
@@ -122,7 +124,13 @@ class EngineOptions:
     compute_type: str = "auto"
     threads: int = 0
     download: bool = True
+    hubs: tuple[str, ...] = ()
+    converted: Path | None = None
     remote: RemoteOptions = RemoteOptions()
+
+    @property
+    def conversions(self) -> Path:
+        return self.converted or self.models / ".converted"
 
 
 @dataclass(frozen=True, slots=True)

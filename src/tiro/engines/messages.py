@@ -29,11 +29,17 @@ Header = dict[str, Any]
 
 
 def options_to_json(options: EngineOptions) -> Header:
-    return dataclasses.asdict(options) | {"models": str(options.models)}
+    converted = None if options.converted is None else str(options.converted)
+    return dataclasses.asdict(options) | {"models": str(options.models), "converted": converted}
 
 
 def options_from_json(data: Header) -> EngineOptions:
-    own = {"models": Path(data["models"]), "remote": RemoteOptions(**data["remote"])}
+    own = {
+        "models": Path(data["models"]),
+        "hubs": tuple(data["hubs"]),
+        "converted": None if data["converted"] is None else Path(data["converted"]),
+        "remote": RemoteOptions(**data["remote"]),
+    }
     return EngineOptions(**(data | own))
 
 
