@@ -261,9 +261,9 @@ def error_classes() -> list[type[TiroError]]:
     return found
 
 
-def error_for_code(code: str, message: str | None = None) -> TiroError:
+def error_for_code(code: str, message: str | None = None, *, retry_after: float | None = None) -> TiroError:
     """The error that has ``code``; the base class where none has. Used where errors cross a process."""
     for cls in error_classes():
         if cls.code == code:
-            return cls(message)
-    return TiroError(message)
+            return cls(message, retry_after=retry_after)
+    return TiroError(message, retry_after=retry_after)

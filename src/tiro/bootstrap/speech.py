@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tiro.engines import download, registry
 from tiro.engines.base import EngineOptions, RemoteOptions
@@ -26,6 +26,7 @@ class SpeechRuntime:
     options: EngineOptions
     default_engine: str
     default_model: str
+    remote_fallback: str
 
     def prepare(self, engine: str | None, progress: Callable[[int, int], None] | None = None) -> Resolved:
         """The engine that ``engine`` (None: the default) means here and now, its model fetched if need be.
@@ -37,6 +38,8 @@ class SpeechRuntime:
         resolved = registry.resolve(engine or self.default_engine, self.options, self.default_model)
         if resolved.needs_download and resolved.spec.model is not None:
             download.pull(resolved.spec.model, self.options.models, progress, hubs=self.options.hubs)
+        if resolved.spec.name == registry.OPENAI and self.remote_fallback != "none":
+            return replace(resolved, fallback=lambda: self.prepare(self.remote_fallback))
         return resolved
 
 
@@ -83,4 +86,12 @@ def build_speech(settings: Settings, *, spare_decoders: int = 1) -> SpeechRuntim
     )
     decoders = DecoderPool(limits, spare_decoders)
     hosts = EngineHosts(options, idle_seconds=engine.idle_seconds)
-    return SpeechRuntime(Pipeline(decoders, hosts), decoders, hosts, options, engine.default, engine.model)
+    return SpeechRuntime(
+        Pipeline(decoders, hosts),
+        decoders,
+        hosts,
+        options,
+        engine.default,
+        engine.model,
+        settings.openai.fallback,
+    )

@@ -23,6 +23,7 @@ from tiro.engines.base import (
     RemoteOptions,
     TranscribeRequest,
 )
+from tiro.errors import TiroError, error_for_code
 from tiro.speech.types import Audio, Quality, Segment, Word
 
 Header = dict[str, Any]
@@ -89,6 +90,14 @@ def segment_from_json(data: Header) -> Segment:
             }
         )
     )
+
+
+def error_to_json(error: TiroError) -> Header:
+    return {"code": error.code, "message": error.message, "retry_after": error.retry_after}
+
+
+def error_from_json(data: Header) -> TiroError:
+    return error_for_code(data["code"], data["message"], retry_after=data["retry_after"])
 
 
 def audio_to_body(audio: Audio) -> memoryview:

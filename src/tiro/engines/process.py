@@ -18,7 +18,7 @@ from typing import BinaryIO, cast
 from tiro.engines import messages
 from tiro.engines.base import Capabilities, EngineOptions, TranscribeRequest
 from tiro.engines.registry import EngineSpec
-from tiro.errors import Cancelled, EngineCrashed, error_for_code
+from tiro.errors import Cancelled, EngineCrashed
 from tiro.kit.frames import MAX_BODY, BrokenFrame, read_frame, write_frame
 from tiro.speech.types import Segment
 
@@ -127,7 +127,7 @@ class HostProcess:
                 segments.append(messages.segment_from_json(answer["segment"]))
         self.last_used = time.monotonic()
         if answer["op"] == "error":
-            raise error_for_code(answer["code"], answer["message"])
+            raise messages.error_from_json(answer)
         return segments
 
     def close(self) -> None:
@@ -159,7 +159,7 @@ class HostProcess:
             self._send(header | {"options": messages.options_to_json(options)})
             answer = self._receive(call, stop)
         if answer["op"] == "error":
-            raise error_for_code(answer["code"], answer["message"])
+            raise messages.error_from_json(answer)
         return messages.capabilities_from_json(answer["capabilities"])
 
     @contextlib.contextmanager

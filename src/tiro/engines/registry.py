@@ -6,8 +6,8 @@ Engines are found through the entry points ``tiro.engines``, ours and those of o
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 
 from tiro.engines import catalogue, download
@@ -51,12 +51,14 @@ class Resolved:
     """The engine to use. ``notice`` must go with every result.
 
     ``needs_download`` says that the model must be fetched first: by ``download.pull``, which shows
-    progress, or else by the engine host while it loads.
+    progress, or else by the engine host while it loads. ``fallback`` finds the engine that goes on where this
+    one is remote and fails.
     """
 
     spec: EngineSpec
     notice: Notice | None = None
     needs_download: bool = False
+    fallback: Callable[[], Resolved] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

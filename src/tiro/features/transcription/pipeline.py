@@ -156,7 +156,8 @@ class Pipeline:
                 request.mixed_languages,
                 request.decoding,
             )
-            recognition = Recognition(self._hosts, capabilities, self._guard, task, stop)
+            fallback = request.engine.fallback
+            recognition = Recognition(self._hosts, capabilities, self._guard, task, stop, fallback)
             yield from _Run(recognition, capabilities, request, media).events()
 
 
@@ -268,6 +269,8 @@ class _Run:
         notices = [request.engine.notice] if request.engine.notice else []
         if self._capabilities.notice and not notices:
             notices.append(Notice("engine_notice", self._capabilities.notice))
+        parts = self._recognition.parts(layout.labels)
+        notices.extend(self._recognition.fallback.notices(parts))
         notices.extend(self._media.notices)
         language = request.language or next((name for name, _ in self._heard.most_common(1)), None)
         return Transcript(
@@ -277,9 +280,10 @@ class _Run:
             layout=layout,
             media=self._media.info,
             engine=str(request.engine.spec),
-            models={request.engine.spec.name: self._capabilities.model},
+            models={request.engine.spec.name: self._capabilities.model} | self._recognition.fallback.models(),
             drops=tuple(sorted(self._drops, key=lambda drop: drop.start)),
             notices=tuple(notices),
+            parts=parts,
         )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 
@@ -13,9 +14,13 @@ import numpy as np
 
 from tiro.engines.base import Capabilities, DecodingOptions, TranscribeRequest
 from tiro.engines.host import EngineHosts
-from tiro.engines.registry import EngineSpec
+from tiro.engines.registry import EngineSpec, Resolved
+from tiro.errors import Cancelled
+from tiro.features.transcription.stages.fallback import REMOTE_FAILURES, Fallback
 from tiro.speech.guard import Guard
-from tiro.speech.types import SAMPLE_RATE, Audio, Segment, Task, Window, WindowResult
+from tiro.speech.types import SAMPLE_RATE, Audio, EnginePart, Segment, Task, Window, WindowResult
+
+NOTHING: Audio = np.zeros(0, np.float32)
 
 _ENOUGH_SPEECH = 3.0
 """Seconds of speech in a window from which a detected language is believed for the rest of the recording."""
@@ -50,6 +55,7 @@ class Recognition:
         guard: Guard,
         task: RecognitionTask,
         stop: threading.Event,
+        fallback: Callable[[], Resolved] | None = None,
     ) -> None:
         self._hosts = hosts
         self._guard = guard
@@ -62,6 +68,13 @@ class Recognition:
         self._room = max(at_once, capabilities.parallel * 2)
         self._settles = task.language is None and capabilities.detects_language and not task.mixed_languages
         self._deciding: list[Future[WindowResult]] = []
+        self._parts: dict[int, list[EnginePart]] = {}
+        asked = TranscribeRequest(NOTHING, task.language, task.task, decoding=task.decoding)
+        self.fallback = Fallback(hosts, fallback, asked, stop)
+        if fallback and any(one.engine not in (None, str(task.spec)) for one in task.recorded.values()):
+            # Where it is not to be had any more, the remote engine is tried again.
+            with suppress(*REMOTE_FAILURES):
+                self.fallback.take()
 
     def __enter__(self) -> Recognition:
         return self
@@ -106,7 +119,25 @@ class Recognition:
                 return
             result = future.result()
             self._under_way.popleft()
+            self._note_part(result)
             yield result
+
+    def parts(self, labels: Sequence[str | None]) -> tuple[EnginePart, ...]:
+        """Which engine worked on what: a part ends where another engine's window of its channel begins."""
+        parts = [
+            replace(part, speaker=label)
+            for channel, label in enumerate(labels)
+            for part in self._parts.get(channel, [])
+        ]
+        return tuple(sorted(parts, key=lambda part: part.start))
+
+    def _note_part(self, result: WindowResult) -> None:
+        engine = result.engine or str(self._task.spec)
+        parts = self._parts.setdefault(result.channel, [])
+        if parts and parts[-1].engine == engine:
+            parts[-1] = replace(parts[-1], end=result.end)
+        else:
+            parts.append(EnginePart(engine, None, result.start, result.end))
 
     def earliest_start(self, channel: int) -> float:
         """Start of the first window of ``channel`` that is under way; infinity where none is."""
@@ -119,7 +150,7 @@ class Recognition:
         found = (future.result().language for future in deciding)
         language = self._task.language or next((one for one in found if one), None)
         request = TranscribeRequest(audio, language, self._task.task, decoding=self._task.decoding)
-        heard = self._hosts.transcribe(self._task.spec, request, self._stop)
+        engine, heard = self._heard(window, request)
         segments = [_placed(segment, window, audio) for segment in heard]
         outcome = self._guard.check(segments, window.spans)
         return WindowResult(
@@ -130,7 +161,21 @@ class Recognition:
             segments=tuple(outcome.segments),
             drops=tuple(outcome.drops),
             language=next((segment.language for segment in segments if segment.language), None),
+            engine=engine,
         )
+
+    def _heard(self, window: Window, request: TranscribeRequest) -> tuple[str, list[Segment]]:
+        """The engine that heard the window, and its segments in the window's time."""
+        spec, fallback = self._task.spec, self.fallback
+        if not fallback.taken.is_set():
+            try:
+                return str(spec), self._hosts.transcribe(spec, request, fallback.remote_stop)
+            except REMOTE_FAILURES as err:
+                fallback.take(err)
+            except Cancelled:
+                if self._stop.is_set():
+                    raise
+        return fallback.transcribe(window, request)
 
 
 def _placed(segment: Segment, window: Window, audio: Audio) -> Segment:
