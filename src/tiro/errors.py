@@ -151,6 +151,13 @@ class EngineCrashed(TiroError):
     default = "The speech engine died while it worked. The job is tried again."
 
 
+class EngineStalled(EngineCrashed):
+    code = "engine_stalled"
+    default = (
+        "The speech engine showed no sign of life while it worked, and was ended. The job is tried again."
+    )
+
+
 class EngineFailed(TiroError):
     code, status, exit_code = "engine_failed", 500, 4
     default = "The speech engine failed on this recording."

@@ -71,6 +71,9 @@ class EngineSettings(BaseModel):
         "order; by default that of HF_ENDPOINT, or Hugging Face's own.",
     )
     idle_seconds: float = Field(300.0, gt=0, description="Idle time after which a model is unloaded.")
+    stall_seconds: float = Field(
+        120.0, gt=0, description="Time without a sign of life after which an engine at work is killed."
+    )
 
     @property
     def hub_addresses(self) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ def build_speech(settings: Settings, *, spare_decoders: int = 1) -> SpeechRuntim
         stall_seconds=settings.media.stall_seconds,
     )
     decoders = DecoderPool(limits, spare_decoders)
-    hosts = EngineHosts(options, idle_seconds=engine.idle_seconds)
+    hosts = EngineHosts(options, idle_seconds=engine.idle_seconds, stall_seconds=engine.stall_seconds)
     return SpeechRuntime(
         Pipeline(decoders, hosts),
         decoders,
