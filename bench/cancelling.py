@@ -11,11 +11,14 @@ from tests.conftest import make_settings
 from tests.makecall import wav
 from tests.serving import thread_server, wait_until
 
+from tiro import logs
+
 TIMES = 20
 
 
 def main() -> None:
     """A slow engine is in the middle of a window each time; what is shown is what a client sees."""
+    logs.configure("error", "text")
     took: list[float] = []
     with tempfile.TemporaryDirectory() as folder, thread_server(make_settings(Path(folder))) as server:
         for _ in range(TIMES):
