@@ -32,6 +32,7 @@ from tiro.offline import Transcriber
 from tiro.settings import Settings
 from tiro.speech.channels import mixdown
 from tiro.speech.guard import Guard
+from tiro.speech.options import TranscriptionOptions
 from tiro.speech.types import SAMPLE_RATE, Audio, Segment
 
 DOUBTED = {"spk2_snt5.wav": "jump the fence and hurry up the bank"}
@@ -115,7 +116,9 @@ def measure_speech(transcriber: Transcriber, engine: str, clips: Sequence[Clip])
     heard: dict[Path, tuple[Segment, ...]] = {}
     for clip in clips:
         if clip.file not in heard:
-            heard[clip.file] = transcriber.transcribe(clip.file, engine=engine, language="en").segments
+            heard[clip.file] = transcriber.transcribe(
+                clip.file, options=TranscriptionOptions(engine, "en")
+            ).segments
         text = " ".join(s.text for s in heard[clip.file] if clip.side is None or s.speaker == clip.side)
         errors = count_errors(clip.reference, text)
         (doubted if clip.doubted else sure).append(errors)
@@ -149,7 +152,9 @@ def measure_noise(
     seconds = 0.0
     ways = {"gate and guard": 0, "guard alone": 0, "neither": 0}
     for file in files:
-        ways["gate and guard"] += _words(transcriber.transcribe(file, engine=engine).segments)
+        ways["gate and guard"] += _words(
+            transcriber.transcribe(file, options=TranscriptionOptions(engine)).segments
+        )
         audio = decoded(runtime, file)
         seconds += len(audio) / SAMPLE_RATE
         for segments in ungated(runtime, engine, audio):

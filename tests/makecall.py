@@ -30,7 +30,7 @@ def call() -> npt.NDArray[np.int16]:
 @cache
 def turns(side: Literal["left", "right"]) -> list[tuple[float, Audio]]:
     """What one side says, turn by turn, with a little silence on both sides, and when it starts (seconds)."""
-    audio = call()[:, ("left", "right").index(side)].astype(np.float32) / 32768
+    audio = call()[:, ("left", "right").index(side)].astype(np.float32) / np.float32(32768)
     speaking = np.flatnonzero(audio)
     breaks = np.flatnonzero(np.diff(speaking) > RATE)
     starts, ends = speaking[np.r_[0, breaks + 1]], speaking[np.r_[breaks, -1]]

@@ -135,7 +135,7 @@ class ServerProcess:
 
     def children(self) -> list[psutil.Process]:
         try:
-            return psutil.Process(self.process.pid).children(recursive=True)
+            return list(psutil.Process(self.process.pid).children(recursive=True))
         except psutil.NoSuchProcess:
             return []
 
@@ -164,7 +164,7 @@ class ServerProcess:
 
 @contextmanager
 def server_process(data: Path, **settings: str) -> Iterator[ServerProcess]:
-    server = ServerProcess(data, **settings)
+    server = ServerProcess(data, wrapper=None, **settings)
     try:
         yield server
     finally:

@@ -151,6 +151,13 @@ class EngineCrashed(TiroError):
     default = "The speech engine died while it worked. The job is tried again."
 
 
+class EngineStalled(EngineCrashed):
+    code = "engine_stalled"
+    default = (
+        "The speech engine showed no sign of life while it worked, and was ended. The job is tried again."
+    )
+
+
 class EngineFailed(TiroError):
     code, status, exit_code = "engine_failed", 500, 4
     default = "The speech engine failed on this recording."
@@ -240,6 +247,14 @@ class DataFolderUnusable(TiroError):
     default = "The data folder cannot be used. Choose another with TIRO_DATA."
 
 
+class DatabaseTooNew(TiroError):
+    code, status, exit_code = "database_too_new", 500, 6
+    default = (
+        "The database was made by a newer release of Tiro. Install that release again, or choose another "
+        "data folder with TIRO_DATA; nothing was changed."
+    )
+
+
 class AddressInUse(TiroError):
     code, status, exit_code = "address_in_use", 409, 6
     default = "Another program listens on this address. Choose another port with --port."
@@ -253,9 +268,9 @@ def error_classes() -> list[type[TiroError]]:
     return found
 
 
-def error_for_code(code: str, message: str | None = None) -> TiroError:
+def error_for_code(code: str, message: str | None = None, *, retry_after: float | None = None) -> TiroError:
     """The error that has ``code``; the base class where none has. Used where errors cross a process."""
     for cls in error_classes():
         if cls.code == code:
-            return cls(message)
-    return TiroError(message)
+            return cls(message, retry_after=retry_after)
+    return TiroError(message, retry_after=retry_after)

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ByteSize, Field, SecretStr
+from pydantic import BaseModel, ByteSize, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -64,7 +64,20 @@ class EngineSettings(BaseModel):
     compute_type: str = Field("auto", description="CTranslate2 precision, such as int8 or float16.")
     threads: int = Field(0, ge=0, description="Processor threads of an engine; 0 chooses.")
     download: bool = Field(True, description="Whether a missing model may be downloaded.")
+    hubs: str = Field(
+        "",
+        pattern=r"^\s*(https?://[^\s,]+(\s*[\s,]\s*https?://[^\s,]+)*)?\s*$",
+        description="Addresses of model hubs, such as a mirror's, separated by commas and tried in this "
+        "order; by default that of HF_ENDPOINT, or Hugging Face's own.",
+    )
     idle_seconds: float = Field(300.0, gt=0, description="Idle time after which a model is unloaded.")
+    stall_seconds: float = Field(
+        120.0, gt=0, description="Time without a sign of life after which an engine at work is killed."
+    )
+
+    @property
+    def hub_addresses(self) -> tuple[str, ...]:
+        return tuple(self.hubs.replace(",", " ").split())
 
 
 class TranscriptionSettings(BaseModel):
@@ -89,8 +102,21 @@ class OpenAISettings(BaseModel):
     model: str = Field("whisper-1", description="The server's name for the model.")
     connect_seconds: float = Field(10.0, gt=0, description="Longest wait for a connection.")
     answer_seconds: float = Field(120.0, gt=0, description="Longest time of one try.")
+    fallback: str = Field(
+        "none",
+        description="Engine on this machine that goes on where the server fails: `none`, `auto`, or a name "
+        "such as `whisper:small`.",
+    )
     # 600 s are 19.2 MB, below the 25 MB that OpenAI's server takes at most.
     window: float = Field(30.0, ge=5, le=600, description="Longest audio of one upload in seconds.")
+
+    @field_validator("fallback")
+    @classmethod
+    def _is_local(cls, value: str) -> str:
+        name = value.strip() or "none"
+        if name.lower().partition(":")[0] == "openai":
+            raise ValueError("it must be another engine than `openai` itself")
+        return name
 
 
 class JobSettings(BaseModel):

@@ -25,6 +25,7 @@ from tiro.engines.registry import EngineSpec, resolve
 from tiro.errors import ModelUnavailable, RemoteUnauthorized, UnknownEngine
 from tiro.offline import Transcriber
 from tiro.settings import Settings
+from tiro.speech.options import TranscriptionOptions
 from tiro.speech.types import SAMPLE_RATE, Audio, Segment
 
 KEY = "sk-very-secret"
@@ -100,7 +101,7 @@ def test_the_settings_reach_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_recording_goes_through_the_pipeline(remote: SpeechServer, tmp_path: Path) -> None:
     settings = make_settings(tmp_path, openai={"url": remote.address, "key": KEY})
     with Transcriber(settings) as transcriber:
-        transcript = transcriber.transcribe(SAMPLE, engine="openai")
+        transcript = transcriber.transcribe(SAMPLE, options=TranscriptionOptions("openai"))
     assert transcript.segments
     assert transcript.language == "en"
     assert transcript.engine == "openai"

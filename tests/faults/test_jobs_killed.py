@@ -57,11 +57,20 @@ MOMENTS = {
 IN_SHORT = {"fourth window", "record"}
 
 
+TIMES = 5
+"""How often each moment is tried where there is time."""
+
+
 @pytest.mark.parametrize(
-    "moment", [name if name in IN_SHORT else pytest.param(name, marks=pytest.mark.slow) for name in MOMENTS]
+    ("moment", "turn"),
+    [
+        pytest.param(name, turn, marks=[] if name in IN_SHORT and turn == 1 else pytest.mark.slow)
+        for name in MOMENTS
+        for turn in range(1, TIMES + 1)
+    ],
 )
 def test_a_killed_server_goes_on_where_it_was(
-    tmp_path: Path, engine_log: Path, undisturbed: dict[str, Any], moment: str
+    tmp_path: Path, engine_log: Path, undisturbed: dict[str, Any], moment: str, turn: int
 ) -> None:
     data = tmp_path / "data"
     trigger, reached = MOMENTS[moment]

@@ -14,6 +14,7 @@ from tests.corpus import AUDIO, needs_audio
 from tests.makecall import SAMPLE
 
 from tiro.offline import Transcriber
+from tiro.speech.options import TranscriptionOptions
 from tiro.speech.types import Transcript
 
 pytestmark = needs_audio
@@ -44,7 +45,7 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Transcript]:
         ThreadPoolExecutor(2) as pool,
     ):
         futures = {
-            name: pool.submit(running.transcribe, source, engine=engine)
+            name: pool.submit(running.transcribe, source, options=TranscriptionOptions(engine))
             for name, (source, engine) in work.items()
         }
         return {name: future.result() for name, future in futures.items()}

@@ -61,6 +61,31 @@ def test_the_cache_of_other_programs_is_left_alone(folder: Path) -> None:
     assert (snapshot / "model.bin").exists()
 
 
+def test_of_a_link_only_the_link_goes(folder: Path) -> None:
+    elsewhere = tinywhisper.make(folder.parent / "elsewhere" / "small")
+    folder.mkdir()
+    (folder / "small").symlink_to(elsewhere)
+    said = remove("small")
+    assert "link" in said
+    assert "freed" not in said
+    assert [path for path in folder.iterdir() if not path.name.startswith(".lock")] == []
+    assert (elsewhere / "model.bin").exists()
+    # One that points to nothing any more can be removed too.
+    (folder / "small").symlink_to(folder.parent / "gone")
+    assert "removed" in remove("small")
+    assert not (folder / "small").is_symlink()
+
+
+def test_files_that_are_links_are_left_where_they_point_to(folder: Path) -> None:
+    elsewhere = tinywhisper.make(folder.parent / "elsewhere" / "small")
+    (folder / "small").mkdir(parents=True)
+    for file in elsewhere.iterdir():
+        (folder / "small" / file.name).symlink_to(file)
+    assert "0.0 MB freed" in remove("small")
+    assert not (folder / "small").exists()
+    assert (elsewhere / "model.bin").exists()
+
+
 @pytest.mark.parametrize("name", ["../small", "/etc", ".", "~", ".partial-small"])
 def test_nothing_outside_the_folder_can_be_named(folder: Path, name: str) -> None:
     (folder / "small").mkdir(parents=True)

@@ -118,7 +118,7 @@ def test_translation_goes_to_its_own_address_without_a_language(
 
 def test_wishes_about_decoding_reach_the_server(engine: OpenAIEngine, server: SpeechServer) -> None:
     wishes = DecodingOptions(("Tiro", "CTranslate2"), "A call.", temperatures=(0.2,), word_times=False)
-    assert engine.capabilities.vocabulary
+    assert engine.capabilities.heeds == {"vocabulary", "prompt", "temperatures", "word_times"}
     segments = list(engine.transcribe(TranscribeRequest(speech(), decoding=wishes)))
     assert [segment.words for segment in segments] == [(), ()]
     list(engine.transcribe(TranscribeRequest(speech(), decoding=DecodingOptions(("a" * 450, "b" * 90, "c")))))

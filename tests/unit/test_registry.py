@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests import tinywhisper
 
-from tiro.engines import catalogue, registry
+from tiro.engines import download, registry
 from tiro.engines.base import EngineOptions
 from tiro.engines.registry import EngineSpec, Resolved, resolve
 from tiro.errors import ModelUnavailable, UnknownEngine
@@ -77,12 +77,12 @@ def test_auto_prefers_the_default_model_then_the_best_present(options: EngineOpt
 def test_a_model_that_can_be_fetched_is(
     options: EngineOptions, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalogue, "hub_reachable", lambda: True)
+    monkeypatch.setattr(download, "reachable", lambda hubs: ["a hub"])
     assert resolve(text, options) == Resolved(EngineSpec("whisper", "small"), needs_download=True)
 
 
 def test_no_download_where_it_is_forbidden(options: EngineOptions, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogue, "hub_reachable", lambda: True)
+    monkeypatch.setattr(download, "reachable", lambda hubs: ["a hub"])
     forbidden = EngineOptions(options.models, download=False)
     assert resolve("auto", forbidden).spec == EngineSpec("pocketsphinx")
     with pytest.raises(ModelUnavailable):

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
+from sqlalchemy import URL
 
 from tiro.bootstrap.speech import SpeechRuntime, build_speech
-from tiro.db.migrate import upgrade
+from tiro.db.migrate import SCHEMA, check_known, revision, upgrade
 from tiro.db.session import Database, sqlite_url
 from tiro.engines import survey
 from tiro.errors import DataFolderInUse, DataFolderUnusable
 from tiro.events.embedded import EmbeddedEventHub
-from tiro.features.checkup.service import CheckupService, Finding
+from tiro.features.checkup.service import SETTLE_SECONDS, CheckupService, Finding
 from tiro.features.events.service import EventService
 from tiro.features.jobs.service import JobService
 from tiro.features.keys.service import KeyService
 from tiro.features.recordings.service import IntakeLimits, RecordingService
 from tiro.features.transcription.service import Records, TranscriptionService
 from tiro.features.transcripts.service import TranscriptService
-from tiro.kit.lockfile import AlreadyLocked, FolderLock
+from tiro.kit.lockfile import AlreadyLocked, FolderLock, is_locked
 from tiro.queue.embedded import EmbeddedQueue
 from tiro.settings import Settings
 from tiro.storage.local import LocalStorage
@@ -72,7 +74,7 @@ class Runtime:
 def open_database(settings: Settings) -> Database:
     """The database, at the schema of this release."""
     _make_data_folder(settings)
-    database = Database(settings.database.url or sqlite_url(settings.data / "tiro.db"))
+    database = Database(_database_url(settings))
     upgrade(database)
     return database
 
@@ -145,16 +147,41 @@ def build_runtime(settings: Settings) -> Runtime:
     )
 
 
-def inspect_data(settings: Settings) -> list[Finding]:
-    """Check every promise about the data; safe while a server runs."""
+def inspect_data(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> list[Finding]:
+    """Check every promise about the data, and change nothing; safe while a server runs. Where there is no
+    database yet, there is nothing to find.
+
+    Args:
+        settle_seconds: how long a file may wait for its row before it counts as lost.
+
+    Raises:
+        DatabaseTooNew
+    """
+    if settings.database.url is None and not _database_file(settings).exists():
+        return []
+    database = Database(_database_url(settings))
     try:
-        lock_data_folder(settings).release()
-        running = False
-    except DataFolderInUse:
-        running = True
-    database = open_database(settings)
-    storage = LocalStorage(settings.data, int(settings.storage.reserve))
-    try:
-        return CheckupService(database, storage, storage, running=running).run()
+        found = revision(database)
+        check_known(found)
+        if found != SCHEMA:
+            return [
+                Finding("the database has this release's schema", ["the next `tiro serve` brings it there"])
+            ]
+        storage = LocalStorage(settings.data, int(settings.storage.reserve))
+        return CheckupService(
+            database,
+            storage,
+            storage,
+            running=lambda: is_locked(settings.data / "lock"),
+            settle_seconds=settle_seconds,
+        ).run()
     finally:
         database.close()
+
+
+def _database_file(settings: Settings) -> Path:
+    return settings.data / "tiro.db"
+
+
+def _database_url(settings: Settings) -> str | URL:
+    return settings.database.url or sqlite_url(_database_file(settings))

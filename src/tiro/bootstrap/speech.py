@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tiro.engines import catalogue, registry
+from tiro.engines import download, registry
 from tiro.engines.base import EngineOptions, RemoteOptions
 from tiro.engines.host import EngineHosts
 from tiro.engines.registry import Resolved
@@ -28,6 +28,7 @@ class SpeechRuntime:
     options: EngineOptions
     default_engine: str
     default_model: str
+    remote_fallback: str
 
     def prepare(self, engine: str | None, progress: Callable[[int, int], None] | None = None) -> Resolved:
         """The engine that ``engine`` (None: the default) means here and now, its model fetched if need be.
@@ -38,7 +39,9 @@ class SpeechRuntime:
         """
         resolved = registry.resolve(engine or self.default_engine, self.options, self.default_model)
         if resolved.needs_download and resolved.spec.model is not None:
-            catalogue.pull(resolved.spec.model, self.options.models, progress)
+            download.pull(resolved.spec.model, self.options.models, progress, hubs=self.options.hubs)
+        if resolved.spec.name == registry.OPENAI and self.remote_fallback != "none":
+            return replace(resolved, fallback=lambda: self.prepare(self.remote_fallback))
         return resolved
 
 
@@ -57,6 +60,8 @@ def engine_options(settings: Settings) -> EngineOptions:
     engine, openai = settings.engine, settings.openai
     return EngineOptions(
         models=settings.models_folder,
+        converted=settings.data / "converted",
+        hubs=engine.hub_addresses,
         device=engine.device,
         compute_type=engine.compute_type,
         threads=engine.threads,
@@ -91,6 +96,13 @@ def build_speech(settings: Settings, *, spare_decoders: int = 1) -> SpeechRuntim
         stall_seconds=settings.media.stall_seconds,
     )
     decoders = DecoderPool(limits, spare_decoders)
-    hosts = EngineHosts(options, idle_seconds=engine.idle_seconds)
-    pipeline = Pipeline(decoders, hosts, transcription_defaults(settings))
-    return SpeechRuntime(pipeline, decoders, hosts, options, engine.default, engine.model)
+    hosts = EngineHosts(options, idle_seconds=engine.idle_seconds, stall_seconds=engine.stall_seconds)
+    return SpeechRuntime(
+        Pipeline(decoders, hosts, transcription_defaults(settings)),
+        decoders,
+        hosts,
+        options,
+        engine.default,
+        engine.model,
+        settings.openai.fallback,
+    )

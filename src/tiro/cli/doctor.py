@@ -57,6 +57,8 @@ def _show_data(console: Console, settings: Settings) -> bool:
     table = Table(box=None, show_header=False)
     table.add_row(_MARKS[roomy], f"{free / 1e9:.1f} GB free")
     findings = inspect_data(settings)
+    if not findings:
+        table.add_row(_MARKS[True], "no recordings yet; the first `tiro serve` makes the database")
     for finding in findings:
         table.add_row(_MARKS[not finding.faults], finding.promise)
         for fault in finding.faults[:10]:

@@ -44,8 +44,9 @@ def list_models() -> None:
 @app.command()
 def pull(model: Model = "small") -> None:
     """Fetch a model, with a progress bar; a download that was cut off goes on where it stopped."""
-    from tiro.engines import catalogue
+    from tiro.engines import download
 
+    settings = Settings()
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -55,10 +56,11 @@ def pull(model: Model = "small") -> None:
         disable=not sys.stderr.isatty(),
     ) as progress:
         task = progress.add_task(model, total=None)
-        path = catalogue.pull(
+        path = download.pull(
             model,
-            Settings().models_folder,
+            settings.models_folder,
             lambda done, total: progress.update(task, completed=done, total=total or None),
+            hubs=settings.engine.hub_addresses,
         )
     typer.echo(path)
 
@@ -84,6 +86,7 @@ def remove(model: Model) -> None:
     from tiro.engines import catalogue
 
     name, models = catalogue.canonical(model), Settings().models_folder
+    is_link = not catalogue.is_path(name) and (models / name).is_symlink()
     size = 0 if catalogue.is_path(name) else _bytes_in(models / name)
     if not catalogue.remove(name, models):
         shared = catalogue.find(name, models)
@@ -93,7 +96,10 @@ def remove(model: Model) -> None:
             if shared
             else f"There is no model '{name}' in {models}. `tiro models list` shows what is there."
         )
-    typer.echo(f"removed {name} from {models}, {size / 1e6:.1f} MB freed")
+    if is_link:
+        typer.echo(f"removed the link {name} from {models}; the folder that it pointed to is left")
+    else:
+        typer.echo(f"removed {name} from {models}, {size / 1e6:.1f} MB freed")
 
 
 def _bytes_in(folder: Path) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import inspect, text
 
 from tiro.db.session import Database
+from tiro.errors import DatabaseTooNew
 
 SCHEMA = "0001"
 """The newest revision in ``migrations/versions``; a test holds the two together."""
@@ -15,9 +16,15 @@ HISTORY = Path(__file__).parent / "migrations"
 
 
 def upgrade(database: Database) -> None:
-    """Apply what is missing, in one transaction; nothing happens where nothing is."""
-    if revision(database) == SCHEMA:
+    """Apply what is missing, in one transaction; nothing happens where nothing is.
+
+    Raises:
+        DatabaseTooNew: a newer release has written it.
+    """
+    found = revision(database)
+    if found == SCHEMA:
         return
+    check_known(found)
     # Alembic takes longer to import than the server otherwise takes to start.
     from alembic import command
     from alembic.config import Config
@@ -28,6 +35,13 @@ def upgrade(database: Database) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()
+
+
+def check_known(found: str | None) -> None:
+    """Raises DatabaseTooNew for a schema that this release does not know, and so must not touch."""
+    known = {file.name.partition("_")[0] for file in (HISTORY / "versions").glob("[0-9]*.py")}
+    if found is not None and found not in known:
+        raise DatabaseTooNew(f"{DatabaseTooNew.default} (Its schema is {found}, the newest known {SCHEMA}.)")
 
 
 def revision(database: Database) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from threading import Event
@@ -67,6 +67,10 @@ class DecodingOptions:
     temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
     word_times: bool = True
 
+    def heeded(self, names: Set[str]) -> DecodingOptions:
+        """Those of ``names`` as they are, the others at their defaults."""
+        return DecodingOptions(**{name: getattr(self, name) for name in names})
+
 
 DECODING = frozenset(field.name for field in fields(DecodingOptions))
 """The names of all ``DecodingOptions``."""
@@ -118,6 +122,8 @@ class EngineOptions:
         compute_type: CTranslate2's name, or ``auto``.
         threads: processor threads for one host; 0 lets the adapter choose.
         download: whether a missing model may be fetched.
+        hubs: where from, in this order; none means the usual one.
+        converted: folder for models that were converted from another format; None: beside ``models``.
         remote: the server of the engine that works elsewhere.
     """
 
@@ -126,7 +132,13 @@ class EngineOptions:
     compute_type: str = "auto"
     threads: int = 0
     download: bool = True
+    hubs: tuple[str, ...] = ()
+    converted: Path | None = None
     remote: RemoteOptions = RemoteOptions()
+
+    @property
+    def conversions(self) -> Path:
+        return self.converted or self.models / ".converted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,7 @@ class Answers:
         self.send("segment", number, segment=messages.segment_to_json(segment))
 
     def error(self, number: int, err: Exception) -> None:
-        error = as_tiro_error(err)
-        self.send("error", number, code=error.code, message=error.message)
+        self.send("error", number, **messages.error_to_json(as_tiro_error(err)))
 
 
 class Requests:

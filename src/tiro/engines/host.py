@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 
 from tiro.engines.base import Capabilities, EngineOptions, TranscribeRequest
-from tiro.engines.process import HostProcess, NotTaken
+from tiro.engines.process import STALL, HostProcess, NotTaken
 from tiro.engines.registry import EngineSpec
 from tiro.errors import Cancelled, EngineCrashed
 from tiro.speech.types import Segment
@@ -35,11 +35,14 @@ class HostState:
 class _Pool:
     """The hosts of one engine with its model. First come, first served."""
 
-    def __init__(self, spec: EngineSpec, options: EngineOptions, limit: int | None) -> None:
+    def __init__(
+        self, spec: EngineSpec, options: EngineOptions, limit: int | None, stall_seconds: float
+    ) -> None:
         self.spec = spec
         self.capabilities: Capabilities | None = None
         self._options = options
         self._limit = limit
+        self._stall_seconds = stall_seconds
         self._changed = threading.Condition()
         self._waiting: collections.deque[object] = collections.deque()
         # How many requests each host works on.
@@ -124,7 +127,7 @@ class _Pool:
     def _start(self, stop: threading.Event | None) -> HostProcess:
         host = None
         try:
-            host = HostProcess(self.spec, self._options, stop)
+            host = HostProcess(self.spec, self._options, stop, stall_seconds=self._stall_seconds)
         finally:
             with self._changed:
                 self._starting -= 1
@@ -179,14 +182,21 @@ class EngineHosts:
     Args:
         options: what every engine is loaded with.
         idle_seconds: a host that is not used for so long is ended; the next request loads the model anew.
+        stall_seconds: a host that works and shows no sign of life for so long is killed.
         limit: the most hosts of one engine, whatever its capabilities say; None leaves it to them.
     """
 
     def __init__(
-        self, options: EngineOptions, *, idle_seconds: float = 300.0, limit: int | None = None
+        self,
+        options: EngineOptions,
+        *,
+        idle_seconds: float = 300.0,
+        stall_seconds: float = STALL,
+        limit: int | None = None,
     ) -> None:
         self._options = options
         self._idle_seconds = idle_seconds
+        self._stall_seconds = stall_seconds
         self._limit = limit
         self._lock = threading.Lock()
         self._pools: dict[EngineSpec, _Pool] = {}
@@ -228,7 +238,8 @@ class EngineHosts:
 
         Raises:
             Cancelled: ``stop`` was set.
-            EngineCrashed: the child died, or the hosts were closed. The next request gets a new child.
+            EngineCrashed: the child died, or hung (``EngineStalled``), or the hosts were closed. The next
+                request gets a new child.
             TiroError: what the engine raised, by its code.
         """
         pool = self._pool(spec)
@@ -278,7 +289,7 @@ class EngineHosts:
                 self._sweeper = threading.Thread(target=self._sweep, name="engine-idle", daemon=True)
                 self._sweeper.start()
             if spec not in self._pools:
-                self._pools[spec] = _Pool(spec, self._options, self._limit)
+                self._pools[spec] = _Pool(spec, self._options, self._limit, self._stall_seconds)
             return self._pools[spec]
 
     def _sweep(self) -> None:

@@ -23,17 +23,24 @@ from tiro.engines.base import (
     RemoteOptions,
     TranscribeRequest,
 )
+from tiro.errors import TiroError, error_for_code
 from tiro.speech.types import Audio, Quality, Segment, Word
 
 Header = dict[str, Any]
 
 
 def options_to_json(options: EngineOptions) -> Header:
-    return dataclasses.asdict(options) | {"models": str(options.models)}
+    converted = None if options.converted is None else str(options.converted)
+    return dataclasses.asdict(options) | {"models": str(options.models), "converted": converted}
 
 
 def options_from_json(data: Header) -> EngineOptions:
-    own = {"models": Path(data["models"]), "remote": RemoteOptions(**data["remote"])}
+    own = {
+        "models": Path(data["models"]),
+        "hubs": tuple(data["hubs"]),
+        "converted": None if data["converted"] is None else Path(data["converted"]),
+        "remote": RemoteOptions(**data["remote"]),
+    }
     return EngineOptions(**(data | own))
 
 
@@ -85,6 +92,14 @@ def segment_from_json(data: Header) -> Segment:
             }
         )
     )
+
+
+def error_to_json(error: TiroError) -> Header:
+    return {"code": error.code, "message": error.message, "retry_after": error.retry_after}
+
+
+def error_from_json(data: Header) -> TiroError:
+    return error_for_code(data["code"], data["message"], retry_after=data["retry_after"])
 
 
 def audio_to_body(audio: Audio) -> memoryview:

@@ -18,7 +18,8 @@ from typing import BinaryIO, cast
 from tiro.engines import messages
 from tiro.engines.base import Capabilities, EngineOptions, TranscribeRequest
 from tiro.engines.registry import EngineSpec
-from tiro.errors import Cancelled, EngineCrashed, error_for_code
+from tiro.engines.watchdog import Watchdog
+from tiro.errors import Cancelled, EngineCrashed, EngineStalled
 from tiro.kit.frames import MAX_BODY, BrokenFrame, read_frame, write_frame
 from tiro.speech.types import Segment
 
@@ -28,7 +29,11 @@ GRACE = 1.0
 HANG = 5.0
 """Seconds after which a child that does not even hear a cancellation is killed, whomever it serves."""
 
+STALL = 120.0
+"""Seconds without a sign of life after which a child that works is killed."""
+
 _POLL = 0.05
+_WATCH = 1.0
 
 
 def child_environment(options: EngineOptions) -> dict[str, str]:
@@ -62,12 +67,19 @@ class HostProcess:
     The constructor waits until the model is loaded.
 
     Raises:
-        EngineCrashed: the child died while it loaded.
+        EngineCrashed: the child died while it loaded, or hung (``EngineStalled``).
         Cancelled: ``stop`` was set meanwhile.
         TiroError: what the engine's ``load`` raised.
     """
 
-    def __init__(self, spec: EngineSpec, options: EngineOptions, stop: threading.Event | None = None) -> None:
+    def __init__(
+        self,
+        spec: EngineSpec,
+        options: EngineOptions,
+        stop: threading.Event | None = None,
+        *,
+        stall_seconds: float = STALL,
+    ) -> None:
         self.spec = spec
         self.last_used = time.monotonic()
         self._numbers = itertools.count()
@@ -85,9 +97,13 @@ class HostProcess:
             env=child_environment(options),
             start_new_session=True,
         )
+        self._watchdog = Watchdog(self._process.pid, stall_seconds)
+        self._stalled = False
+        self._over = threading.Event()
         self._threads = [
             threading.Thread(target=self._read_frames, name=f"{spec}-frames", daemon=True),
             threading.Thread(target=self._read_stderr, name=f"{spec}-stderr", daemon=True),
+            threading.Thread(target=self._watch, name=f"{spec}-watch", daemon=True),
         ]
         for thread in self._threads:
             thread.start()
@@ -127,7 +143,7 @@ class HostProcess:
                 segments.append(messages.segment_from_json(answer["segment"]))
         self.last_used = time.monotonic()
         if answer["op"] == "error":
-            raise error_for_code(answer["code"], answer["message"])
+            raise messages.error_from_json(answer)
         return segments
 
     def close(self) -> None:
@@ -141,6 +157,7 @@ class HostProcess:
 
     def kill(self) -> None:
         """End the child and all that it started, and free the pipes. May be called twice."""
+        self._over.set()
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -159,7 +176,7 @@ class HostProcess:
             self._send(header | {"options": messages.options_to_json(options)})
             answer = self._receive(call, stop)
         if answer["op"] == "error":
-            raise error_for_code(answer["code"], answer["message"])
+            raise messages.error_from_json(answer)
         return messages.capabilities_from_json(answer["capabilities"])
 
     @contextlib.contextmanager
@@ -167,6 +184,8 @@ class HostProcess:
         """A request under way; its answers are put into its queue, and thrown away once it is over."""
         with self._lock:
             call = _Call(next(self._numbers))
+            if not self._calls:
+                self._watchdog.heard()
             self._calls[call.number] = call
             if self._ended:
                 call.frames.put(None)
@@ -230,6 +249,8 @@ class HostProcess:
         self.kill()
         # The standard error is read to its end by then, so its last lines tell why.
         told = " ".join(self._last_lines)
+        if self._stalled:
+            return EngineStalled(f"{EngineStalled.default} ({self.spec}{': ' + told if told else ''})")
         how = f"exit status {self._process.returncode}"
         return EngineCrashed(f"{EngineCrashed.default} ({self.spec}: {how}{'; ' + told if told else ''})")
 
@@ -237,6 +258,7 @@ class HostProcess:
         source = cast(BinaryIO, self._process.stdout)
         with contextlib.suppress(BrokenFrame, OSError, ValueError):
             while (frame := read_frame(source)) is not None:
+                self._watchdog.heard()
                 with self._lock:
                     call = self._calls.get(frame[0]["id"])
                 if call is not None:
@@ -246,6 +268,15 @@ class HostProcess:
             calls = list(self._calls.values())
         for call in calls:
             call.frames.put(None)
+
+    def _watch(self) -> None:
+        """In a thread of its own: a caller may be stuck itself, in a pipe that the child does not read."""
+        while not self._over.wait(min(_WATCH, self._watchdog.seconds / 4)):
+            with self._lock:
+                at_work = bool(self._calls)
+            if at_work and self._watchdog.is_stuck():
+                self._stalled = True
+                self.kill()
 
     def _read_stderr(self) -> None:
         source = self._process.stderr

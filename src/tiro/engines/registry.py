@@ -6,11 +6,11 @@ Engines are found through the entry points ``tiro.engines``, ours and those of o
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 
-from tiro.engines import catalogue
+from tiro.engines import catalogue, download
 from tiro.engines.base import EngineOptions, EngineProvider
 from tiro.errors import ModelUnavailable, UnknownEngine
 from tiro.speech.types import Notice
@@ -50,13 +50,15 @@ class EngineSpec:
 class Resolved:
     """The engine to use. ``notice`` must go with every result.
 
-    ``needs_download`` says that the model must be fetched first: by ``catalogue.pull``, which shows
-    progress, or else by the engine host while it loads.
+    ``needs_download`` says that the model must be fetched first: by ``download.pull``, which shows
+    progress, or else by the engine host while it loads. ``fallback`` finds the engine that goes on where this
+    one is remote and fails.
     """
 
     spec: EngineSpec
     notice: Notice | None = None
     needs_download: bool = False
+    fallback: Callable[[], Resolved] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def resolve(text: str, options: EngineOptions, default_model: str = catalogue.DE
     notice = FALLBACK_NOTICE if spec.name == FALLBACK else None
     if availability.ready:
         return Resolved(spec, notice)
-    if availability.downloadable and catalogue.hub_reachable():
+    if availability.downloadable and download.reachable(options.hubs):
         return Resolved(spec, notice, needs_download=True)
     raise ModelUnavailable(availability.detail)
 
@@ -150,6 +152,6 @@ def _any_whisper(options: EngineOptions, default_model: str) -> Resolved | None:
         return Resolved(preferred)
     if best := catalogue.best_present(options.models):
         return Resolved(EngineSpec(WHISPER, best.name))
-    if availability.downloadable and catalogue.hub_reachable():
+    if availability.downloadable and download.reachable(options.hubs):
         return Resolved(preferred, needs_download=True)
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
@@ -81,8 +81,10 @@ async def _on_validation_error(request: Request, error: Exception) -> JSONRespon
     return render(request, InvalidRequest("; ".join(lines)))
 
 
-async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code < 300:  # raised by what runs before an endpoint, and no problem
+        return Response(status_code=error.status_code, headers=error.headers)
     known: TiroError
     if error.status_code == 404:
         known = NotFound("There is nothing at this address. /docs lists what there is.")

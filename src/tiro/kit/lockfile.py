@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+_INSTANT = 0.05
 
 
 class AlreadyLocked(Exception):
@@ -20,11 +25,40 @@ class FolderLock:
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as err:
-            os.close(self._descriptor)
-            raise AlreadyLocked(str(path)) from err
+        # Twice, because `is_locked` holds it for an instant.
+        for last_try in (False, True):
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as err:
+                if last_try:
+                    os.close(self._descriptor)
+                    raise AlreadyLocked(str(path)) from err
+                time.sleep(_INSTANT)
+            else:
+                break
 
     def release(self) -> None:
         os.close(self._descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock; where there is no file, nobody does."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+@contextmanager
+def waiting_for(path: Path) -> Iterator[None]:
+    """Hold the lock for the block; whoever comes meanwhile waits."""
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

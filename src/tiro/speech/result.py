@@ -78,6 +78,15 @@ def metadata_json(transcript: Transcript) -> Json:
         "layout": layout_json(transcript.layout),
         "media": media_json(transcript.media),
         "model_versions": transcript.models,
+        "parts": [
+            {
+                "engine": part.engine,
+                "speaker": part.speaker,
+                "start_time": _seconds(part.start),
+                "end_time": _seconds(part.end),
+            }
+            for part in transcript.parts
+        ],
         "notices": [{"code": notice.code, "message": notice.message} for notice in transcript.notices],
         "dropped": [drop_json(drop) for drop in transcript.drops],
     }

@@ -104,7 +104,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class WindowResult:
-    """What came out of one window: segments in recording time, and what was dropped."""
+    """What came out of one window of which engine: segments in recording time, and what was dropped."""
 
     index: int
     channel: int
@@ -113,6 +113,17 @@ class WindowResult:
     segments: tuple[Segment, ...] = ()
     drops: tuple[Drop, ...] = ()
     language: str | None = None
+    engine: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EnginePart:
+    """A stretch of one channel that one engine worked on."""
+
+    engine: str
+    speaker: str | None
+    start: float
+    end: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +170,9 @@ class ChannelLayout:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """A finished transcript. ``models`` maps each part that worked on it to its version; ``options`` is what
-    was asked for beyond the defaults, by the names of ``TranscriptionOptions``."""
+    """A finished transcript. ``models`` maps each engine that worked on it to its version; ``parts`` says
+    which did what, in time order; ``options`` is what was asked for beyond the defaults, by the names of
+    ``TranscriptionOptions``."""
 
     segments: tuple[Segment, ...]
     language: str | None
@@ -171,6 +183,7 @@ class Transcript:
     models: dict[str, str] = field(default_factory=dict)
     drops: tuple[Drop, ...] = ()
     notices: tuple[Notice, ...] = ()
+    parts: tuple[EnginePart, ...] = ()
     processing_time: float = 0.0
     options: dict[str, Any] = field(default_factory=dict)
 

@@ -7,15 +7,15 @@ import contextlib
 import io
 import threading
 import weakref
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from tiro.engines.base import DECODING, Capabilities, DecodingOptions, TranscribeRequest
+from tiro.engines.base import DECODING, Capabilities, DecodingOptions, Prepared, TranscribeRequest
 from tiro.engines.openai import answers
 from tiro.engines.openai.client import Client, Form, Refusal
-from tiro.errors import ModelUnavailable, RemoteRefused, UnsupportedLanguage, UnsupportedOption
+from tiro.errors import ModelUnavailable, RemoteRefused, TiroError, UnsupportedLanguage, UnsupportedOption
 from tiro.speech.types import SAMPLE_RATE, Audio, Segment
 
 PARALLEL = 4
@@ -43,7 +43,8 @@ _FORMAT_WORDS = ("response_format", "verbose_json", "timestamp_granularities", "
 
 
 class OpenAIEngine:
-    """One request at a time. ``close`` ends its connections; so does letting the engine go."""
+    """Several requests at a time, each from a thread of its own; their uploads share one event loop, so that
+    one process does what four would. ``close`` ends its connections; so does letting the engine go."""
 
     def __init__(self, client: Client, model: str, *, window: float = 30.0) -> None:
         self._client = client
@@ -51,9 +52,10 @@ class OpenAIEngine:
         self._window = window
         # gpt-4o-transcribe and its kin know plain `json` only.
         self._format = len(_FORMATS) - 1 if model.startswith("gpt-") else 0
-        # The loop is kept, because the connections belong to it.
-        self._runner = asyncio.Runner()
-        self._closing = weakref.finalize(self, _close, self._runner, client)
+        self._loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=self._loop.run_forever, name="openai", daemon=True)
+        thread.start()
+        self._closing = weakref.finalize(self, _close, self._loop, thread, client)
         self._closing.atexit = False
 
     def close(self) -> None:
@@ -70,17 +72,31 @@ class OpenAIEngine:
             translates=not self._model.startswith("gpt-"),
             max_window=self._window,
             join_gap=1.0,
-            parallel=PARALLEL,
+            batch=PARALLEL,
+            workers=PARALLEL,
             heeds=DECODING - {"beam"},
             notice=f"The audio was sent to {self._client.server}, where this text was made.",
         )
 
     def transcribe(self, request: TranscribeRequest) -> Iterator[Segment]:
+        return self._heard(self.prepare(request).request)
+
+    def prepare(self, request: TranscribeRequest) -> Prepared:
         if request.task == "translate" and not self.capabilities.translates:
             raise UnsupportedOption(
                 f"The remote model '{self._model}' cannot translate; 'whisper-1' and others can."
             )
-        return self._heard(request)
+        return Prepared(request, key=None, inputs=None)
+
+    def transcribe_batch(self, requests: Sequence[Prepared]) -> list[list[Segment] | TiroError]:
+        """One after the other: a batch is one request, and several are under way in several threads."""
+        outcomes: list[list[Segment] | TiroError] = []
+        for prepared in requests:
+            try:
+                outcomes.append(list(self._heard(prepared.request)))
+            except TiroError as err:
+                outcomes.append(err)
+        return outcomes
 
     def _heard(self, request: TranscribeRequest) -> Iterator[Segment]:
         duration = len(request.audio) / SAMPLE_RATE
@@ -141,16 +157,18 @@ class OpenAIEngine:
                     return None
             return task.result()
 
-        return self._runner.run(watched())
+        return asyncio.run_coroutine_threadsafe(watched(), self._loop).result()
 
 
-def _close(runner: asyncio.Runner, client: Client) -> threading.Thread:
+def _close(loop: asyncio.AbstractEventLoop, worker: threading.Thread, client: Client) -> threading.Thread:
     """In a thread of its own, which nobody waits for here: the garbage collector may call this where another
     loop is running, or in the middle of an import that the thread would wait for."""
 
     def end() -> None:
-        with runner:
-            runner.run(client.close())
+        asyncio.run_coroutine_threadsafe(client.close(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        worker.join()
+        loop.close()
 
     thread = threading.Thread(target=end, name="openai-close")
     thread.start()

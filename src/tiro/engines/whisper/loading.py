@@ -41,7 +41,12 @@ def load_engine(path: Path, name: str, options: EngineOptions, *, translates: bo
     except EngineFailed:
         raise
     except Exception as err:  # the tokenizer library raises plain Exception on a damaged file
-        if isinstance(err, MemoryError) or "CUDA" in str(err) or "memory" in str(err):
+        if isinstance(err, MemoryError) or any(word in str(err) for word in ("memory", "alloc")):
+            raise EngineFailed(
+                f"There is not enough memory for the Whisper model '{name}'. Choose a smaller one, or int8 "
+                f"with TIRO_ENGINE_COMPUTE_TYPE. ({str(err) or type(err).__name__})"
+            ) from err
+        if "CUDA" in str(err):
             raise EngineFailed(f"The Whisper model '{name}' could not be loaded: {err}") from err
         raise ModelCorrupt(
             f"The Whisper model in {path} is damaged ({err}). Remove the folder and pull or copy it again."

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tiro.engines import catalogue
+from tiro.engines import catalogue, download, folders
 from tiro.engines.base import Availability, EngineOptions
+from tiro.engines.whisper.conversion import converted
 from tiro.engines.whisper.engine import WhisperEngine
 from tiro.engines.whisper.loading import load_engine
 from tiro.errors import ModelCorrupt, ModelUnavailable, UnknownEngine
@@ -21,8 +22,10 @@ class WhisperProvider:
         if path := catalogue.find(name, options.models):
             return Availability(True, f"{name} in {path}")
         if catalogue.is_path(name):
-            return Availability(False, self._what_is_wrong(Path(name).expanduser()))
+            return Availability(False, folders.what_is_wrong(Path(name).expanduser()))
         if catalogue.canonical(name) not in catalogue.MODELS:
+            if catalogue.is_here(name, options.models):
+                return Availability(False, folders.what_is_wrong(options.models / name))
             known = ", ".join(catalogue.MODELS)
             raise UnknownEngine(f"No Whisper model is called '{name}'. Known: {known}; or name a folder.")
         return Availability(False, catalogue.how_to_get(name, options.models), downloadable=options.download)
@@ -32,7 +35,7 @@ class WhisperProvider:
         path = self._folder(name, options)
         known = catalogue.MODELS.get(catalogue.canonical(name))
         return load_engine(
-            path,
+            converted(path, options.conversions) if folders.is_transformers(path) else path,
             path.name if catalogue.is_path(name) else name,
             options,
             translates=known is None or known.translates,
@@ -42,18 +45,11 @@ class WhisperProvider:
         if path := catalogue.find(name, options.models):
             return path
         if catalogue.is_path(name) and Path(name).expanduser().is_dir():
-            raise ModelCorrupt(self._what_is_wrong(Path(name).expanduser()))
+            raise ModelCorrupt(folders.what_is_wrong(Path(name).expanduser()))
         availability = self.availability(name, options)
         if not availability.downloadable:
             raise ModelUnavailable(availability.detail)
-        return catalogue.pull(name, options.models)
-
-    @staticmethod
-    def _what_is_wrong(folder: Path) -> str:
-        if not folder.is_dir():
-            return f"There is no folder {folder}. Name the folder of a Whisper model in CTranslate2's format."
-        lacks = ", ".join(catalogue.missing_files(folder))
-        return f"{folder} is not a whole Whisper model: {lacks} missing."
+        return download.pull(name, options.models, hubs=options.hubs)
 
 
 PROVIDER = WhisperProvider()

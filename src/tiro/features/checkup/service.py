@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,10 @@ from tiro.kit import clock
 from tiro.storage.base import Storage, StorageInventory
 
 _CHUNK = 1 << 20
+_PAUSE = 0.1
+
+SETTLE_SECONDS = 12.0
+"""Longer than a server waits for the database when it writes the row of a file that it has kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,39 +31,67 @@ class Finding:
 
 
 class CheckupService:
-    """Looks, and changes nothing.
+    """Looks, and changes nothing. No transaction outlasts one look at the rows: while files are read, which
+    may take hours, a server beside it must be able to tidy its log up.
 
     Args:
-        running: whether a server is at work on the data now: then files may be ahead of their rows.
+        running: whether a server is at work on the data now, which keeps a file before it writes its row;
+            asked only where that matters.
+        settle_seconds: how long a file may then be without its row before that counts.
     """
 
     def __init__(
-        self, database: Database, storage: Storage, inventory: StorageInventory, *, running: bool
+        self,
+        database: Database,
+        storage: Storage,
+        inventory: StorageInventory,
+        *,
+        running: Callable[[], bool],
+        settle_seconds: float = SETTLE_SECONDS,
     ) -> None:
         self._database = database
         self._storage = storage
         self._inventory = inventory
         self._running = running
+        self._settle_seconds = settle_seconds
 
     def run(self) -> list[Finding]:
-        rules: list[tuple[str, Callable[[Session], Sequence[str]]]] = [
-            ("the database is sound", repository.integrity),
-            ("no running job has an expired lease", lambda session: repository.expired(session, clock.now())),
-            ("every recording has one job that speaks for it", repository.without_one_latest_job),
-            ("every completed job has its transcript", repository.completed_without_transcript),
-            ("no transcript has a gap", repository.gaps_in_segments),
-            ("every recording has its file, unchanged", lambda session: list(self._broken_files(session))),
+        rules: list[tuple[str, Callable[[], Sequence[str]]]] = [
+            ("the database is sound", self._rows(repository.integrity)),
+            (
+                "no running job has an expired lease",
+                self._rows(lambda session: repository.expired(session, clock.now())),
+            ),
+            (
+                "every recording has one job that speaks for it",
+                self._rows(repository.without_one_latest_job),
+            ),
+            ("every completed job has its transcript", self._rows(repository.completed_without_transcript)),
+            ("no transcript has a gap", self._rows(repository.gaps_in_segments)),
+            ("every recording has its file, unchanged", lambda: list(self._broken_files())),
             ("every file has its recording", self._orphans),
         ]
-        with self._database.read() as session:
-            return [Finding(promise, rule(session)) for promise, rule in rules]
+        return [Finding(promise, rule()) for promise, rule in rules]
 
-    def _broken_files(self, session: Session) -> Iterator[str]:
-        for recording_id, size, sha256 in repository.files(session):
+    def _rows(self, rule: Callable[[Session], Sequence[str]]) -> Callable[[], Sequence[str]]:
+        def look() -> Sequence[str]:
+            with self._database.read() as session:
+                return rule(session)
+
+        return look
+
+    def _files(self) -> list[tuple[str, int, str]]:
+        with self._database.read() as session:
+            return list(repository.files(session))
+
+    def _broken_files(self) -> Iterator[str]:
+        for recording_id, size, sha256 in self._files():
             try:
                 digest, length = self._digest(recording_id)
             except NotFound:
-                yield f"{recording_id}: the file is missing"
+                # It may have been deleted since the rows were read: its row goes first, then its file.
+                if recording_id in {known for known, _, _ in self._files()}:
+                    yield f"{recording_id}: the file is missing"
                 continue
             if (digest, length) != (sha256, size):
                 yield f"{recording_id}: the file is not what was sent ({length} of {size} bytes)"
@@ -71,10 +104,15 @@ class CheckupService:
                 length += len(chunk)
         return digest.hexdigest(), length
 
-    def _orphans(self, session: Session) -> Sequence[str]:
-        if self._running:
-            return []
-        known = {recording_id for recording_id, _, _ in repository.files(session)}
-        return [
-            f"{key}: a file without a recording" for key in self._inventory.inventory() if key not in known
-        ]
+    def _orphans(self) -> Sequence[str]:
+        lonely = self._without_row()
+        deadline = time.monotonic() + self._settle_seconds
+        while lonely and time.monotonic() < deadline and self._running():
+            time.sleep(_PAUSE)
+            lonely &= self._without_row()
+        return [f"{key}: a file without a recording" for key in sorted(lonely)]
+
+    def _without_row(self) -> set[str]:
+        # The files first: what is kept between the two looks has its row by the second.
+        kept = set(self._inventory.inventory())
+        return kept - {recording_id for recording_id, _, _ in self._files()}

@@ -25,6 +25,17 @@ EVENT_TYPES: dict[EventType, str] = {
 }
 
 
+PASSING: tuple[EventType, ...] = ("progress", "download")
+"""Of no interest once the job has ended."""
+
+END = "end"
+END_TEXT = (
+    "The job has ended and nothing more comes: `status`. It has the number of the event before it; whoever "
+    "asks for what follows gets 204, at which an `EventSource` gives up."
+)
+"""The last line of a stream, which is not in the log: a `retry` of the job goes on with the log."""
+
+
 class Event(BaseModel):
     """One line of a recording's log. ``seq`` only grows; name the last one seen to go on after it."""
 

@@ -12,7 +12,7 @@ from tiro.db.session import Database, after_commit
 from tiro.db.tables.base import Json
 from tiro.events.base import EventHub
 from tiro.features.events import repository
-from tiro.features.events.schemas import Event, EventType
+from tiro.features.events.schemas import PASSING, Event, EventType
 from tiro.kit import clock
 
 _POLL_SECONDS = 2.0
@@ -32,6 +32,16 @@ class EventService:
         """Write an event in the transaction of its cause; followers hear of it after the commit."""
         repository.append(session, recording_id, kind, data, clock.now())
         after_commit(session, lambda: self._hub.announce(recording_id))
+
+    def thin_out(self, session: Session, recording_id: str) -> None:
+        """Drop what only told how far the work was, once it is over; the last of each kind stays."""
+        for kind in PASSING:
+            repository.thin_out(session, recording_id, kind)
+
+    def last(self, recording_id: str) -> int:
+        """The number of the recording's last event; 0 where there is none."""
+        with self._database.read() as session:
+            return repository.last(session, recording_id)
 
     async def follow(self, recording_id: str, after: int) -> AsyncGenerator[list[Event]]:
         """Yield events after ``after`` as they come, in batches, never missing one; an empty batch says that

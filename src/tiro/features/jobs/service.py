@@ -25,6 +25,9 @@ from tiro.kit.ids import uuid7
 from tiro.queue.base import Queue
 from tiro.speech.options import TranscriptionOptions
 
+_LONGEST_PAUSE = 3600.0
+"""Seconds. A server may ask to be left alone for days; nobody who waits for a transcript would think so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -189,8 +192,10 @@ class JobService:
         it, where that was asked for meanwhile."""
         job = session.get(JobTable, claim.job_id)
         if error.transient and job is not None and job.tries_left > 0:
-            pause = timedelta(seconds=4.0 ** (self._attempts - job.tries_left - 1))
-            self._requeue(session, claim, clock.now() + pause, {})
+            pause = 4.0 ** (self._attempts - job.tries_left - 1)
+            if error.retry_after is not None:
+                pause = max(pause, min(error.retry_after, _LONGEST_PAUSE))
+            self._requeue(session, claim, clock.now() + timedelta(seconds=pause), {})
         else:
             self._end(session, claim, JobState.FAILED, error)
 
@@ -261,10 +266,12 @@ class JobService:
             busy_seconds=claim.busy_seconds,
         )
         self._events.append(session, claim.recording_id, "state", {"status": state, "error": problem})
+        self._events.thin_out(session, claim.recording_id)
 
     def _set_ended(self, session: Session, job: JobTable, state: JobState, error: TiroError | None) -> None:
         job.state, job.stage, job.finished_at, job.error = state, None, clock.now(), _problem(error)
         self._announce(session, job, state)
+        self._events.thin_out(session, job.recording_id)
 
     def _announce(self, session: Session, job: JobTable, state: JobState) -> None:
         self._events.append(session, job.recording_id, "state", {"status": state, "error": job.error})

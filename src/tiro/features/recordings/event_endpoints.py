@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Annotated, cast
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, status
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from tiro.errors import NotFound, Unauthorized
-from tiro.features.events.schemas import EVENT_TYPES, Event
+from tiro.features.events.schemas import END, END_TEXT, EVENT_TYPES, Event
 from tiro.features.events.service import EventService
 from tiro.features.jobs.states import JobState
 from tiro.features.keys.dependencies import caller
@@ -22,54 +22,72 @@ router = APIRouter(prefix="/api/v1/transcribe", tags=["transcribe"], dependencie
 
 
 _LAST = 2**63 - 1
+_GONE = "gone"
+"""The recording was deleted: whoever asks again gets 404."""
 
 
 def _log_of(request: Request) -> EventService:
     return cast(EventService, request.app.state.runtime.events)
 
 
-def _known(service: Service, session_id: str) -> str:
-    """Checked before the stream begins, so that a wrong id is a plain 404."""
-    service.require(session_id)
+def _place(
+    last_event_id: Annotated[int | None, Header(ge=0, le=_LAST)] = None,
+    after: Annotated[
+        int, Query(ge=0, le=_LAST, description="Like `Last-Event-ID`, for clients without headers.")
+    ] = 0,
+) -> int:
+    """The number of the event after which the caller wants to go on; 0 from the start."""
+    return after if last_event_id is None else last_event_id
+
+
+Log = Annotated[EventService, Depends(_log_of)]
+Place = Annotated[int, Depends(_place)]
+
+
+def _known(service: Service, log: Log, session_id: str, place: Place) -> str:
+    """Checked before the stream begins, so that a wrong id is a plain 404, and the end a plain 204."""
+    ended = JobState(service.summary(session_id).status).ended
+    if place and ended and place >= log.last(session_id):
+        raise HTTPException(status.HTTP_204_NO_CONTENT)
     return session_id
 
 
 @router.get(
     "/{session_id}/events",
     response_class=EventSourceResponse,
-    responses=documented(Unauthorized, NotFound),
+    responses={
+        204: {"description": "The job has ended, and the caller has seen all of it."},
+        **documented(Unauthorized, NotFound),
+    },
     description="Server-sent events, from the first one or after `Last-Event-ID`, until the job has ended. "
     "A client that reconnects with the id it saw last misses nothing.\n\n"
-    + "\n".join(f"- `{name}`: {text}" for name, text in EVENT_TYPES.items()),
+    + "\n".join(f"- `{name}`: {text}" for name, text in (EVENT_TYPES | {END: END_TEXT}).items()),
 )
 async def events(
-    session_id: Annotated[str, Depends(_known)],
-    service: Service,
-    log: Annotated[EventService, Depends(_log_of)],
-    last_event_id: Annotated[int | None, Header(ge=0, le=_LAST)] = None,
-    after: Annotated[
-        int, Query(ge=0, le=_LAST, description="Like `Last-Event-ID`, for clients without headers.")
-    ] = 0,
+    session_id: Annotated[str, Depends(_known)], service: Service, log: Log, place: Place
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a recording."""
-    async with aclosing(log.follow(session_id, after if last_event_id is None else last_event_id)) as batches:
+    async with aclosing(log.follow(session_id, place)) as batches:
         async for batch in batches:
             for event in batch:
                 yield ServerSentEvent(id=str(event.seq), event=event.type, data=event.data)
-            if await asyncio.to_thread(_is_over, service, session_id, batch):
+                place = event.seq
+            if over := await asyncio.to_thread(_over, service, session_id, batch):
+                if over != _GONE:
+                    yield ServerSentEvent(id=str(place), event=END, data={"status": over})
                 return
 
 
-def _is_over(service: Service, session_id: str, batch: list[Event]) -> bool:
-    """Whether nothing more can come: the job has ended, and its end was in this batch or before it."""
+def _over(service: Service, session_id: str, batch: list[Event]) -> str | None:
+    """How the job ended, where nothing more can come: its end was in this batch or before it."""
     told = any(event.type == "state" for event in batch)
     if batch and not told:
-        return False
+        return None
     try:
-        ended = JobState(service.summary(session_id).status).ended
+        state = JobState(service.summary(session_id).status)
     except NotFound:
-        return True
-    return ended and (not batch or _tells_end(batch[-1]))
+        return _GONE
+    return state if state.ended and (not batch or _tells_end(batch[-1])) else None
 
 
 def _tells_end(event: Event) -> bool:

@@ -42,6 +42,7 @@ _EXAMPLE_SESSION: dict[str, Any] = {
         "layout": {"mode": "split", "labels": ["left", "right"], "reason": "each side has its own voice"},
         "media": {"container": "flac", "codec": "flac", "sample_rate": 16000, "channels": 2},
         "model_versions": {"pocketsphinx": "pocketsphinx 5.1.1 en-us"},
+        "parts": [{"engine": "pocketsphinx", "speaker": "left", "start_time": 0.4, "end_time": 39.9}],
         "notices": [],
         "dropped": [],
     },
@@ -96,6 +97,15 @@ class Dropped(BaseModel):
     evidence: str
 
 
+class Part(BaseModel):
+    """A stretch of the recording that one engine worked on."""
+
+    engine: str
+    speaker: str | None
+    start_time: float
+    end_time: float
+
+
 class Metadata(BaseModel):
     """What is known of the recording and of how it was transcribed; null while unknown."""
 
@@ -108,6 +118,7 @@ class Metadata(BaseModel):
     layout: ChannelUse | None = Field(None, description="How the channels were used.")
     media: dict[str, Any] | None = None
     model_versions: dict[str, str] = {}
+    parts: list[Part] = Field([], description="Which engine made which part of the text.")
     notices: list[NoticeBody] = []
     dropped: list[Dropped] = []
 

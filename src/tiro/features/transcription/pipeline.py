@@ -150,7 +150,7 @@ class Pipeline:
             )
             task = RecognitionTask(request.engine.spec, wishes, request.recorded(plan))
             yield StageEntered(Stage.TRANSCRIBE)
-            recognition = Recognition(self._hosts, capabilities, task, stop)
+            recognition = Recognition(self._hosts, capabilities, task, stop, request.engine.fallback)
             media.begin(_sizes(capabilities))
             yield from _Run(recognition, capabilities, request, media).events()
 
@@ -242,6 +242,8 @@ class _Run:
         notices.extend(ignored(request.options, request.engine.spec, self._capabilities))
         if self._capabilities.notice and not notices:
             notices.append(Notice("engine_notice", self._capabilities.notice))
+        parts = self._recognition.parts(layout.labels)
+        notices.extend(self._recognition.fallback.notices(parts))
         notices.extend(self._media.notices)
         language = request.options.language or next((name for name, _ in self._heard.most_common(1)), None)
         return Transcript(
@@ -251,9 +253,10 @@ class _Run:
             layout=layout,
             media=self._media.info,
             engine=str(request.engine.spec),
-            models={request.engine.spec.name: self._capabilities.model},
+            models={request.engine.spec.name: self._capabilities.model} | self._recognition.fallback.models(),
             drops=tuple(sorted(self._drops, key=lambda drop: drop.start)),
             notices=tuple(notices),
+            parts=parts,
             options=request.options.asked(),
         )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from tiro.engines.base import Capabilities, DecodingOptions
 from tiro.engines.registry import AUTO, EngineSpec
@@ -52,19 +51,18 @@ class Wishes:
 
 
 def wishes_of(options: TranscriptionOptions, defaults: Defaults, capabilities: Capabilities) -> Wishes:
-    said: dict[str, Any] = {
-        "vocabulary": tuple(dict.fromkeys((*options.vocabulary, *defaults.vocabulary))),
-        "prompt": options.prompt,
-        "beam": options.beam or defaults.beam or DecodingOptions().beam,
-        "temperatures": options.temperatures or DecodingOptions().temperatures,
-        "word_times": options.word_times,
-    }
-    heeded = {name: value for name, value in said.items() if name in capabilities.heeds}
+    said = DecodingOptions(
+        vocabulary=tuple(dict.fromkeys((*options.vocabulary, *defaults.vocabulary))),
+        prompt=options.prompt,
+        beam=options.beam or defaults.beam or DecodingOptions().beam,
+        temperatures=options.temperatures or DecodingOptions().temperatures,
+        word_times=options.word_times,
+    )
     return Wishes(
         language=options.language,
         mixed_languages=options.mixed_languages,
         task=options.task,
-        decoding=DecodingOptions(**heeded),
+        decoding=said.heeded(capabilities.heeds),
         rules=RULES - {*options.guard_off, *defaults.guard_off},
     )
 
@@ -96,6 +94,16 @@ def ignored(options: TranscriptionOptions, spec: EngineSpec, capabilities: Capab
     return [
         Notice("option_ignored", f"The engine '{spec}' cannot {_SPOKEN[name]}: '{name}' had no effect.")
         for name in _unheeded(options, capabilities)
+    ]
+
+
+def lost(decoding: DecodingOptions, capabilities: Capabilities) -> list[str]:
+    """What an engine cannot do of ``decoding``, each to follow "cannot"."""
+    usual = DecodingOptions()
+    return [
+        words
+        for name, words in _SPOKEN.items()
+        if name not in capabilities.heeds and getattr(decoding, name) != getattr(usual, name)
     ]
 
 

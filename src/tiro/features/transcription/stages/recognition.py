@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import TracebackType
 
@@ -13,10 +14,14 @@ import numpy as np
 
 from tiro.engines.base import Capabilities, TranscribeRequest
 from tiro.engines.host import EngineHosts
-from tiro.engines.registry import EngineSpec
+from tiro.engines.registry import EngineSpec, Resolved
+from tiro.errors import Cancelled
+from tiro.features.transcription.stages.fallback import REMOTE_FAILURES, Fallback
 from tiro.features.transcription.wishes import Wishes
 from tiro.speech.guard import Guard
-from tiro.speech.types import SAMPLE_RATE, Audio, Segment, Window, WindowResult
+from tiro.speech.types import SAMPLE_RATE, Audio, EnginePart, Segment, Window, WindowResult
+
+NOTHING: Audio = np.zeros(0, np.float32)
 
 _ENOUGH_SPEECH = 3.0
 """Seconds of speech in a window from which a detected language is believed for the rest of the recording."""
@@ -47,6 +52,7 @@ class Recognition:
         capabilities: Capabilities,
         task: RecognitionTask,
         stop: threading.Event,
+        fallback: Callable[[], Resolved] | None = None,
     ) -> None:
         self._hosts = hosts
         self._guard = Guard(task.wishes.rules)
@@ -62,6 +68,13 @@ class Recognition:
             wishes.language is None and capabilities.detects_language and not wishes.mixed_languages
         )
         self._deciding: list[Future[WindowResult]] = []
+        self._parts: dict[int, list[EnginePart]] = {}
+        asked = TranscribeRequest(NOTHING, wishes.language, wishes.task, decoding=wishes.decoding)
+        self.fallback = Fallback(hosts, fallback, asked, stop)
+        if fallback and any(one.engine not in (None, str(task.spec)) for one in task.recorded.values()):
+            # Where it is not to be had any more, the remote engine is tried again.
+            with suppress(*REMOTE_FAILURES):
+                self.fallback.take()
 
     def __enter__(self) -> Recognition:
         return self
@@ -106,7 +119,25 @@ class Recognition:
                 return
             result = future.result()
             self._under_way.popleft()
+            self._note_part(result)
             yield result
+
+    def parts(self, labels: Sequence[str | None]) -> tuple[EnginePart, ...]:
+        """Which engine worked on what: a part ends where another engine's window of its channel begins."""
+        parts = [
+            replace(part, speaker=label)
+            for channel, label in enumerate(labels)
+            for part in self._parts.get(channel, [])
+        ]
+        return tuple(sorted(parts, key=lambda part: part.start))
+
+    def _note_part(self, result: WindowResult) -> None:
+        engine = result.engine or str(self._task.spec)
+        parts = self._parts.setdefault(result.channel, [])
+        if parts and parts[-1].engine == engine:
+            parts[-1] = replace(parts[-1], end=result.end)
+        else:
+            parts.append(EnginePart(engine, None, result.start, result.end))
 
     def earliest_start(self, channel: int) -> float:
         """Start of the first window of ``channel`` that is under way; infinity where none is."""
@@ -120,7 +151,7 @@ class Recognition:
         wishes = self._task.wishes
         language = wishes.language or next((one for one in found if one), None)
         request = TranscribeRequest(audio, language, wishes.task, decoding=wishes.decoding)
-        heard = self._hosts.transcribe(self._task.spec, request, self._stop)
+        engine, heard = self._heard(window, request)
         segments = [_placed(segment, window, audio) for segment in heard]
         outcome = self._guard.check(segments, window.spans)
         return WindowResult(
@@ -131,7 +162,21 @@ class Recognition:
             segments=tuple(outcome.segments),
             drops=tuple(outcome.drops),
             language=next((segment.language for segment in segments if segment.language), None),
+            engine=engine,
         )
+
+    def _heard(self, window: Window, request: TranscribeRequest) -> tuple[str, list[Segment]]:
+        """The engine that heard the window, and its segments in the window's time."""
+        spec, fallback = self._task.spec, self.fallback
+        if not fallback.taken.is_set():
+            try:
+                return str(spec), self._hosts.transcribe(spec, request, fallback.remote_stop)
+            except REMOTE_FAILURES as err:
+                fallback.take(err)
+            except Cancelled:
+                if self._stop.is_set():
+                    raise
+        return fallback.transcribe(window, request)
 
 
 def _placed(segment: Segment, window: Window, audio: Audio) -> Segment:
