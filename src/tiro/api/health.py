@@ -21,7 +21,7 @@ from tiro.http.problems import documented
 router = APIRouter(tags=["health"])
 
 
-def _runtime(request: Request) -> Runtime:
+async def _runtime(request: Request) -> Runtime:
     return cast(Runtime, request.app.state.runtime)
 
 

@@ -1,4 +1,8 @@
-"""What endpoints ask for: who calls."""
+"""What endpoints ask for: who calls.
+
+A dependency that only looks something up in memory is ``async``: FastAPI sends each of the others to a worker
+thread, and under load each way there and back waits for its turn.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,9 @@ from tiro.errors import Unauthorized
 _bearer = HTTPBearer(auto_error=False, description="An API key; `tiro keys create` makes one.")
 
 
-def bearer_secret(credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> str:
+async def bearer_secret(
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+) -> str:
     """The secret that the caller sent.
 
     Raises:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from tiro.db.tables import KeyTable
+
+# Built once, for it runs with every request.
+_VALID = select(KeyTable).where(KeyTable.digest == bindparam("digest"), KeyTable.revoked_at.is_(None))
 
 
 def add(session: Session, key: KeyTable) -> None:
@@ -16,8 +19,7 @@ def add(session: Session, key: KeyTable) -> None:
 
 
 def by_digest(session: Session, digest: str) -> KeyTable | None:
-    query = select(KeyTable).where(KeyTable.digest == digest, KeyTable.revoked_at.is_(None))
-    return session.scalar(query)
+    return session.scalar(_VALID, {"digest": digest})
 
 
 def everyone(session: Session) -> Sequence[KeyTable]:

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from tiro.features.recordings.service import RecordingService
 
 
-def _service(request: Request) -> RecordingService:
+async def _service(request: Request) -> RecordingService:
     return cast(RecordingService, request.app.state.runtime.recordings)
 
 

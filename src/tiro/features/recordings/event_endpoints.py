@@ -26,11 +26,11 @@ _GONE = "gone"
 """The recording was deleted: whoever asks again gets 404."""
 
 
-def _log_of(request: Request) -> EventService:
+async def _log_of(request: Request) -> EventService:
     return cast(EventService, request.app.state.runtime.events)
 
 
-def _place(
+async def _place(
     last_event_id: Annotated[int | None, Header(ge=0, le=_LAST)] = None,
     after: Annotated[
         int, Query(ge=0, le=_LAST, description="Like `Last-Event-ID`, for clients without headers.")

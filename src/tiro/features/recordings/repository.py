@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from tiro.db.tables import IdempotencyTable, JobTable, RecordingTable, TranscriptTable
@@ -41,15 +42,23 @@ def get(session: Session, recording_id: str) -> RecordingTable | None:
 
 def page(session: Session, status: str | None, limit: int, offset: int) -> Sequence[Listed]:
     """Newest first; ids grow with time, so their order is the order of arrival."""
+    values = {"status": status, "limit": limit, "offset": offset}
+    return [Listed(*row) for row in session.execute(_page(status is not None), values)]
+
+
+@cache
+def _page(by_status: bool) -> Select[Any]:
+    """Built once: building it takes longer than running it."""
     # The page is found in an index of jobs alone: were the tables joined first, all rows would be read and
     # sorted for each page.
     listed = select(JobTable.recording_id).where(JobTable.latest)
-    if status is not None:
-        listed = listed.where(JobTable.state == status)
-    chosen = listed.order_by(JobTable.recording_id.desc()).limit(limit).offset(offset).subquery()
+    if by_status:
+        listed = listed.where(JobTable.state == bindparam("status"))
+    newest = listed.order_by(JobTable.recording_id.desc())
+    chosen = newest.limit(bindparam("limit")).offset(bindparam("offset")).subquery()
     summary = TranscriptTable.summary
     # Columns, not whole rows: making objects of these would take longer than all the rest.
-    query = (
+    return (
         select(
             RecordingTable.id,
             RecordingTable.title,
@@ -75,15 +84,18 @@ def page(session: Session, status: str | None, limit: int, offset: int) -> Seque
         )
         .order_by(RecordingTable.id.desc())
     )
-    return [Listed(*row) for row in session.execute(query)]
 
 
 def count(session: Session, status: str | None) -> int:
-    if status is None:
-        # Each recording has one job that speaks for it; counting a whole table is ten times faster.
-        return session.scalar(select(func.count()).select_from(RecordingTable)) or 0
-    query = select(func.count()).where(JobTable.latest, JobTable.state == status)
-    return session.scalar(query) or 0
+    return session.scalar(_count(status is not None), {"status": status}) or 0
+
+
+@cache
+def _count(by_status: bool) -> Select[tuple[int]]:
+    if by_status:
+        return select(func.count()).where(JobTable.latest, JobTable.state == bindparam("status"))
+    # Each recording has one job that speaks for it; counting a whole table is ten times faster.
+    return select(func.count()).select_from(RecordingTable)
 
 
 def remove(session: Session, recording_id: str) -> None:
