@@ -38,7 +38,7 @@ fix: .venv/dev.stamp ## format, and mend what a machine can mend
 docs openapi: .venv/dev.stamp ## write docs/reference anew
 	.venv/bin/python tools/reference
 
-bench: .venv/dev.stamp ## measure: overhead, memory, decoding, listing
+bench: .venv/dev.stamp ## measure: overhead, start, listing, decoding, memory, cancelling
 	.venv/bin/python -m bench
 
 bench-accuracy: .venv/dev.stamp ## word errors and words invented in noise, of the engines that are here

@@ -6,7 +6,7 @@ import argparse
 import os
 import time
 
-from bench import decoding, listing, memory, overhead, starting
+from bench import cancelling, decoding, listing, memory, overhead, starting
 from bench.report import machine, say
 
 _ALL = {
@@ -15,6 +15,7 @@ _ALL = {
     "listing": listing,
     "decoding": decoding,
     "memory": memory,
+    "cancelling": cancelling,
 }
 
 
