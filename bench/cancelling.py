@@ -25,9 +25,7 @@ def run() -> None:
         for _ in range(_TIMES):
             took.append(_cancelled(server.client))
     spread = Spread(took)
-    say(
-        f"{_TIMES} jobs, each cancelled while a slow engine is in the middle of a window, which it never ends:"
-    )
+    say(f"{_TIMES} jobs, each cancelled while a slow engine is in the middle of a window:")
     say(f"median {spread.median:.2f} s, {spread.values[0]:.2f} to {spread.values[-1]:.2f} s.")
     say()
     target("the slowest cancel", spread.values[-1], _LIMIT, "s", 2)

@@ -62,6 +62,10 @@ class EngineSettings(BaseModel):
     model: str = Field("small", description="Whisper model that `auto` and plain `whisper` use.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where Whisper runs.")
     compute_type: str = Field("auto", description="CTranslate2 precision, such as int8 or float16.")
+    encoder: Literal["auto", "ctranslate2", "onnxruntime"] = Field(
+        "auto",
+        description="What runs Whisper's encoder on a processor; `auto` measures both once for each model.",
+    )
     threads: int = Field(0, ge=0, description="Processor threads of an engine; 0 chooses.")
     download: bool = Field(True, description="Whether a missing model may be downloaded.")
     hubs: str = Field(

@@ -64,6 +64,7 @@ def engine_options(settings: Settings) -> EngineOptions:
         hubs=engine.hub_addresses,
         device=engine.device,
         compute_type=engine.compute_type,
+        encoder=engine.encoder,
         threads=engine.threads,
         download=engine.download,
         remote=RemoteOptions(

@@ -120,6 +120,8 @@ class EngineOptions:
         models: folder that holds downloaded models.
         device: ``auto``, ``cpu`` or ``cuda``.
         compute_type: CTranslate2's name, or ``auto``.
+        encoder: which library runs Whisper's encoder on a processor: ``auto`` measures once,
+            ``ctranslate2`` or ``onnxruntime``.
         threads: processor threads for one host; 0 lets the adapter choose.
         download: whether a missing model may be fetched.
         hubs: where from, in this order; none means the usual one.
@@ -130,6 +132,7 @@ class EngineOptions:
     models: Path
     device: str = "auto"
     compute_type: str = "auto"
+    encoder: str = "auto"
     threads: int = 0
     download: bool = True
     hubs: tuple[str, ...] = ()

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from tiro.engines.base import DecodingOptions
+from tiro.engines.whisper.encoder import Encoder
 from tiro.engines.whisper.features import FRAME_RATE, Mel
 from tiro.engines.whisper.prompts import MOST_TOKENS, Prompts
 from tiro.engines.whisper.sampling import Draw
+from tiro.engines.whisper.storage import storage
 from tiro.engines.whisper.words import Piece, placed
 from tiro.speech.repetition import compression_ratio, is_stutter, loop_ratio
 from tiro.speech.types import Quality, Task
@@ -78,11 +80,13 @@ class Decoder:
 
     Args:
         model: ``ctranslate2.models.Whisper``.
+        encode: runs its encoder.
         aligns: whether the model knows which of its attention heads follow the audio.
     """
 
-    def __init__(self, model: Any, prompts: Prompts, *, aligns: bool) -> None:
+    def __init__(self, model: Any, encode: Encoder, prompts: Prompts, *, aligns: bool) -> None:
         self._model = model
+        self._encode = encode
         self._prompts = prompts
         self._aligns = aligns
 
@@ -92,7 +96,7 @@ class Decoder:
         Raises:
             RuntimeError: from CTranslate2, out of memory included.
         """
-        encoded = self._model.encode(storage(np.stack([item.mel for item in items])))
+        encoded = self._encode([item.mel for item in items])
         wanted = [place for place, item in enumerate(items) if item.wanted()]
         if not wanted:
             return [None] * len(items)
@@ -251,13 +255,6 @@ class _Batch:
             temperature=temperature,
         )
         return Decoded(plain, text, self._languages[place], quality)
-
-
-def storage(array: Any) -> Any:
-    """For CTranslate2, which keeps pointing at the array's memory and asks for one without gaps."""
-    import ctranslate2
-
-    return ctranslate2.StorageView.from_array(np.ascontiguousarray(array))
 
 
 def finite(value: float) -> float | None:

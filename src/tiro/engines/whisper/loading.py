@@ -12,10 +12,12 @@ import numpy as np
 
 from tiro.engines.base import EngineOptions
 from tiro.engines.processors import processors
-from tiro.engines.whisper.decoding import Decoder, storage
+from tiro.engines.whisper.decoding import Decoder
+from tiro.engines.whisper.encoder import ONNXRUNTIME, Loaded, choose_encoder
 from tiro.engines.whisper.engine import WhisperEngine, WhisperTraits
 from tiro.engines.whisper.features import FRAMES, FeatureExtraction
 from tiro.engines.whisper.prompts import Prompts
+from tiro.engines.whisper.storage import storage
 from tiro.errors import EngineFailed, ModelCorrupt
 
 _log = logging.getLogger(__name__)
@@ -66,15 +68,17 @@ def _load(path: Path, name: str, options: EngineOptions, *, translates: bool) ->
     prompts = Prompts(
         tokenizers.Tokenizer.from_file(str(path / "tokenizer.json")), multilingual=model.is_multilingual
     )
+    library, encode = choose_encoder(Loaded(model, path, device, compute_type, workers, threads), options)
+    used = ("ctranslate2", library) if library == ONNXRUNTIME else ("ctranslate2",)
     traits = WhisperTraits(
         name=name,
-        version=f"ctranslate2 {importlib.metadata.version('ctranslate2')}",
+        version=", ".join(f"{package} {importlib.metadata.version(package)}" for package in used),
         multilingual=model.is_multilingual,
         translates=model.is_multilingual and translates,
         batch=CPU_BATCH * workers if device == "cpu" else CUDA_BATCH,
         workers=workers,
     )
-    decoder = Decoder(model, prompts, aligns=knows_alignment(path))
+    decoder = Decoder(model, encode, prompts, aligns=knows_alignment(path))
     return WhisperEngine(decoder, FeatureExtraction(model.n_mels), prompts, traits)
 
 
