@@ -6,7 +6,7 @@ import argparse
 import os
 import time
 
-from bench import cancelling, decoding, listing, memory, overhead, starting
+from bench import cancelling, decoding, listing, memory, overhead, starting, whisper
 from bench.report import machine, say
 
 _ALL = {
@@ -16,13 +16,16 @@ _ALL = {
     "decoding": decoding,
     "memory": memory,
     "cancelling": cancelling,
+    "whisper": whisper,
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of: {', '.join(_ALL)}")
-    names = parser.parse_args().names
+    parser.add_argument("--quick", action="store_true", help="whisper: short recordings, each once")
+    asked = parser.parse_args()
+    names = asked.names
     if unknown := set(names) - set(_ALL):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are: {', '.join(_ALL)}")
     # With it, every process would compile what it imports, as happens to nobody who runs Tiro.
@@ -34,7 +37,10 @@ def main() -> None:
         say()
         say(f"`python -m bench {name}` on {machine()}")
         say()
-        module.run()
+        if module is whisper:
+            whisper.run(quick=asked.quick)
+        else:
+            module.run()
         say(f"({name} took {time.monotonic() - started:.0f} s; at its end {machine().split('; ')[-1]})")
         say()
 

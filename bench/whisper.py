@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import queue
+import sys
 import tempfile
 import threading
 import time
@@ -17,7 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
@@ -25,19 +25,13 @@ from tests.makecall import RATE, turns
 
 from bench import whispers
 from bench.report import Spread, machine, say, table, target
+from bench.rivals import Ran, Raw, best_faster_whisper, best_raw
 from tiro import logs
 from tiro.bootstrap.speech import SpeechRuntime, engine_options, speech_runtime
-from tiro.engines.base import TranscribeRequest
-from tiro.engines.whisper.encoder import (
-    CTRANSLATE2,
-    ONNXRUNTIME,
-    Encoder,
-    Loaded,
-    choose_encoder,
-)
-from tiro.engines.whisper.features import FeatureExtraction, Mel
+from tiro.engines.base import EngineOptions, TranscribeRequest
+from tiro.engines.whisper.encoder import CTRANSLATE2, ONNXRUNTIME
+from tiro.engines.whisper.features import FeatureExtraction
 from tiro.engines.whisper.loading import CPU_BATCH, split_cores
-from tiro.engines.whisper.prompts import Prompts
 from tiro.features.transcription.pipeline import Advanced, PipelineRequest
 from tiro.media.types import SpeechWindow, WindowSizes
 from tiro.settings import EngineSettings, Settings
@@ -47,6 +41,9 @@ from tiro.speech.types import Audio
 _SPEECH_SHARE = 0.7
 _SIZES = WindowSizes(30.0, 1.0)
 _TICK = 0.05
+_TUNE = 5.0  # minutes of the recording by which faster-whisper is tuned
+_TUNE_WINDOWS = 16
+_THEIRS = "faster-whisper, batched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,100 +63,81 @@ class _Bench:
 
     @contextmanager
     def runtime(self) -> Iterator[SpeechRuntime]:
-        settings = Settings(data=self.folder / "data", engine=EngineSettings(encoder=self.encoder))
-        with speech_runtime(settings) as speech:
+        with speech_runtime(self.settings(self.encoder)) as speech:
             yield speech
 
-    def transcribe(self, speech: SpeechRuntime, recording: Path) -> Iterator[tuple[float, int]]:
-        """Seconds since the start and windows done, at each step of the work."""
+    def transcribe(self, speech: SpeechRuntime, recording: Path) -> Iterator[tuple[float, Advanced]]:
+        """Each step of the work, and the seconds from the start to it."""
         started = time.perf_counter()
         request = PipelineRequest(recording, speech.prepare(self.options.engine), self.options)
         for event in speech.pipeline.run(request, threading.Event()):
-            if isinstance(event, Advanced) and event.windows:
-                yield time.perf_counter() - started, len(event.windows)
+            if isinstance(event, Advanced):
+                yield time.perf_counter() - started, event
 
-    def whole(self, speech: SpeechRuntime, recording: Path) -> tuple[float, int]:
+    def whole(self, speech: SpeechRuntime, recording: Path) -> Ran:
+        """One recording from its file to its last segment; a word of what these models say is a token."""
         started = time.perf_counter()
-        windows = sum(count for _, count in self.transcribe(speech, recording))
-        return time.perf_counter() - started, windows
+        steps = [event for _, event in self.transcribe(speech, recording)]
+        seconds = time.perf_counter() - started
+        windows = [window for event in steps for window in event.windows]
+        words = [len(segment.text.split()) for event in steps for segment in event.segments]
+        return Ran(seconds, len(windows), sum(words))
 
+    def engine_options(self, encoder: str) -> EngineOptions:
+        return engine_options(self.settings(encoder))
 
-class _Raw:
-    """CTranslate2 alone, over features that are ready."""
+    def settings(self, encoder: str) -> Settings:
+        return Settings(data=self.folder / "data", engine=EngineSettings(encoder=encoder))
 
-    def __init__(self, bench: _Bench, encoder: str, workers: int, threads: int) -> None:
-        import ctranslate2
-        import tokenizers
-
-        self._model = ctranslate2.models.Whisper(
-            str(bench.model), device="cpu", compute_type="int8", inter_threads=workers, intra_threads=threads
-        )
-        tokenizer = tokenizers.Tokenizer.from_file(str(bench.model / "tokenizer.json"))
-        self._prompt = Prompts(tokenizer, multilingual=True).whole([], "en", "transcribe")
-        settings = Settings(data=bench.folder / "data", engine=EngineSettings(encoder=encoder))
-        loaded = Loaded(self._model, bench.model, "cpu", "int8", workers, threads)
-        self._encode: Encoder
-        _, self._encode = choose_encoder(loaded, engine_options(settings))
-        self._workers = workers
-
-    def run(self, mels: list[Mel], batch: int) -> float:
-        started = time.perf_counter()
-        pieces = [mels[first : first + batch] for first in range(0, len(mels), batch)]
-        with ThreadPoolExecutor(self._workers) as pool:
-            list(pool.map(self._generate, pieces))
-        return time.perf_counter() - started
-
-    def _generate(self, mels: list[Mel]) -> None:
-        prompts = [self._prompt] * len(mels)
-        self._model.generate(
-            self._encode(mels),
-            prompts,
-            beam_size=1,
-            max_length=224,
-            return_scores=True,
-            return_no_speech_prob=True,
-        )
+    def chosen(self, speech: SpeechRuntime) -> str:
+        """The encoder that Tiro has loaded, which ``auto`` leaves open."""
+        capabilities = speech.hosts.capabilities(speech.prepare(self.options.engine).spec)
+        return ONNXRUNTIME if ONNXRUNTIME in capabilities.model else CTRANSLATE2
 
 
 def speed(bench: _Bench, minutes: float) -> None:
     """End to end against faster-whisper, and against CTranslate2 over ready-made features."""
-    recording = _recording(bench.folder / "speech.wav", minutes * 60)
-    windows = _windows(bench, recording)
+    recording = _recording(bench.folder / f"speech-{minutes:g}.wav", minutes * 60)
     extract = FeatureExtraction(whispers.SIZES[bench.model.name][4])
-    mels = [extract(audio)[0] for audio in windows]
-    workers, threads = split_cores(psutil.cpu_count() or 1)
-    raws = {
-        name: _Raw(bench, name, workers, threads)
-        for name in dict.fromkeys((CTRANSLATE2, bench.encoder if bench.encoder != "auto" else ONNXRUNTIME))
-    }
-    theirs, best = _faster_whisper(bench, recording)
-    seconds: dict[str, list[float]] = {}
+    mels = [extract(audio)[0] for audio in _windows(bench, recording)]
+    tune = min(minutes, _TUNE)
+    theirs = best_faster_whisper(bench.model, _recording(bench.folder / f"speech-{tune:g}.wav", tune * 60))
+    runs: dict[str, list[Ran]] = {}
+    settings = {_THEIRS: theirs.settings}
     with bench.runtime() as speech:
         bench.whole(speech, _recording(bench.folder / "short.wav", 60))
+        same = bench.chosen(speech)
+        raws = {
+            name: best_raw(bench.model, bench.engine_options(name), mels[:_TUNE_WINDOWS])
+            for name in dict.fromkeys((same, CTRANSLATE2))
+        }
         for _ in range(bench.rounds):
-            seconds.setdefault("Tiro", []).append(bench.whole(speech, recording)[0])
-            seconds.setdefault("faster-whisper", []).append(theirs()[0])
+            runs.setdefault("Tiro", []).append(bench.whole(speech, recording))
+            runs.setdefault(_THEIRS, []).append(theirs.run(recording))
             for name, raw in raws.items():
-                seconds.setdefault(f"raw, encoder {name}", []).append(raw.run(mels, CPU_BATCH))
-        made = bench.whole(speech, recording)[1]
-    say(
-        f"{minutes:g} minutes, {_SPEECH_SHARE:.0%} speech: {made} windows in Tiro, {theirs()[1]} in faster-whisper"
-    )
-    say(
-        f"(batched, {best}). Raw generate has Tiro's {len(mels)} windows; {workers} workers with {threads} threads."
-    )
+                what = f"raw generate, encoder {name}"
+                settings[what] = raw.settings
+                runs.setdefault(what, []).append(raw.run(mels))
+    say(f"{minutes:g} minutes, {_SPEECH_SHARE:.0%} speech, {bench.rounds} rounds interleaved; the others at")
+    say("their best settings, raw generate over Tiro's windows, whose features are ready.")
     say()
     rows = []
-    for name, values in seconds.items():
-        ratios = Spread([ours / value for ours, value in zip(seconds["Tiro"], values, strict=True)])
-        rows.append([name, *Spread(values).columns(1), *ratios.columns(2)])
-    table(["what", "seconds", "range", "Tiro / this", "range"], rows)
-    ours = seconds["Tiro"]
-    own = bench.encoder == CTRANSLATE2
-    same = CTRANSLATE2 if own else ONNXRUNTIME
-    for name, limit in (("faster-whisper", 0.9 if own else 0.7), (f"raw, encoder {same}", 1.05)):
-        ratio = Spread([one / other for one, other in zip(ours, seconds[name], strict=True)])
-        target(f"Tiro / {name}", ratio.median, limit, "times", 2)
+    for name, ran in runs.items():
+        ratio = _ratio(runs["Tiro"], ran)
+        counts = [f"{ran[-1].windows}", f"{ran[-1].tokens}"]
+        seconds = Spread([one.seconds for one in ran])
+        said = settings.get(name, "its own choice")
+        rows.append([name, *seconds.columns(1), *counts, *ratio.columns(2), said])
+    table(["what", "seconds", "range", "windows", "tokens", "Tiro / this", "range", "settings"], rows)
+    own = same == CTRANSLATE2
+    wanted = {_THEIRS: 0.9 if own else 0.7, f"raw generate, encoder {same}": 1.05}
+    for name, limit in wanted.items():
+        target(f"Tiro / {name}", _ratio(runs["Tiro"], runs[name]).median, limit, "times", 2)
+
+
+def _ratio(ours: list[Ran], theirs: list[Ran]) -> Spread:
+    """Round by round, so that what disturbs the machine disturbs both."""
+    return Spread([one.seconds / other.seconds for one, other in zip(ours, theirs, strict=True)])
 
 
 def jobs(bench: _Bench, minutes: float) -> None:
@@ -169,17 +147,15 @@ def jobs(bench: _Bench, minutes: float) -> None:
     with bench.runtime() as speech:
         bench.whole(speech, _recording(bench.folder / "short.wav", 60))
         for _ in range(bench.rounds):
-            alone = sum(bench.whole(speech, recording)[0] for _ in range(2))
+            alone = sum(bench.whole(speech, recording).seconds for _ in range(2))
             started = time.perf_counter()
             with ThreadPoolExecutor(2) as pool:
-                ends = list(pool.map(lambda _: bench.whole(speech, recording)[0], range(2)))
+                ends = list(pool.map(lambda _: bench.whole(speech, recording).seconds, range(2)))
             ratios.append((time.perf_counter() - started) / alone)
             shares.append(min(ends) / max(ends))
     say(f"Two recordings of {minutes:g} minutes at once, against one after the other; {bench.rounds} rounds.")
     spread = Spread(ratios)
-    say(
-        f"Ratio {spread.median:.2f} ({spread.values[0]:.2f}–{spread.values[-1]:.2f}); the first of the two was done"
-    )
+    say(f"Ratio {spread.median:.2f} ({spread.values[0]:.2f}–{spread.values[-1]:.2f}); the first was done")
     say(f"after {Spread(shares).median:.0%} of the time of the second.")
     say()
     target("two at once / one after the other", spread.median, 0.95, "times", 2)
@@ -195,14 +171,13 @@ def clip(bench: _Bench) -> None:
         bench.whole(speech, recording)
         request = _request(bench, window)
         for _ in range(5 * bench.rounds):
-            whole = bench.whole(speech, recording)[0]
+            whole = bench.whole(speech, recording).seconds
             started = time.perf_counter()
             speech.hosts.transcribe(spec, request, threading.Event())
             beyond.append(1000 * (whole - (time.perf_counter() - started)))
     spread = Spread(beyond)
-    say(
-        f"10 s clip: {spread.median:.0f} ms beyond the engine ({spread.values[0]:.0f} to {spread.values[-1]:.0f})."
-    )
+    least, most = spread.values[0], spread.values[-1]
+    say(f"10 s clip: {spread.median:.0f} ms beyond the engine ({least:.0f} to {most:.0f}).")
     say()
     target("time beyond the engine's own", spread.median, 100, "ms")
 
@@ -215,17 +190,16 @@ def memory(bench: _Bench, minutes: float, short: float) -> None:
     files = {name: _recording(bench.folder / f"{name}.wav", 60 * length) for name, length in lengths.items()}
     for name, file in files.items():
         with bench.runtime() as speech, _peak() as peak:
-            steps = [after for after, _ in bench.transcribe(speech, file)]
+            spoken = [after for after, event in bench.transcribe(speech, file) if event.segments]
         peaks.setdefault(name, []).append(peak.get())
-        first.append(steps[0])
+        first.append(spoken[0])
     workers, threads = split_cores(psutil.cpu_count() or 1)
     raw_peak = _raw_peak(bench, workers, threads)
     say(
         f"Peak memory of all processes above the bench's own, MiB: {short:g} minutes {peaks['short'][0]:.0f},"
     )
-    say(
-        f"{minutes:g} minutes {peaks['long'][0]:.0f}; raw generate over a batch for each worker {raw_peak:.0f}."
-    )
+    say(f"{minutes:g} minutes {peaks['long'][0]:.0f};")
+    say(f"raw generate over three batches for each worker {raw_peak:.0f}.")
     say(f"The first segment came after {first[0]:.1f} s and {first[1]:.1f} s, the model not yet loaded.")
     say()
     target("above raw generate", peaks["long"][0] - raw_peak, 150, "MiB")
@@ -245,9 +219,9 @@ def _raw_peak(bench: _Bench, workers: int, threads: int) -> float:
 
 
 def _raw_once(bench: _Bench, workers: int, threads: int) -> None:
-    encoder = CTRANSLATE2 if bench.encoder == CTRANSLATE2 else ONNXRUNTIME
+    options = bench.engine_options(bench.encoder)
     mel = np.zeros((whispers.SIZES[bench.model.name][4], 3000), np.float32)
-    _Raw(bench, encoder, workers, threads).run([mel] * (3 * CPU_BATCH * workers), CPU_BATCH)
+    Raw(bench.model, options, workers, threads).run([mel] * (3 * CPU_BATCH * workers))
 
 
 @contextmanager
@@ -300,29 +274,6 @@ def _windows(bench: _Bench, recording: Path) -> list[Audio]:
         return [heard.audio for heard in media if isinstance(heard, SpeechWindow)]
 
 
-def _faster_whisper(bench: _Bench, recording: Path) -> tuple[Callable[[], tuple[float, int]], str]:
-    """A run of its batched pipeline at the best of its settings, and what they are."""
-    from faster_whisper import BatchedInferencePipeline, WhisperModel
-
-    cores = psutil.cpu_count() or 1
-    pipeline = BatchedInferencePipeline(
-        WhisperModel(str(bench.model), device="cpu", compute_type="int8", cpu_threads=cores)
-    )
-
-    def run(batch: int, path: Path) -> tuple[float, int]:
-        started = time.perf_counter()
-        options: dict[str, Any] = {"beam_size": 1, "language": "en", "word_timestamps": False}
-        segments, _ = pipeline.transcribe(str(path), batch_size=batch, without_timestamps=True, **options)
-        count = len(list(segments))
-        return time.perf_counter() - started, count
-
-    short = _recording(bench.folder / "tune.wav", 300)
-    run(8, short)
-    tried = {batch: run(batch, short)[0] for batch in (4, 8, 16)}
-    best = min(tried, key=lambda batch: tried[batch])
-    return lambda: run(best, recording), f"{cores} threads, batches of {best}"
-
-
 def _recording(path: Path, seconds: float) -> Path:
     """Speech, turn after turn, with so much silence behind each that the share is as it should be."""
     if path.exists():
@@ -344,20 +295,9 @@ def _recording(path: Path, seconds: float) -> Path:
     return path
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.whisper", description=__doc__)
-    parser.add_argument("names", nargs="*", help="speed, jobs, clip, memory; all of them by default")
-    parser.add_argument("--size", choices=list(whispers.SIZES), default="base")
-    parser.add_argument(
-        "--minutes", type=float, default=10, help="length of the recording for speed and jobs"
-    )
-    parser.add_argument("--long", type=float, default=60, help="minutes of the long recording for memory")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--encoder", choices=["auto", CTRANSLATE2, ONNXRUNTIME], default="auto")
-    asked = parser.parse_args()
-    logs.configure("warning", "text")
-    say(f"`python -m bench.whisper --size {asked.size}` on {machine()}")
-    say(f"Weights without meaning; int8; encoder: {asked.encoder}.")
+def measure(asked: argparse.Namespace) -> None:
+    """What ``asked`` names, with one model."""
+    say(f"Architecture {asked.size}, RANDOM WEIGHTS, int8; encoder: {asked.encoder}.")
     say()
     with tempfile.TemporaryDirectory(prefix="tiro-bench-") as name:
         folder = Path(name)
@@ -367,7 +307,7 @@ def main() -> None:
             "speed": lambda: speed(bench, asked.minutes),
             "jobs": lambda: jobs(bench, asked.minutes / 2),
             "clip": lambda: clip(bench),
-            "memory": lambda: memory(bench, asked.long, 10),
+            "memory": lambda: memory(bench, asked.long, asked.short),
         }
         for one in asked.names or work:
             started = time.monotonic()
@@ -376,5 +316,37 @@ def main() -> None:
             say()
 
 
+def run(*, quick: bool = False) -> None:
+    """What the table of figures asks for; ``quick`` takes shorter recordings, and each once."""
+    logs.configure("warning", "text")
+    asks = [_QUICK] if quick else [_BASE, _SMALL, _LONG]
+    for ask in asks:
+        measure(_parser().parse_args(ask.split()))
+
+
+_BASE = "speed jobs clip --size base --minutes 30"
+_SMALL = "speed --size small --minutes 30"
+_LONG = "memory --size tiny --long 180"
+_QUICK = "--size tiny --minutes 4 --long 12 --short 3 --rounds 1"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench.whisper", description=__doc__)
+    parser.add_argument("names", nargs="*", help="speed, jobs, clip, memory; all of them by default")
+    parser.add_argument("--size", choices=list(whispers.SIZES), default="base")
+    parser.add_argument(
+        "--minutes", type=float, default=10, help="length of the recording for speed; jobs take half"
+    )
+    parser.add_argument("--long", type=float, default=60, help="minutes of the long recording for memory")
+    parser.add_argument("--short", type=float, default=10, help="minutes of the short one")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--encoder", choices=["auto", CTRANSLATE2, ONNXRUNTIME], default="auto")
+    return parser
+
+
 if __name__ == "__main__":
-    main()
+    logs.configure("warning", "text")
+    said = _parser().parse_args()
+    say(f"`python -m bench.whisper {' '.join(sys.argv[1:])}` on {machine()}")
+    say()
+    measure(said)
