@@ -35,6 +35,7 @@ from tiro.engines.whisper.encoder import (
     Loaded,
     choose_encoder,
 )
+from tiro.engines.whisper.engine import JOIN_GAP, LONGEST_PAUSE
 from tiro.engines.whisper.features import FeatureExtraction, Mel
 from tiro.engines.whisper.loading import CPU_BATCH, split_cores
 from tiro.engines.whisper.prompts import Prompts
@@ -45,7 +46,7 @@ from tiro.speech.options import TranscriptionOptions
 from tiro.speech.types import Audio
 
 _SPEECH_SHARE = 0.7
-_SIZES = WindowSizes(30.0, 1.0)
+_SIZES = WindowSizes(30.0, JOIN_GAP, LONGEST_PAUSE)
 _TICK = 0.05
 
 
@@ -125,7 +126,7 @@ def speed(bench: _Bench, minutes: float) -> None:
     """End to end against faster-whisper, and against CTranslate2 over ready-made features."""
     recording = _recording(bench.folder / "speech.wav", minutes * 60)
     windows = _windows(bench, recording)
-    extract = FeatureExtraction(whispers.SIZES[bench.model.name][4])
+    extract = FeatureExtraction(whispers.SIZES[bench.model.name].mels)
     mels = [extract(audio)[0] for audio in windows]
     workers, threads = split_cores(psutil.cpu_count() or 1)
     raws = {
@@ -142,12 +143,9 @@ def speed(bench: _Bench, minutes: float) -> None:
             for name, raw in raws.items():
                 seconds.setdefault(f"raw, encoder {name}", []).append(raw.run(mels, CPU_BATCH))
         made = bench.whole(speech, recording)[1]
-    say(
-        f"{minutes:g} minutes, {_SPEECH_SHARE:.0%} speech: {made} windows in Tiro, {theirs()[1]} in faster-whisper"
-    )
-    say(
-        f"(batched, {best}). Raw generate has Tiro's {len(mels)} windows; {workers} workers with {threads} threads."
-    )
+    say(f"{minutes:g} minutes, {_SPEECH_SHARE:.0%} speech: {made} windows in Tiro, {theirs()[1]} in")
+    say(f"faster-whisper's batched pipeline ({best}). Raw generate has Tiro's {len(mels)} windows, and")
+    say(f"{workers} workers with {threads} threads.")
     say()
     rows = []
     for name, values in seconds.items():
@@ -177,9 +175,7 @@ def jobs(bench: _Bench, minutes: float) -> None:
             shares.append(min(ends) / max(ends))
     say(f"Two recordings of {minutes:g} minutes at once, against one after the other; {bench.rounds} rounds.")
     spread = Spread(ratios)
-    say(
-        f"Ratio {spread.median:.2f} ({spread.values[0]:.2f}–{spread.values[-1]:.2f}); the first of the two was done"
-    )
+    say(f"Ratio {spread.median:.2f} ({spread.values[0]:.2f}–{spread.values[-1]:.2f}); the first was done")
     say(f"after {Spread(shares).median:.0%} of the time of the second.")
     say()
     target("two at once / one after the other", spread.median, 0.95, "times", 2)
@@ -200,9 +196,8 @@ def clip(bench: _Bench) -> None:
             speech.hosts.transcribe(spec, request, threading.Event())
             beyond.append(1000 * (whole - (time.perf_counter() - started)))
     spread = Spread(beyond)
-    say(
-        f"10 s clip: {spread.median:.0f} ms beyond the engine ({spread.values[0]:.0f} to {spread.values[-1]:.0f})."
-    )
+    least, most = spread.values[0], spread.values[-1]
+    say(f"10 s clip: {spread.median:.0f} ms beyond the engine ({least:.0f} to {most:.0f}).")
     say()
     target("time beyond the engine's own", spread.median, 100, "ms")
 
@@ -223,9 +218,8 @@ def memory(bench: _Bench, minutes: float, short: float) -> None:
     say(
         f"Peak memory of all processes above the bench's own, MiB: {short:g} minutes {peaks['short'][0]:.0f},"
     )
-    say(
-        f"{minutes:g} minutes {peaks['long'][0]:.0f}; raw generate over a batch for each worker {raw_peak:.0f}."
-    )
+    say(f"{minutes:g} minutes {peaks['long'][0]:.0f};")
+    say(f"raw generate over three batches for each worker {raw_peak:.0f}.")
     say(f"The first segment came after {first[0]:.1f} s and {first[1]:.1f} s, the model not yet loaded.")
     say()
     target("above raw generate", peaks["long"][0] - raw_peak, 150, "MiB")
@@ -246,7 +240,7 @@ def _raw_peak(bench: _Bench, workers: int, threads: int) -> float:
 
 def _raw_once(bench: _Bench, workers: int, threads: int) -> None:
     encoder = CTRANSLATE2 if bench.encoder == CTRANSLATE2 else ONNXRUNTIME
-    mel = np.zeros((whispers.SIZES[bench.model.name][4], 3000), np.float32)
+    mel = np.zeros((whispers.SIZES[bench.model.name].mels, 3000), np.float32)
     _Raw(bench, encoder, workers, threads).run([mel] * (3 * CPU_BATCH * workers), CPU_BATCH)
 
 
@@ -361,7 +355,7 @@ def main() -> None:
     say()
     with tempfile.TemporaryDirectory(prefix="tiro-bench-") as name:
         folder = Path(name)
-        model = whispers.make(folder / "models" / asked.size, asked.size)
+        model = whispers.make(folder / "models" / asked.size, whispers.SIZES[asked.size])
         bench = _Bench(folder, model, asked.encoder, asked.rounds)
         work: dict[str, Callable[[], None]] = {
             "speed": lambda: speed(bench, asked.minutes),
