@@ -141,7 +141,7 @@ def _windows(path: Path) -> list[Audio]:
     """The windows that the pipeline makes of a recording."""
     with EngineHosts(EngineOptions(models=path.parent)) as hosts:
         capabilities = hosts.capabilities(_ECHO)
-    sizes = WindowSizes(capabilities.max_window, capabilities.join_gap)
+    sizes = WindowSizes(capabilities.max_window, capabilities.join_gap, capabilities.longest_pause)
     with DecoderPool(spares=0) as pool, pool.listen(path, "auto", sizes) as heard:
         return [one.audio for one in heard if isinstance(one, SpeechWindow)]
 

@@ -30,6 +30,7 @@ from tiro import logs
 from tiro.bootstrap.speech import SpeechRuntime, engine_options, speech_runtime
 from tiro.engines.base import EngineOptions, TranscribeRequest
 from tiro.engines.whisper.encoder import CTRANSLATE2, ONNXRUNTIME
+from tiro.engines.whisper.engine import JOIN_GAP, LONGEST_PAUSE
 from tiro.engines.whisper.features import FeatureExtraction
 from tiro.engines.whisper.loading import CPU_BATCH, split_cores
 from tiro.features.transcription.pipeline import Advanced, PipelineRequest
@@ -39,7 +40,7 @@ from tiro.speech.options import TranscriptionOptions
 from tiro.speech.types import Audio
 
 _SPEECH_SHARE = 0.7
-_SIZES = WindowSizes(30.0, 1.0)
+_SIZES = WindowSizes(30.0, JOIN_GAP, LONGEST_PAUSE)
 _TICK = 0.05
 _TUNE = 5.0  # minutes of the recording by which faster-whisper is tuned
 _TUNE_WINDOWS = 16
@@ -75,13 +76,17 @@ class _Bench:
                 yield time.perf_counter() - started, event
 
     def whole(self, speech: SpeechRuntime, recording: Path) -> Ran:
-        """One recording from its file to its last segment; a word of what these models say is a token."""
+        """One recording from its file to its last segment.
+
+        A word of what these models say is a token. What the guard drops was decoded too: nobody can say so
+        much in a short window.
+        """
         started = time.perf_counter()
         steps = [event for _, event in self.transcribe(speech, recording)]
         seconds = time.perf_counter() - started
         windows = [window for event in steps for window in event.windows]
-        words = [len(segment.text.split()) for event in steps for segment in event.segments]
-        return Ran(seconds, len(windows), sum(words))
+        texts = [part.text for window in windows for part in (*window.segments, *window.drops)]
+        return Ran(seconds, len(windows), sum(len(text.split()) for text in texts))
 
     def engine_options(self, encoder: str) -> EngineOptions:
         return engine_options(self.settings(encoder))
@@ -98,7 +103,7 @@ class _Bench:
 def speed(bench: _Bench, minutes: float) -> None:
     """End to end against faster-whisper, and against CTranslate2 over ready-made features."""
     recording = _recording(bench.folder / f"speech-{minutes:g}.wav", minutes * 60)
-    extract = FeatureExtraction(whispers.SIZES[bench.model.name][4])
+    extract = FeatureExtraction(whispers.SIZES[bench.model.name].mels)
     mels = [extract(audio)[0] for audio in _windows(bench, recording)]
     tune = min(minutes, _TUNE)
     theirs = best_faster_whisper(bench.model, _recording(bench.folder / f"speech-{tune:g}.wav", tune * 60))
@@ -220,7 +225,7 @@ def _raw_peak(bench: _Bench, workers: int, threads: int) -> float:
 
 def _raw_once(bench: _Bench, workers: int, threads: int) -> None:
     options = bench.engine_options(bench.encoder)
-    mel = np.zeros((whispers.SIZES[bench.model.name][4], 3000), np.float32)
+    mel = np.zeros((whispers.SIZES[bench.model.name].mels, 3000), np.float32)
     Raw(bench.model, options, workers, threads).run([mel] * (3 * CPU_BATCH * workers))
 
 
@@ -301,7 +306,7 @@ def measure(asked: argparse.Namespace) -> None:
     say()
     with tempfile.TemporaryDirectory(prefix="tiro-bench-") as name:
         folder = Path(name)
-        model = whispers.make(folder / "models" / asked.size, asked.size)
+        model = whispers.make(folder / "models" / asked.size, whispers.SIZES[asked.size])
         bench = _Bench(folder, model, asked.encoder, asked.rounds)
         work: dict[str, Callable[[], None]] = {
             "speed": lambda: speed(bench, asked.minutes),

@@ -316,7 +316,10 @@ def test_a_decoder_that_sends_too_much_is_stopped(monkeypatch: pytest.MonkeyPatc
 _INFO = {"container": "wav", "codec": "pcm", "sample_rate": 1, "channels": 2, "bit_rate": None}
 _INFO |= {"claimed_duration": None, "video": None}
 _SPLIT = {"type": "layout", "mode": "split", "reason": "so it says"}
-_WINDOW = {"type": "window", "channel": 0, "start": 1.0, "end": 2.0, "spans": [[1.0, 2.0]], "safe_until": 2.0}
+_WINDOW = {"type": "window", "channel": 0, "start": 1.0, "end": 2.0, "safe_until": 2.0}
+_WINDOW |= {"spans": [[1.0, 2.0]], "stretches": [[1.0, 2.0]]}
+_LONG = {"end": 40.0, "safe_until": 40.0, "stretches": [[1.0, 40.0]]}
+_ADRIFT = {"end": 40.0, "safe_until": 40.0, "stretches": [[1.0, 1.5], [1.2, 1.7]]}
 
 
 @pytest.mark.parametrize(
@@ -327,7 +330,11 @@ _WINDOW = {"type": "window", "channel": 0, "start": 1.0, "end": 2.0, "spans": [[
         pytest.param([_SPLIT | {"mode": "both"}], id="no such layout"),
         pytest.param([_SPLIT, _WINDOW | {"channel": 2}], id="no such channel"),
         pytest.param([_SPLIT, _WINDOW | {"channel": -1}], id="a channel from behind"),
-        pytest.param([_SPLIT, _WINDOW | {"end": 40.0, "safe_until": 40.0}], id="a window too long"),
+        pytest.param([_SPLIT, _WINDOW | _LONG], id="a window too long"),
+        pytest.param([_SPLIT, _WINDOW | {"stretches": [[1.0, 1.5]]}], id="less than its audio"),
+        pytest.param([_SPLIT, _WINDOW | {"stretches": []}], id="made of nothing"),
+        pytest.param([_SPLIT, _WINDOW | {"stretches": [[1.5, 2.5]]}], id="a stretch outside"),
+        pytest.param([_SPLIT, _WINDOW | _ADRIFT], id="stretches that overlap"),
         pytest.param([_SPLIT, _WINDOW | {"end": float("nan")}], id="no number"),
         pytest.param([_SPLIT, _WINDOW | {"start": 2.0, "end": 1.0}], id="backwards"),
         pytest.param([_SPLIT, _WINDOW | {"spans": [[0.0, 2.0]]}], id="a span outside"),

@@ -10,13 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiro.speech.types import Window
-from tiro.speech.windows import FRAME_SECONDS, WindowPacker
+from tiro.speech.windows import FRAME_SECONDS, REACH, WindowPacker
 
 QUIET, LOUD = -80.0, -25.0
 
 
-def packer(max_window: float = 3.0, join_gap: float = 1.0) -> WindowPacker:
-    return WindowPacker(0, max_window=max_window, join_gap=join_gap, next_index=itertools.count().__next__)
+def packer(
+    max_window: float = 3.0, join_gap: float = 1.0, longest_pause: float | None = None
+) -> WindowPacker:
+    return WindowPacker(
+        0,
+        max_window=max_window,
+        join_gap=join_gap,
+        longest_pause=longest_pause,
+        next_index=itertools.count().__next__,
+    )
 
 
 def frames(*parts: tuple[float, float], level: float = LOUD) -> tuple[list[float], list[float]]:
@@ -44,13 +52,13 @@ def recordings(draw: st.DrawFn) -> tuple[list[float], list[float]]:
     return probabilities, levels
 
 
-@given(recordings(), st.lists(st.integers(0, 90), max_size=20))
+@given(recordings(), st.lists(st.integers(0, 90), max_size=20), st.sampled_from([None, 0.2]))
 def test_the_size_of_the_blocks_changes_nothing(
-    recording: tuple[list[float], list[float]], sizes: list[int]
+    recording: tuple[list[float], list[float]], sizes: list[int], pause: float | None
 ) -> None:
     probabilities, levels = recording
-    whole = pack(packer(), probabilities, levels)
-    parts = packer()
+    whole = pack(packer(longest_pause=pause), probabilities, levels)
+    parts = packer(longest_pause=pause)
     windows: list[Window] = []
     done = 0
     for size in [*sizes, len(probabilities)]:
@@ -77,10 +85,61 @@ def test_windows_are_in_order_apart_and_within_bounds(
             assert after.start - before.end < join_gap or after.start == before.end
 
 
-@given(recordings(), st.sampled_from([1.0, 3.0, 10.0]))
-def test_no_speech_is_lost(recording: tuple[list[float], list[float]], max_window: float) -> None:
+@given(recordings(), st.sampled_from([1.0, 3.0, 10.0]), st.sampled_from([0.0, 0.3, 1.0]))
+def test_windows_without_their_long_pauses_are_within_bounds(
+    recording: tuple[list[float], list[float]], max_window: float, longest_pause: float
+) -> None:
+    windows = pack(packer(max_window, 5.0, longest_pause), *recording)
+    for window in windows:
+        stretches = window.stretches
+        assert sum(stretch.length for stretch in stretches) <= max_window + 1e-9
+        assert (window.start, window.end) == (stretches[0].start, stretches[-1].end)
+        assert window.spans[-1].start - window.start < REACH * max_window + 1e-9
+        for before, after in itertools.pairwise(stretches):
+            assert after.start - before.end > 0
+        for span in window.spans:
+            assert any(one.start <= span.start and span.end <= one.end for one in stretches)
+        # What is left between two spans is at most the pause that was asked for, rounded to frames.
+        for before, after in itertools.pairwise(window.spans):
+            kept = sum(max(0.0, min(one.end, after.start) - max(one.start, before.end)) for one in stretches)
+            assert kept <= longest_pause + 2 * FRAME_SECONDS
+            assert kept > 0 or longest_pause < 2 * FRAME_SECONDS or after.start == before.end
+    # The same speech as where all is kept.
+    assert spoken(windows) == spoken(pack(packer(max_window, 5.0), *recording))
+
+
+def spoken(windows: Sequence[Window]) -> set[int]:
+    """The frames in spans."""
+    spans = [span for window in windows for span in window.spans]
+    return {
+        frame
+        for span in spans
+        for frame in range(round(span.start / FRAME_SECONDS), round(span.end / FRAME_SECONDS))
+    }
+
+
+def test_speech_with_long_pauses_fills_a_window() -> None:
+    # 2 s of speech in every 6: ten of them are 20 s of speech, in 60 s.
+    turns = frames(*[(2.0, 0.9), (4.0, 0.0)] * 10)
+    [window] = pack(packer(30, 15, 0.5), *turns)
+    assert len(window.stretches) == 10
+    assert sum(stretch.length for stretch in window.stretches) < 30
+    assert len(pack(packer(30, 1.0), *turns)) == 10
+
+
+def test_a_window_does_not_reach_for_ever() -> None:
+    rare = frames(*[(1.0, 0.9), (9.0, 0.0)] * 30)
+    windows = pack(packer(30, 15, 0.5), *rare)
+    assert [len(window.spans) for window in windows] == [10, 10, 10]
+
+
+@given(recordings(), st.sampled_from([1.0, 3.0, 10.0]), st.sampled_from([None, 0.3]))
+def test_no_speech_is_lost(
+    recording: tuple[list[float], list[float]], max_window: float, longest_pause: float | None
+) -> None:
     probabilities, levels = recording
-    spans = [span for window in pack(packer(max_window), *recording) for span in window.spans]
+    packed = pack(packer(max_window, 5.0, longest_pause), *recording)
+    spans = [span for window in packed for span in window.spans]
     voiced = [p >= 0.5 and level >= -60 for p, level in zip(probabilities, levels, strict=True)]
     place = 0
     for is_speech, group in itertools.groupby(voiced):
@@ -92,10 +151,12 @@ def test_no_speech_is_lost(recording: tuple[list[float], list[float]], max_windo
         place += count
 
 
-@given(recordings(), st.integers(1, 40))
-def test_the_watermark_keeps_its_word(recording: tuple[list[float], list[float]], size: int) -> None:
+@given(recordings(), st.integers(1, 40), st.sampled_from([None, 0.2]))
+def test_the_watermark_keeps_its_word(
+    recording: tuple[list[float], list[float]], size: int, pause: float | None
+) -> None:
     probabilities, levels = recording
-    subject = packer()
+    subject = packer(longest_pause=pause)
     mark = 0.0
     for low in range(0, len(probabilities), size):
         for window in subject.feed(probabilities[low : low + size], levels[low : low + size]):

@@ -23,6 +23,8 @@ class Capabilities:
         translates: whether ``task="translate"`` (to English) works.
         max_window: longest audio of one request, in seconds.
         join_gap: speech spans closer than this (seconds) belong in one window.
+        longest_pause: seconds of silence that are left between two of them; None: all. For an engine to which
+            a window costs the same however much of it is speech.
         parallel: how many hosts are worth running side by side on this machine.
         batch: requests that one host works on at once; more than 1 makes the engine a ``BatchEngine``.
         workers: batches that one host computes side by side, each of up to ``batch / workers`` requests.
@@ -36,6 +38,7 @@ class Capabilities:
     translates: bool = False
     max_window: float = 30.0
     join_gap: float = 1.0
+    longest_pause: float | None = None
     parallel: int = 1
     batch: int = 1
     workers: int = 1

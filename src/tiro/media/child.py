@@ -232,6 +232,7 @@ class _Work:
             "start": window.start,
             "end": window.end,
             "spans": [(span.start, span.end) for span in window.spans],
+            "stretches": [(stretch.start, stretch.end) for stretch in window.stretches],
             "safe_until": found.safe_until,
         }
         self._send(header, found.audio.astype("<f4", copy=False).data.cast("B"))

@@ -88,7 +88,11 @@ class SpeechFinder:
     def __init__(self, channel: int, sizes: WindowSizes, next_index: Callable[[], int]) -> None:
         self._vad = SpeechProbabilities()
         self._packer = WindowPacker(
-            channel, max_window=sizes.max_window, join_gap=sizes.join_gap, next_index=next_index
+            channel,
+            max_window=sizes.max_window,
+            join_gap=sizes.join_gap,
+            longest_pause=sizes.longest_pause,
+            next_index=next_index,
         )
         self._buffer = AudioBuffer()
 
@@ -119,7 +123,8 @@ class SpeechFinder:
         # The packer is already past all of them; whoever takes one does not know yet of those behind it.
         safe = [*(window.start for window in windows[1:]), self.safe_until]
         for window, safe_until in zip(windows, safe, strict=False):
-            yield SpeechWindow(window, self._buffer.cut(window.start, window.end), safe_until)
+            parts = [self._buffer.cut(stretch.start, stretch.end) for stretch in window.stretches]
+            yield SpeechWindow(window, np.concatenate(parts), safe_until)
 
 
 class AudioBuffer:

@@ -41,6 +41,8 @@ _CHILD_ERRORS = frozenset(
     }
 )
 
+_SLACK = 0.1  # seconds that a window's times may differ from its audio
+
 Heard = ChannelLayout | SpeechWindow | SpeechMark
 """What a ``SpeechStream`` yields: the layout once, before anything else; then windows and marks."""
 
@@ -250,21 +252,22 @@ class SpeechStream(_Stream, Iterator[Heard]):
         assert self._sizes is not None
         channel, start, end = int(header["channel"]), float(header["start"]), float(header["end"])
         safe_until = float(header["safe_until"])
-        spans = tuple(Span(float(low), float(high)) for low, high in header["spans"])
-        edges = [start, *(edge for span in spans for edge in (span.start, span.end)), end]
+        spans, stretches = _spans(header["spans"]), _spans(header["stretches"])
         audio = np.frombuffer(body, dtype="<f4")
         honest = (
             0 <= channel < len(self._safe)
-            and all(map(math.isfinite, edges))
-            and edges == sorted(edges)
+            and _in_order(start, spans, end)
+            and bool(stretches)
+            and _in_order(start, stretches, end)
+            and abs(sum(stretch.length for stretch in stretches) - len(audio) / SAMPLE_RATE) <= _SLACK
             and self._safe[channel] <= start < end <= self._limits.max_duration
             and start <= safe_until <= self._limits.max_duration + 1.0
-            and max(end - start, len(audio) / SAMPLE_RATE) <= self._sizes.max_window + 0.1
+            and len(audio) / SAMPLE_RATE <= self._sizes.max_window + _SLACK
             and bool(np.isfinite(audio).all())
         )
         if not honest:
             raise DecoderCrashed
-        window = Window(self._count, channel, start, end, spans)
+        window = Window(self._count, channel, start, end, spans, stretches)
         self._count += 1
         self._safe = (*self._safe[:channel], safe_until, *self._safe[channel + 1 :])
         return SpeechWindow(window, audio, safe_until)
@@ -278,6 +281,15 @@ class SpeechStream(_Stream, Iterator[Heard]):
             raise DecoderCrashed
         self._safe = safe
         return SpeechMark(safe)
+
+
+def _spans(pairs: Any) -> tuple[Span, ...]:
+    return tuple(Span(float(low), float(high)) for low, high in pairs)
+
+
+def _in_order(start: float, spans: tuple[Span, ...], end: float) -> bool:
+    edges = [start, *(edge for span in spans for edge in (span.start, span.end)), end]
+    return all(map(math.isfinite, edges)) and edges == sorted(edges)
 
 
 def _refusal(header: dict[str, Any]) -> TiroError:

@@ -36,11 +36,13 @@ class MediaLimits:
 
 @dataclass(frozen=True, slots=True)
 class WindowSizes:
-    """How an engine wants its windows: at most ``max_window`` seconds long, and speech that is less than
-    ``join_gap`` seconds apart together in one."""
+    """How an engine wants its windows: at most ``max_window`` seconds of audio, and speech that is less than
+    ``join_gap`` seconds apart together in one. Of a pause between, at most ``longest_pause`` seconds are left
+    in the audio; None: all."""
 
     max_window: float
     join_gap: float
+    longest_pause: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,8 @@ class Window:
 
     ``index`` counts all windows of a recording from 0 in the order in which they are made; that order is
     the same each time the same file is read, so that a restarted job can go on where it stopped.
-    ``channel`` is the position in the channel layout; ``spans`` are the speech spans inside.
+    ``channel`` is the position in the channel layout; ``spans`` are the speech spans inside. ``stretches``
+    are what its audio is made of, one after the other: all of it, unless long pauses were left out.
     """
 
     index: int
@@ -100,6 +101,11 @@ class Window:
     start: float
     end: float
     spans: tuple[Span, ...] = ()
+    stretches: tuple[Span, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.stretches:
+            object.__setattr__(self, "stretches", (Span(self.start, self.end),))
 
 
 @dataclass(frozen=True, slots=True)

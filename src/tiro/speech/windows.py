@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tiro.speech.types import SAMPLE_RATE, Span, Window
 
@@ -25,6 +25,10 @@ speech nothing is lost up to -50. On meetings recorded from the table, where one
 below -55, a floor of -55 loses up to 0.9 s of speech in 30 s and one of -60 at most 0.2 s; the hiss of a
 quiet line is below both.
 """
+
+REACH = 3
+"""A window from which pauses are left out may begin so many times its greatest length before its last span.
+More would hold back the text of other channels, and the first text where one side says little."""
 
 _EDGE = 3  # frames on either side of a place where a cut is judged: about 0.1 s
 _DB_PER_PROBABILITY = 50.0  # how many decibels weigh as much as the step from "no speech" to "speech"
@@ -48,6 +52,8 @@ class WindowPacker:
         channel: written into each window.
         max_window: seconds; no window is longer.
         join_gap: seconds; spans closer than this share a window as long as it stays within ``max_window``.
+        longest_pause: seconds; of a longer pause inside a window the middle is left out, and the window may
+            reach further (``REACH``). None: all is kept.
         next_index: called once for each window made, for ``Window.index``.
         threshold: probability at which speech begins; it goes on until ``threshold - 0.15`` is not reached
             for ``min_silence`` seconds.
@@ -66,6 +72,7 @@ class WindowPacker:
         max_window: float,
         join_gap: float,
         next_index: Callable[[], int],
+        longest_pause: float | None = None,
         threshold: float = 0.5,
         min_silence: float = 0.5,
         min_speech: float = 0.25,
@@ -78,6 +85,8 @@ class WindowPacker:
         if self._max < 4 * _EDGE:
             raise ValueError(f"max_window of {max_window} s is too short")
         self._join = join_gap / FRAME_SECONDS
+        self._pause = None if longest_pause is None else 2 * round(longest_pause / FRAME_SECONDS / 2)
+        self._reach = math.inf if self._pause is None else REACH * self._max
         self._enter, self._stay = threshold, threshold - 0.15
         self._silence = max(1, round(min_silence / FRAME_SECONDS))
         self._shortest = max(1, round(min_speech / FRAME_SECONDS))
@@ -87,6 +96,7 @@ class WindowPacker:
         self._now = 0  # frames fed
         self._run: _Run | None = None
         self._open: list[tuple[int, int]] = []  # spans of the window that is being filled
+        self._filled = 0  # frames of its audio
         self._ended: float | None = None
         self._recent: list[float] = []  # scores of the frames that padding may reach back to
 
@@ -155,7 +165,7 @@ class WindowPacker:
         self._recent.append(score)
         if len(self._recent) > self._pad + 1:
             del self._recent[0]
-        if self._open and self._earliest() - self._open[-1][1] >= self._join:
+        if self._open and not self._joins(self._earliest()):
             self._emit(made)
 
     def _earliest(self) -> int:
@@ -166,7 +176,7 @@ class WindowPacker:
 
     def _make_room(self, run: _Run, made: list[Window]) -> None:
         """Speech goes on: send off the window that it no longer fits, and cut it where it is too long."""
-        if self._open and run.last + 1 - self._open[0][0] > self._max:
+        if self._open and self._length_with(run.low, run.last + 1) > self._max:
             self._emit(made)
         if run.last + 1 - run.low <= self._max:
             return
@@ -195,19 +205,55 @@ class WindowPacker:
             self._add_span(run.low, min(run.last + 1 + self._pad, run.low + self._max), made)
 
     def _add_span(self, low: int, high: int, made: list[Window]) -> None:
-        if self._open and (high - self._open[0][0] > self._max or low - self._open[-1][1] >= self._join):
+        if self._open and (self._length_with(low, high) > self._max or not self._joins(low)):
             self._emit(made)
+        self._filled = self._length_with(low, high)
         self._open.append((low, high))
+
+    def _joins(self, low: int) -> bool:
+        """Whether a span from ``low`` on belongs to the window that is being filled."""
+        return low - self._open[-1][1] < self._join and low - self._open[0][0] < self._reach
+
+    def _length_with(self, low: int, high: int) -> int:
+        """Frames of the window's audio, were this span its next one."""
+        if not self._open:
+            return high - low
+        pause = low - self._open[-1][1]
+        return self._filled + (pause if self._pause is None else min(pause, self._pause)) + high - low
 
     def _emit(self, made: list[Window]) -> None:
         if not self._open:
             return
-        spans = tuple(Span(low * FRAME_SECONDS, high * FRAME_SECONDS) for low, high in self._open)
-        self._open = []
-        made.append(Window(self._next_index(), self._channel, spans[0].start, spans[-1].end, spans))
+        spans, stretches = _seconds(self._open), _seconds(self._stretches())
+        self._open, self._filled = [], 0
+        made.append(
+            Window(self._next_index(), self._channel, spans[0].start, spans[-1].end, spans, stretches)
+        )
+
+    def _stretches(self) -> list[tuple[int, int]]:
+        """What is left of the window that is being filled without the middles of its long pauses."""
+        found = [self._open[0]]
+        for low, high in self._open[1:]:
+            start, end = found[-1]
+            if self._pause is None or low - end <= self._pause:
+                found[-1] = (start, high)
+            else:
+                found[-1] = (start, end + self._pause // 2)
+                found.append((low - self._pause // 2, high))
+        return found
+
+
+def _seconds(frames: Iterable[tuple[int, int]]) -> tuple[Span, ...]:
+    return tuple(Span(low * FRAME_SECONDS, high * FRAME_SECONDS) for low, high in frames)
 
 
 def _within(window: Window, duration: float) -> Window:
-    spans = (Span(span.start, min(span.end, duration)) for span in window.spans if span.start < duration)
-    end = min(window.end, duration)
-    return Window(window.index, window.channel, window.start, end, tuple(spans))
+    def limited(spans: tuple[Span, ...]) -> tuple[Span, ...]:
+        return tuple(Span(span.start, min(span.end, duration)) for span in spans if span.start < duration)
+
+    return replace(
+        window,
+        end=min(window.end, duration),
+        spans=limited(window.spans),
+        stretches=limited(window.stretches),
+    )

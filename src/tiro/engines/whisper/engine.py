@@ -14,6 +14,13 @@ from tiro.engines.whisper.words import segments_of
 from tiro.errors import EngineFailed, InvalidRequest, TiroError, UnsupportedLanguage, UnsupportedOption
 from tiro.speech.types import SAMPLE_RATE, Segment
 
+JOIN_GAP = 15.0
+"""Seconds of silence over which speech shares a window: the encoder takes as long for a word as for 30 s."""
+
+LONGEST_PAUSE = 0.5
+"""Seconds that are left of a pause between, beside what every stretch of speech keeps around it. Whisper is
+apt to make something up where it hears nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class WhisperTraits:
@@ -58,7 +65,8 @@ class WhisperEngine:
             detects_language=traits.multilingual,
             translates=traits.translates,
             max_window=30.0,
-            join_gap=1.0,
+            join_gap=JOIN_GAP,
+            longest_pause=LONGEST_PAUSE,
             parallel=1,
             batch=traits.batch,
             workers=traits.workers,

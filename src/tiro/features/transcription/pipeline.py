@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
@@ -45,8 +45,12 @@ class Stage(StrEnum):
     TRANSCRIBE = "transcribe"
 
 
-CUT = 1
+CUT = 2
 """Raise it with every change to how recordings are cut into windows or their results are merged."""
+
+
+_TURN = 1.0
+"""Seconds of silence after which somebody else may speak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,7 @@ class Plan:
 
     engine: str
     model: str
-    max_window: float
-    join_gap: float
+    sizes: WindowSizes
     wishes: str
     cut: int = CUT
 
@@ -133,7 +136,10 @@ class Pipeline:
         yield StageEntered(Stage.PROBE)
         known = self._hosts.known(request.engine.spec)
         with self._decoders.listen(
-            request.source, request.options.channels, _sizes(known) if known else None, stop=stop
+            request.source,
+            request.options.channels,
+            _sizes(known, request.options) if known else None,
+            stop=stop,
         ) as media:
             yield MediaKnown(media.info)
             if known is None:
@@ -141,17 +147,17 @@ class Pipeline:
             capabilities = self._hosts.capabilities(request.engine.spec, stop)
             check(request.options, request.engine.spec, capabilities)
             wishes = wishes_of(request.options, self._defaults, capabilities)
+            sizes = _sizes(capabilities, request.options)
             plan = Plan(
                 str(request.engine.spec),
                 capabilities.model,
-                capabilities.max_window,
-                capabilities.join_gap,
+                sizes,
                 wishes.as_text(),
             )
             task = RecognitionTask(request.engine.spec, wishes, request.recorded(plan))
             yield StageEntered(Stage.TRANSCRIBE)
             recognition = Recognition(self._hosts, capabilities, task, stop, request.engine.fallback)
-            media.begin(_sizes(capabilities))
+            media.begin(sizes)
             yield from _Run(recognition, capabilities, request, media).events()
 
 
@@ -261,5 +267,9 @@ class _Run:
         )
 
 
-def _sizes(capabilities: Capabilities) -> WindowSizes:
-    return WindowSizes(capabilities.max_window, capabilities.join_gap)
+def _sizes(capabilities: Capabilities, options: TranscriptionOptions) -> WindowSizes:
+    sizes = WindowSizes(capabilities.max_window, capabilities.join_gap, capabilities.longest_pause)
+    if options.mixed_languages:
+        # A language is that of a window, so one turn must not share a window with the answer to it.
+        return replace(sizes, join_gap=min(sizes.join_gap, _TURN))
+    return sizes

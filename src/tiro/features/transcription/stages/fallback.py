@@ -21,6 +21,7 @@ from tiro.errors import (
 )
 from tiro.features.transcription.wishes import lost
 from tiro.speech.pieces import pieces
+from tiro.speech.timeline import Timeline
 from tiro.speech.types import SAMPLE_RATE, EnginePart, Notice, Segment, Span, Window
 
 REMOTE_FAILURES = (RemoteUnavailable, RemoteUnauthorized, QuotaExceeded, RemoteRefused, RemoteNonsense)
@@ -102,7 +103,7 @@ class Fallback:
         _log.warning("engine.fallback", engine=str(resolved.spec), code=self._cause.code)
 
     def transcribe(self, window: Window, request: TranscribeRequest) -> tuple[str, list[Segment]]:
-        """The name of the engine, and the window's segments in the window's time. Only once ``taken``.
+        """The name of the engine, and the window's segments in the time of its audio. Only once ``taken``.
 
         Raises:
             TiroError: the cause, where the language that was detected is none of the fallback's.
@@ -112,7 +113,8 @@ class Fallback:
         if not _knows(capabilities, request.language):
             raise self._cause
         request = replace(request, decoding=request.decoding.heeded(capabilities.heeds))
-        spans = [Span(span.start - window.start, span.end - window.start) for span in window.spans]
+        timeline = Timeline(window)
+        spans = [Span(timeline.in_audio(span.start), timeline.in_audio(span.end)) for span in window.spans]
         heard: list[Segment] = []
         for piece in pieces(request.audio, spans, capabilities.max_window):
             audio = request.audio[round(piece.start * SAMPLE_RATE) : round(piece.end * SAMPLE_RATE)]

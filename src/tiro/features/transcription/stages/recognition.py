@@ -19,6 +19,7 @@ from tiro.errors import Cancelled
 from tiro.features.transcription.stages.fallback import REMOTE_FAILURES, Fallback
 from tiro.features.transcription.wishes import Wishes
 from tiro.speech.guard import Guard
+from tiro.speech.timeline import Timeline
 from tiro.speech.types import SAMPLE_RATE, Audio, EnginePart, Segment, Window, WindowResult
 
 NOTHING: Audio = np.zeros(0, np.float32)
@@ -152,7 +153,8 @@ class Recognition:
         language = wishes.language or next((one for one in found if one), None)
         request = TranscribeRequest(audio, language, wishes.task, decoding=wishes.decoding)
         engine, heard = self._heard(window, request)
-        segments = [_placed(segment, window, audio) for segment in heard]
+        timeline = Timeline(window)
+        segments = [placed for segment in heard for placed in timeline.placed(_with_level(segment, audio))]
         outcome = self._guard.check(segments, window.spans)
         return WindowResult(
             index=window.index,
@@ -166,7 +168,7 @@ class Recognition:
         )
 
     def _heard(self, window: Window, request: TranscribeRequest) -> tuple[str, list[Segment]]:
-        """The engine that heard the window, and its segments in the window's time."""
+        """The engine that heard the window, and its segments in the time of its audio."""
         spec, fallback = self._task.spec, self.fallback
         if not fallback.taken.is_set():
             try:
@@ -179,18 +181,8 @@ class Recognition:
         return fallback.transcribe(window, request)
 
 
-def _placed(segment: Segment, window: Window, audio: Audio) -> Segment:
-    """The segment in recording time, kept inside its window, with the loudness of its audio."""
-
-    def place(seconds: float) -> float:
-        return min(max(window.start + seconds, window.start), window.end)
-
+def _with_level(segment: Segment, audio: Audio) -> Segment:
+    """The segment with the loudness of its audio."""
     samples = audio[int(segment.start * SAMPLE_RATE) : max(int(segment.end * SAMPLE_RATE), 1)]
     power = float(np.mean(np.square(samples))) if len(samples) else 0.0
-    return replace(
-        segment,
-        start=place(segment.start),
-        end=place(segment.end),
-        words=tuple(replace(word, start=place(word.start), end=place(word.end)) for word in segment.words),
-        level=10.0 * float(np.log10(power + 1e-12)),
-    )
+    return replace(segment, level=10.0 * float(np.log10(power + 1e-12)))
