@@ -85,7 +85,8 @@ class _Bench:
         steps = [event for _, event in self.transcribe(speech, recording)]
         seconds = time.perf_counter() - started
         windows = [window for event in steps for window in event.windows]
-        texts = [part.text for window in windows for part in (*window.segments, *window.drops)]
+        texts = [segment.text for window in windows for segment in window.segments]
+        texts += [drop.text for window in windows for drop in window.drops]
         return Ran(seconds, len(windows), sum(len(text.split()) for text in texts))
 
     def engine_options(self, encoder: str) -> EngineOptions:
