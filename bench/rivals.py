@@ -36,9 +36,7 @@ class Ran:
 class Raw:
     """``generate`` of CTranslate2 in ``workers`` threads, greedily, over batches of windows."""
 
-    def __init__(
-        self, model: Path, options: EngineOptions, workers: int, threads: int, batch: int = CPU_BATCH
-    ) -> None:
+    def __init__(self, model: Path, options: EngineOptions, workers: int, threads: int) -> None:
         import ctranslate2
         import tokenizers
 
@@ -50,12 +48,16 @@ class Raw:
         loaded = Loaded(self._model, model, "cpu", "int8", workers, threads)
         self._encode: Encoder
         _, self._encode = choose_encoder(loaded, options)
-        self._workers, self._batch = workers, batch
-        self.settings = f"{workers} x {threads} threads, batches of {batch}"
+        self._workers, self._threads = workers, threads
+        self.batch = CPU_BATCH
+
+    @property
+    def settings(self) -> str:
+        return f"{self._workers} x {self._threads} threads, batches of {self.batch}"
 
     def run(self, mels: Sequence[Mel]) -> Ran:
         started = time.perf_counter()
-        pieces = [mels[first : first + self._batch] for first in range(0, len(mels), self._batch)]
+        pieces = [mels[first : first + self.batch] for first in range(0, len(mels), self.batch)]
         with ThreadPoolExecutor(self._workers) as pool:
             tokens = sum(pool.map(self._generate, pieces))
         return Ran(time.perf_counter() - started, len(mels), tokens)
@@ -75,15 +77,18 @@ class Raw:
 def best_raw(model: Path, options: EngineOptions, mels: Sequence[Mel]) -> Raw:
     """The fastest of all splits of the processors into workers, and of some sizes of a batch."""
     cores = psutil.cpu_count() or 1
-    found: list[tuple[float, Raw]] = []
+    best: tuple[float, int, Raw] | None = None
     for workers in (count for count in range(1, cores + 1) if cores % count == 0):
+        raw = Raw(model, options, workers, cores // workers)
+        raw.run(mels[:1])
         for batch in _RAW_BATCHES:
-            raw = Raw(model, options, workers, cores // workers, batch)
-            raw.run(mels[:1])
-            found.append((raw.run(mels).seconds, raw))
-            if len(found) > 1:  # at most two models in memory
-                found = [min(found, key=lambda one: one[0])]
-    return found[0][1]
+            raw.batch = batch
+            seconds = raw.run(mels).seconds
+            if best is None or seconds < best[0]:
+                best = seconds, batch, raw
+    assert best is not None
+    best[2].batch = best[1]
+    return best[2]
 
 
 class FasterWhisper:
