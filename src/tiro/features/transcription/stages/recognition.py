@@ -29,8 +29,8 @@ _ENOUGH_SPEECH = 3.0
 
 
 _GATHERING = 1.0
-"""Seconds that the first windows wait for a whole batch. Decoding is a hundred times faster than the engine, so
-those to come are here soon, and a window that goes alone is half as long at work as four together."""
+"""Seconds that the first windows wait for a whole batch. Decoding is a hundred times faster than the engine,
+so those to come are here soon, and a window that goes alone is half as long at work as four together."""
 
 
 @dataclass(frozen=True, slots=True)
