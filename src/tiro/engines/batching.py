@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -11,8 +13,10 @@ from typing import Generic, TypeVar
 PATIENCE = 0.015
 """Seconds that a request waits for others to share its batch, while others are under way."""
 
-PREPARING = 0.1
+PREPARING = 0.3
 """Seconds that a request waits for those that are being prepared just now, and so are sure to come."""
+
+_MOST = 0.6  # of a batch's time
 
 T = TypeVar("T")
 
@@ -34,7 +38,8 @@ class Batcher(Generic[T]):
 
     Args:
         largest: the most requests in a batch.
-        workers: how many threads take batches. What waits is shared out among those that are free.
+        workers: how many threads take batches. What waits is shared out among those that are free, or will
+            soon be.
         patience: seconds that a request waits for company. One that is alone does not wait at all.
     """
 
@@ -46,7 +51,8 @@ class Batcher(Generic[T]):
         self._waiting: list[_Waiting[T]] = []
         self._known = 0
         self._coming = 0
-        self._working = 0
+        self._at_work: deque[float] = deque()  # when each batch was taken
+        self._lasted = math.inf  # the last batch
 
     def announce(self) -> None:
         with self._changed:
@@ -84,26 +90,32 @@ class Batcher(Generic[T]):
             while not (batch := self._ready()):
                 self._changed.wait(self._patience_left() if self._waiting else None)
             self._waiting = [waiting for waiting in self._waiting if waiting not in batch]
-            self._working += 1
+            self._at_work.append(time.monotonic())
             return [(waiting.number, waiting.item) for waiting in batch]
 
     def done(self) -> None:
         """The worker that took a batch is free again."""
         with self._changed:
-            self._working -= 1
+            self._lasted = time.monotonic() - self._at_work.popleft()
             self._changed.notify_all()
 
     def _ready(self) -> list[_Waiting[T]]:
         if not self._waiting:
             return []
         alike = [waiting for waiting in self._waiting if waiting.key == self._waiting[0].key]
-        free = max(1, self._workers - self._working)
-        share = min(self._largest, -(-(len(alike) + self._coming) // free))
+        share = min(self._largest, -(-(len(alike) + self._coming) // self._soon_free()))
         company = self._known > len(alike)
         enough = share if self._coming else self._largest
         if len(alike) < enough and company and self._patience_left() > 0:
             return []
         return alike[:share]
+
+    def _soon_free(self) -> int:
+        """Workers that are free, and those that have done most of their batch: left for them, the last few
+        requests are over sooner than if one worker took them all."""
+        now = time.monotonic()
+        busy = sum(now - taken < self._lasted * _MOST for taken in self._at_work)
+        return max(1, self._workers - busy)
 
     def _patience_left(self) -> float:
         """Seconds until the first in the queue goes without company."""
