@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jiwer
 import numpy as np
@@ -29,7 +29,7 @@ from tiro.engines.registry import EngineSpec
 from tiro.engines.survey import survey
 from tiro.errors import TiroError
 from tiro.offline import Transcriber
-from tiro.settings import Settings
+from tiro.settings import EngineSettings, Settings
 from tiro.speech.channels import mixdown
 from tiro.speech.guard import Guard
 from tiro.speech.options import TranscriptionOptions
@@ -107,7 +107,7 @@ def clips_of(folder: Path, manifest: Sequence[dict[str, Any]]) -> Iterator[Clip]
 # --- speech ---------------------------------------------------------------------------------------------
 
 
-def measure_speech(transcriber: Transcriber, engine: str, clips: Sequence[Clip]) -> None:
+def measure_speech(transcriber: Transcriber, engine: str, clips: Sequence[Clip], label: str) -> None:
     """Print a line a clip and the sums, with and without the clips whose reference is doubted."""
     rows: list[list[str]] = []
     notes: list[str] = []
@@ -127,12 +127,12 @@ def measure_speech(transcriber: Transcriber, engine: str, clips: Sequence[Clip])
             audible = DOUBTED[clip.file.name]
             notes.append(
                 f"\\* {clip.name}: the manifest says '{clip.reference}'; to be heard is '{audible}'. "
-                f"{engine} heard '{text}': against that {count_errors(audible, text).rate:.1%}."
+                f"{label} heard '{text}': against that {count_errors(audible, text).rate:.1%}."
             )
     rows.append(["all", *sum([*sure, *doubted], Errors(0, 0, 0, 0)).cells()])
     if sure and doubted:
         rows.append(["all without *", *sum(sure, Errors(0, 0, 0, 0)).cells()])
-    print_table([engine, "words", "wrong", "missing", "inserted", "insertions", "WER"], rows)
+    print_table([label, "words", "wrong", "missing", "inserted", "insertions", "WER"], rows)
     for note in notes:
         say(note)
     if notes:
@@ -143,7 +143,7 @@ def measure_speech(transcriber: Transcriber, engine: str, clips: Sequence[Clip])
 
 
 def measure_noise(
-    transcriber: Transcriber, runtime: SpeechRuntime, engine: str, files: Sequence[Path]
+    transcriber: Transcriber, runtime: SpeechRuntime, engine: str, files: Sequence[Path], label: str
 ) -> list[list[str]]:
     """Words a minute that the engine makes of clips in which nobody speaks, a row for each way and in all.
 
@@ -161,7 +161,7 @@ def measure_noise(
             ways["neither"] += _words(segments)
             ways["guard alone"] += _words(Guard().check(segments).segments)
     return [
-        [f"{engine}, {way}", str(words), f"{seconds:.1f}", f"{words * 60 / seconds:.1f}"]
+        [f"{label}, {way}", str(words), f"{seconds:.1f}", f"{words * 60 / seconds:.1f}"]
         for way, words in ways.items()
     ]
 
@@ -197,6 +197,34 @@ def engines_here(settings: Settings) -> list[str]:
     return [*models, *(["pocketsphinx"] if "pocketsphinx" in ready else [])]
 
 
+def runs_of(
+    engines: Sequence[str], encoders: Sequence[str], settings: Settings
+) -> Iterator[tuple[Settings, list[tuple[str, str]]]]:
+    """For each of ``encoders`` its settings, and the engines to measure with them, each with its label.
+
+    Without any, all engines run once, as the settings say. Engines other than Whisper have no choice of
+    encoder: they run with the first.
+    """
+    if not encoders:
+        yield settings, [(engine, engine) for engine in engines]
+        return
+    for place, encoder in enumerate(dict.fromkeys(encoders)):
+        chosen = settings.engine.model_copy(update={"encoder": encoder})
+        yield (
+            settings.model_copy(update={"engine": chosen}),
+            [
+                (engine, f"{engine}, encoder {encoder}" if is_whisper(engine) else engine)
+                for engine in engines
+                if is_whisper(engine) or place == 0
+            ],
+        )
+
+
+def is_whisper(engine: str) -> bool:
+    """Whether it is, or may turn out to be."""
+    return engine.partition(":")[0] in ("whisper", "auto")
+
+
 def say(line: str = "") -> None:
     print(line, flush=True)
 
@@ -224,6 +252,12 @@ def main() -> None:
     parser.add_argument(
         "--engine", action="append", metavar="NAME", help="may be repeated; default: all here"
     )
+    parser.add_argument(
+        "--encoder",
+        action="append",
+        choices=get_args(EngineSettings.model_fields["encoder"].annotation),
+        help="what runs Whisper's encoder; may be repeated, to compare; default: as the settings say",
+    )
     chosen = parser.parse_args()
     try:
         manifest = json.loads((chosen.audio / "manifest.json").read_text(encoding="utf-8"))
@@ -239,14 +273,15 @@ def main() -> None:
     say(f"jiwer, both sides normalised by `bench/english.py`; Python {platform.python_version()}.")
     say()
     rows: list[list[str]] = []
-    with Transcriber(settings) as transcriber, speech_runtime(settings) as runtime:
-        for engine in engines:
-            try:
-                measure_speech(transcriber, engine, clips)
-                rows += measure_noise(transcriber, runtime, engine, noise) if noise else []
-            except TiroError as err:
-                say(f"{engine}: {err.message}")
-                say()
+    for configured, measured in runs_of(engines, chosen.encoder or (), settings):
+        with Transcriber(configured) as transcriber, speech_runtime(configured) as runtime:
+            for engine, label in measured:
+                try:
+                    measure_speech(transcriber, engine, clips, label)
+                    rows += measure_noise(transcriber, runtime, engine, noise, label) if noise else []
+                except TiroError as err:
+                    say(f"{label}: {err.message}")
+                    say()
     if rows:
         print_table(["noise", "words", "seconds", "words a minute"], rows)
 

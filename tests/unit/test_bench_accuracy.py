@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bench.accuracy import Clip, Errors, clips_of, count_errors
+from bench.accuracy import Clip, Errors, clips_of, count_errors, runs_of
 from bench.english import normalise
+
+from tiro.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -92,3 +94,18 @@ def test_only_clips_with_an_english_reference_count(tmp_path: Path) -> None:
 def test_a_reference_that_does_not_fit_the_audio_is_marked() -> None:
     assert Clip(Path("spk2_snt5.wav"), "ken pairs lack full flavor").doubted
     assert not Clip(Path("spk1_snt1.wav"), "the child almost hurt the small dog").doubted
+
+
+def test_each_encoder_gets_a_run_of_whisper_and_other_engines_get_one() -> None:
+    engines = ["whisper:base", "pocketsphinx"]
+    runs = list(runs_of(engines, ["ctranslate2", "onnxruntime", "ctranslate2"], Settings()))
+    assert [configured.engine.encoder for configured, _ in runs] == ["ctranslate2", "onnxruntime"]
+    assert [measured for _, measured in runs] == [
+        [("whisper:base", "whisper:base, encoder ctranslate2"), ("pocketsphinx", "pocketsphinx")],
+        [("whisper:base", "whisper:base, encoder onnxruntime")],
+    ]
+
+
+def test_without_encoders_named_the_settings_decide() -> None:
+    settings = Settings()
+    assert list(runs_of(["whisper:base"], [], settings)) == [(settings, [("whisper:base", "whisper:base")])]

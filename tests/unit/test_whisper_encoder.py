@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import struct
+import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -254,6 +257,45 @@ def test_ctranslate2_does_it_where_nothing_can_be_kept(model: Path, monkeypatch:
     monkeypatch.setattr(subject.os, "fsync", full)
     assert choose_encoder(loaded(model), options(model))[0] == CTRANSLATE2
     assert not [file for file in model.iterdir() if "encoder" in file.name]
+
+
+def test_what_a_killed_process_left_half_written_does_not_stay(model: Path, tmp_path: Path) -> None:
+    killed = """
+import os, sys
+from pathlib import Path
+from tests.unit.test_whisper_encoder import choose_encoder, loaded, options
+os.fsync = lambda _: os.kill(os.getpid(), 9)
+folder = Path(sys.argv[1])
+choose_encoder(loaded(folder), options(folder, "onnxruntime"))
+"""
+    before = {file.name for file in model.iterdir()}
+    died = subprocess.run([sys.executable, "-c", killed, str(model)], check=False, timeout=60)
+    assert died.returncode == -9
+    assert [file for file in model.iterdir() if "encoder" in file.name], "it died before it wrote"
+    assert not list(model.glob("encoder-*.onnx"))
+    assert choose_encoder(loaded(model), options(model, ONNXRUNTIME))[0] == ONNXRUNTIME
+    [graph] = model.glob("encoder-*.onnx")
+    assert {file.name for file in model.iterdir()} == before | {graph.name, ".lock"}
+
+
+def test_two_that_need_the_graph_at_once_make_it_once(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Path] = []
+    begun = threading.Barrier(2)
+
+    def counted(path: Path, bits: int) -> bytes:
+        made.append(path)
+        return build(path, bits)
+
+    monkeypatch.setattr(subject, "build", counted)
+    both = [loaded(model), loaded(model)]
+
+    def need(one: Loaded) -> str:
+        begun.wait()
+        return choose_encoder(one, options(model, ONNXRUNTIME))[0]
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(need, both)) == [ONNXRUNTIME] * 2
+    assert len(made) == 1
 
 
 def test_a_folder_of_somebody_else_is_left_as_it_is(model: Path) -> None:

@@ -25,6 +25,7 @@ from tiro.engines.processors import adds_eight_bits, processor_name
 from tiro.engines.whisper.encoder_graph import INPUT, build
 from tiro.engines.whisper.features import FRAMES, Mel
 from tiro.engines.whisper.storage import storage
+from tiro.kit.lockfile import waiting_for
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ CTRANSLATE2, ONNXRUNTIME = "ctranslate2", "onnxruntime"
 
 _FORMAT = "1"
 """Raise it with every change to the graph."""
+
+_LOCK = ".lock"
 
 _ROUNDS = 2
 _LONG = 3.0  # seconds; a round that takes longer is the only one
@@ -156,16 +159,23 @@ class _Kept:
         return cls(folder, source, bits, stamp, circumstances, chosen)
 
     def graph(self) -> Path:
-        """The file of the graph, made now if need be. It appears only when it is whole."""
+        """The file of the graph, made now if need be. It appears only when it is whole; two that need it at
+        once wait for each other."""
         path = self.folder / f"encoder-{self.stamp}.onnx"
-        if not path.exists():
-            started = time.monotonic()
-            self._write(path, build(self.source, self.bits))
-            for older in self.folder.glob("encoder-*.onnx"):
-                if older != path:
-                    older.unlink(missing_ok=True)
-            _log.info("engine.encoder: made a graph in %.1f s: %s", time.monotonic() - started, path)
+        if path.exists():
+            return path
+        with waiting_for(self.folder / _LOCK):
+            if not path.exists():
+                self._make(path)
         return path
+
+    def _make(self, path: Path) -> None:
+        started = time.monotonic()
+        self._write(path, build(self.source, self.bits))
+        for older in self.folder.glob("encoder-*.onnx"):
+            if older != path:
+                older.unlink(missing_ok=True)
+        _log.info("engine.encoder: made a graph in %.1f s: %s", time.monotonic() - started, path)
 
     def choose(self, loaded: Loaded, plain: Encoder, other: Encoder) -> bool:
         """Measure both, and remember: whether ``other`` is the faster one, and as good."""
@@ -180,13 +190,15 @@ class _Kept:
             error,
         )
         said = {"circumstances": self.circumstances, "chosen": self.chosen, "seconds": seconds}
-        self._write(self.folder / "encoder.json", json.dumps(said).encode())
+        with waiting_for(self.folder / _LOCK):
+            self._write(self.folder / "encoder.json", json.dumps(said).encode())
         if not faster:
             self.graph().unlink(missing_ok=True)
         return faster
 
     def _write(self, path: Path, content: bytes) -> None:
-        partial = self.folder / f".encoder-{os.getpid()}"
+        # One name for all who hold the lock: what a killed process left is overwritten, not left for good.
+        partial = self.folder / ".encoder.partial"
         try:
             with partial.open("wb") as file:
                 file.write(content)
