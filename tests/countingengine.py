@@ -96,7 +96,14 @@ def repeated(text: str) -> dict[str, Any]:
 class RepeatingEngine:
     """Its text is the request; said again and again at the end of the window, as a loop would be."""
 
-    capabilities = Capabilities("repeating 1", detects_language=True, translates=True, heeds=DECODING)
+    capabilities = Capabilities(
+        "repeating 1",
+        detects_language=True,
+        translates=True,
+        join_gap=15.0,
+        longest_pause=0.5,
+        heeds=DECODING,
+    )
 
     def transcribe(self, request: TranscribeRequest) -> Iterator[Segment]:
         decoding = dataclasses.asdict(request.decoding)

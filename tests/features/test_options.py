@@ -122,6 +122,8 @@ def test_in_a_mixed_recording_nobody_settles_the_language(door: Any) -> None:
     # From the first window on the language is known, unless each is to be asked.
     assert languages("auto")[-1] == "xx"
     assert set(languages("mixed")) == {None}
+    # And who answers in another language has a window of their own.
+    assert len(languages("mixed")) > len(languages("auto"))
 
 
 def test_a_rule_can_be_left_out(door: Any) -> None:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tiro.engines import batching
 from tiro.engines.batching import Batcher
 
 LONG = 60.0
@@ -113,6 +114,19 @@ def test_while_one_works_the_other_takes_all() -> None:
     batcher.put(2, "a", "a")
     batcher.finished()
     assert numbers(batcher.take()) == [1, 2]
+
+
+def test_the_last_few_are_shared_with_a_worker_that_is_soon_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(batching.time, "monotonic", lambda: now[0])
+    batcher = filled("aaaaaaaaa", workers=2, patience=0)
+    batcher.take()
+    now[0] += 1.0
+    batcher.done()  # so a batch lasts a second
+    assert len(batcher.take()) == 3
+    now[0] += 0.8  # the one at work is nearly done
+    assert len(batcher.take()) == 1
+    assert len(batcher.take()) == 1
 
 
 def test_a_request_that_waits_can_be_dropped_and_one_at_work_cannot() -> None:

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from tests import tinywhisper
 from tests.makecall import wav
+from tests.serving import wait_until
 
 from tiro.engines import messages
 from tiro.engines.base import DECODING, Capabilities, DecodingOptions, EngineOptions, TranscribeRequest
@@ -20,6 +22,7 @@ from tiro.engines.host import EngineHosts
 from tiro.engines.registry import EngineSpec, Resolved
 from tiro.errors import EngineFailed, UnsupportedOption
 from tiro.features.transcription.pipeline import Advanced, Pipeline, PipelineRequest
+from tiro.features.transcription.stages import recognition
 from tiro.features.transcription.stages.recognition import Recognition, RecognitionTask
 from tiro.features.transcription.wishes import Wishes
 from tiro.media.decode import DecoderPool
@@ -217,3 +220,38 @@ def test_requests_cross_the_pipe_whole() -> None:
     assert replace(copy, audio=request.audio) == request
     # Every option differs from its default, so that none can be lost unseen.
     assert all(getattr(decoding, name) != getattr(DecodingOptions(), name) for name in decoding.__slots__)
+
+
+class Doors(threading.Event):
+    """Tells when somebody waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waited = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waited.set()
+        return super().wait(timeout)
+
+
+def _all_asked(listener: Listener, count: int) -> bool:
+    return len(listener.asked) == count
+
+
+def test_the_first_windows_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here for as long as it takes: each waits until there is a batch of them, or no more to come."""
+    monkeypatch.setattr(recognition, "_GATHERING", 600.0)
+    for count in (TEAM.batch, 1):
+        listener = Listener()
+        listener.gate.set()
+        task = RecognitionTask(SPEC, Wishes("en", False, "transcribe", PLAIN, frozenset()), {})
+        with Recognition(cast(EngineHosts, listener), TEAM, task, threading.Event()) as subject:
+            subject._gathered = doors = Doors()
+            subject.submit(*window(0, 5))
+            assert doors.waited.wait(20)
+            assert not listener.asked
+            for number in range(1, count):
+                subject.submit(*window(number, 5))
+            if count == TEAM.batch:  # nobody has to say that these are all
+                wait_until(partial(_all_asked, listener, count), what="a whole batch")
+            assert len(list(subject.results(drain=True))) == count

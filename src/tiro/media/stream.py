@@ -257,7 +257,6 @@ class SpeechStream(_Stream, Iterator[Heard]):
         honest = (
             0 <= channel < len(self._safe)
             and _in_order(start, spans, end)
-            and bool(stretches)
             and _in_order(start, stretches, end)
             and abs(sum(stretch.length for stretch in stretches) - len(audio) / SAMPLE_RATE) <= _SLACK
             and self._safe[channel] <= start < end <= self._limits.max_duration

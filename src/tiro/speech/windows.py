@@ -225,7 +225,7 @@ class WindowPacker:
         if not self._open:
             return
         spans, stretches = _seconds(self._open), _seconds(self._stretches())
-        self._open, self._filled = [], 0
+        self._open = []
         made.append(
             Window(self._next_index(), self._channel, spans[0].start, spans[-1].end, spans, stretches)
         )
