@@ -75,7 +75,7 @@ def read(fields: Mapping[str, list[str]], task: Task, engine_of: Mapping[str, st
         raise refused("stream", f"stream: only with response_format {', '.join(STREAMED)}.")
     _check_unavailable(given)
     _check_chunking(one("chunking_strategy"), vad)
-    options = _options(given, task, engine_of.get(model, model), answer, "word" in grains)
+    options = _options(given, task, engine_of.get(model, model))
     return AudioRequest(model, task, answer, grains, stream, options)
 
 
@@ -140,9 +140,7 @@ def _check_chunking(text: str | None, parts: Mapping[str, str]) -> None:
     raise refused("chunking_strategy", 'chunking_strategy: "auto" or {"type": "server_vad"}.')
 
 
-def _options(
-    given: Mapping[str, list[str]], task: Task, engine: str, answer: str, words: bool
-) -> TranscriptionOptions:
+def _options(given: Mapping[str, list[str]], task: Task, engine: str) -> TranscriptionOptions:
     field = "temperature"
     try:
         asked = numbers(given.get("temperature", [])[-1:], field)
@@ -171,7 +169,6 @@ def _options(
             prompt=given.get("prompt", [None])[-1],
             # 0 means "choose, and go up where it is needed": what Tiro does where nothing is said.
             temperatures=asked if any(asked) else (),
-            word_times=words or answer in {"srt", "vtt"},
         )
     except TiroError as error:
         error.param = error.param or field
