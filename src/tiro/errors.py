@@ -19,6 +19,8 @@ class TiroError(Exception):
 
     ``headers`` go with the HTTP answer, where the protocol asks for some.
 
+    ``param`` is the field of the request that is to blame, where one is.
+
     ``transient`` says whether a job that met it is worth another attempt.
     """
 
@@ -31,6 +33,7 @@ class TiroError(Exception):
     def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
         self.message = message or self.default
         self.retry_after = retry_after
+        self.param: str | None = None
         self.headers: dict[str, str] = {}
         super().__init__(self.message)
 
@@ -220,6 +223,11 @@ class LeaseLost(TiroError):
 class AttemptsExhausted(TiroError):
     code, status, exit_code = "attempts_exhausted", 500, 4
     default = "The job failed three times in a row. `retry` starts it anew."
+
+
+class ServerStopping(TiroError):
+    code, status, exit_code, transient = "server_stopping", 503, 4, True
+    default = "The server is stopping. Send the request again in a moment."
 
 
 class StorageFull(TiroError):

@@ -123,6 +123,14 @@ class OpenAISettings(BaseModel):
         return name
 
 
+class CompatSettings(BaseModel):
+    """OpenAI's audio API, under `/v1`."""
+
+    keep: bool = Field(
+        False, description="Whether recordings sent there are kept; else they go with the answer."
+    )
+
+
 class JobSettings(BaseModel):
     """Jobs."""
 
@@ -162,6 +170,7 @@ class Settings(BaseSettings):
     engine: EngineSettings = EngineSettings()
     transcription: TranscriptionSettings = TranscriptionSettings()
     openai: OpenAISettings = OpenAISettings()
+    compat: CompatSettings = CompatSettings()
     jobs: JobSettings = JobSettings()
     log: LogSettings = LogSettings()
 

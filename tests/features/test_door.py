@@ -168,6 +168,10 @@ def test_nothing_without_a_key(server: ThreadServer) -> None:
         "/api/v1/transcribe/x/transcript.txt": "get",
         "/api/v1/health": "get",
         "/metrics": "get",
+        "/v1/models": "get",
+        "/v1/models/x": "get",
+        "/v1/audio/transcriptions": "post",
+        "/v1/audio/translations": "post",
     }
     documented = httpx.get(f"{server.address}/openapi.json", trust_env=False).json()["paths"]
     assert len(documented) == len(paths) + 2, "a new route needs its line here (all but /live and /ready)"
@@ -178,10 +182,10 @@ def test_nothing_without_a_key(server: ThreadServer) -> None:
             for path, methods in paths.items():
                 for method in methods.split():
                     answer = client.request(method, path)
-                    assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized"), (
-                        method,
-                        path,
-                    )
+                    body = answer.json()
+                    code = body["error"]["code"] if path.startswith("/v1/") else body["code"]
+                    wanted = "invalid_api_key" if path.startswith("/v1/") else "unauthorized"
+                    assert (answer.status_code, code) == (401, wanted), (method, path)
     assert httpx.get(f"{server.address}/live", trust_env=False).status_code == 200
     assert httpx.get(f"{server.address}/ready", trust_env=False).status_code == 200
 

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 import tiro
 from tiro.api import docs, health
 from tiro.bootstrap.server import Runtime
+from tiro.features.openai import endpoints as openai_endpoints
 from tiro.features.recordings import endpoints, event_endpoints, export_endpoints
 from tiro.http import problems
 from tiro.http.middleware import RequestEnvelope
@@ -51,6 +52,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(endpoints.router)
     app.include_router(export_endpoints.router)
     app.include_router(event_endpoints.router)
+    app.include_router(openai_endpoints.router)
     app.include_router(health.router)
     docs.mount(app)
     _describe_problems(app)

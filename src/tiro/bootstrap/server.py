@@ -19,6 +19,7 @@ from tiro.features.checkup.service import SETTLE_SECONDS, CheckupService, Findin
 from tiro.features.events.service import EventService
 from tiro.features.jobs.service import JobService
 from tiro.features.keys.service import KeyService
+from tiro.features.openai.service import OpenAIService
 from tiro.features.recordings.service import IntakeLimits, RecordingService
 from tiro.features.transcription.service import Records, TranscriptionService
 from tiro.features.transcripts.service import TranscriptService
@@ -43,6 +44,7 @@ class Runtime:
     events: EventService
     jobs: JobService
     recordings: RecordingService
+    openai: OpenAIService
     hub: EmbeddedEventHub
     runner: Runner
 
@@ -142,6 +144,12 @@ def build_runtime(settings: Settings) -> Runtime:
         events=events,
         jobs=jobs,
         recordings=recordings,
+        openai=OpenAIService(
+            recordings,
+            events,
+            lambda: survey.names(speech.options, speech.default_model),
+            keep=settings.compat.keep,
+        ),
         hub=hub,
         runner=runner,
     )

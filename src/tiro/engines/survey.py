@@ -33,6 +33,13 @@ def check(text: str, options: EngineOptions, default_model: str) -> None:
         raise ModelUnavailable(availability.detail)
 
 
+def names(options: EngineOptions, default_model: str) -> list[str]:
+    """What a request may name and would get at once: `auto`, engines, and Whisper models."""
+    found = survey(options, default_model)
+    models = [f"{WHISPER}:{model.name}" for model in catalogue.present(options.models)]
+    return [AUTO, *(name for name, entry in found.items() if entry.ready), *models]
+
+
 def survey(options: EngineOptions, default_model: str) -> dict[str, Availability]:
     """Every engine by name, those that could not be loaded too, with what is missing and how to get it."""
     found = {

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from tiro.errors import InvalidRequest, MethodNotAllowed, NotFound, TiroError
+from tiro.http import openai_errors
 
 _log = structlog.get_logger(__name__)
 
@@ -55,6 +56,9 @@ def render(request: Request, error: TiroError, status: int | None = None) -> JSO
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if request.scope["path"].startswith(openai_errors.PREFIX):
+        status, answer = openai_errors.body_of(error, status)
+        return JSONResponse(answer, status_code=status, headers=headers)
     body = ProblemBody(
         type=f"urn:tiro:error:{error.code}",
         title=_title(status),

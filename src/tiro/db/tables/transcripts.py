@@ -45,3 +45,4 @@ class SegmentTable(Table):
     text: Mapped[str]
     confidence: Mapped[float | None]
     words: Mapped[list[Json]]
+    quality: Mapped[Json | None]

@@ -32,7 +32,7 @@ from tiro.features.recordings.schemas import (
     SessionResult,
     SessionSummary,
 )
-from tiro.features.transcripts.service import TranscriptService
+from tiro.features.transcripts.service import StoredTranscript, TranscriptService
 from tiro.kit import clock
 from tiro.media.decode import DecoderPool
 from tiro.speech.captions import FORMATS
@@ -151,6 +151,12 @@ class RecordingService:
                 "metadata": current.metadata if current else _metadata_so_far(recording, job),
             }
         )
+
+    def transcript(self, recording_id: str) -> StoredTranscript | None:
+        """The finished transcript; None where there is none."""
+        with self._database.read() as session:
+            self._get(session, recording_id)
+            return self._transcripts.current(session, recording_id)
 
     def export(self, recording_id: str, extension: str) -> tuple[str, str, str]:
         """The finished transcript as text: the recording's title, the text, and its media type.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlalchemy.orm import Session
 
@@ -12,7 +12,7 @@ from tiro.db.tables.base import Json
 from tiro.features.transcripts import repository
 from tiro.kit import clock
 from tiro.speech.result import metadata_json, segment_json
-from tiro.speech.types import Segment, Transcript, Word
+from tiro.speech.types import Quality, Segment, Transcript, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ def _row(job_id: str, position: int, segment: Segment) -> Json:
         "text": segment.text,
         "confidence": segment.confidence,
         "words": segment_json(segment)["words"],
+        "quality": segment.quality and asdict(segment.quality),
     }
 
 
@@ -75,6 +76,7 @@ def _segment(row: SegmentTable) -> Segment:
         confidence=row.confidence,
         speaker=row.speaker,
         language=row.language,
+        quality=Quality(**row.quality) if row.quality else None,
         words=tuple(
             Word(word["start_time"], word["end_time"], word["text"], word["confidence"]) for word in row.words
         ),

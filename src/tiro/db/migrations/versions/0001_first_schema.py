@@ -126,6 +126,7 @@ def upgrade() -> None:
         sa.Column("text", sa.String(), nullable=False),
         sa.Column("confidence", sa.Float(), nullable=True),
         sa.Column("words", sa.JSON(), nullable=False),
+        sa.Column("quality", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(
             ["job_id"], ["jobs.id"], name=op.f("fk_segments_job_id_jobs"), ondelete="CASCADE"
         ),

@@ -1,0 +1,1 @@
+"""OpenAI's audio API, for clients that speak it already."""
