@@ -1,7 +1,7 @@
 """An ONNX model, written as the protocol buffer that ONNX Runtime reads.
 
-Only what an encoder needs: nodes with attributes of five kinds, and weights. Writing it takes a page; the
-package that could do it would bring along 30 MB.
+Only what an encoder needs: nodes with attributes, and weights. That is a page of code; the package that could
+do it would be needed for nothing else.
 """
 
 from __future__ import annotations
