@@ -19,6 +19,7 @@ from tiro.events.embedded import EmbeddedEventHub
 from tiro.features.events.service import EventService
 from tiro.features.jobs.service import Claim, JobService
 from tiro.features.jobs.states import Priority
+from tiro.features.users.service import UserService
 from tiro.kit import clock
 from tiro.queue.embedded import EmbeddedQueue
 from tiro.speech.options import TranscriptionOptions
@@ -44,7 +45,14 @@ class House:
         with self.database.write() as session:
             session.add(
                 RecordingTable(
-                    id=name, title=name, filename=name, size=1, sha256="0", media=None, created_at=self.now
+                    id=name,
+                    owner_id=UserService(self.database).owner(session).id,
+                    title=name,
+                    filename=name,
+                    size=1,
+                    sha256="0",
+                    media=None,
+                    created_at=self.now,
                 )
             )
             session.flush()

@@ -39,14 +39,15 @@ def get(session: Session, recording_id: str) -> RecordingTable | None:
     return session.get(RecordingTable, recording_id)
 
 
-def page(session: Session, status: str | None, limit: int, offset: int) -> Sequence[Listed]:
-    """Newest first; ids grow with time, so their order is the order of arrival."""
-    # The page is found in an index of jobs alone: were the tables joined first, all rows would be read and
-    # sorted for each page.
-    listed = select(JobTable.recording_id).where(JobTable.latest)
+def page(session: Session, owner_id: str, status: str | None, limit: int, offset: int) -> Sequence[Listed]:
+    """One owner's, newest first; ids grow with time, so their order is the order of arrival."""
+    # The page is found in an index of the owner's recordings: were the tables joined first, all rows would be
+    # read and sorted for each page.
+    listed = select(RecordingTable.id.label("recording_id")).where(RecordingTable.owner_id == owner_id)
     if status is not None:
+        listed = listed.join(JobTable, (JobTable.recording_id == RecordingTable.id) & JobTable.latest)
         listed = listed.where(JobTable.state == status)
-    chosen = listed.order_by(JobTable.recording_id.desc()).limit(limit).offset(offset).subquery()
+    chosen = listed.order_by(RecordingTable.id.desc()).limit(limit).offset(offset).subquery()
     summary = TranscriptTable.summary
     # Columns, not whole rows: making objects of these would take longer than all the rest.
     query = (
@@ -78,11 +79,11 @@ def page(session: Session, status: str | None, limit: int, offset: int) -> Seque
     return [Listed(*row) for row in session.execute(query)]
 
 
-def count(session: Session, status: str | None) -> int:
-    if status is None:
-        # Each recording has one job that speaks for it; counting a whole table is ten times faster.
-        return session.scalar(select(func.count()).select_from(RecordingTable)) or 0
-    query = select(func.count()).where(JobTable.latest, JobTable.state == status)
+def count(session: Session, owner_id: str, status: str | None) -> int:
+    query = select(func.count()).select_from(RecordingTable).where(RecordingTable.owner_id == owner_id)
+    if status is not None:
+        query = query.join(JobTable, (JobTable.recording_id == RecordingTable.id) & JobTable.latest)
+        query = query.where(JobTable.state == status)
     return session.scalar(query) or 0
 
 
