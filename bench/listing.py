@@ -16,6 +16,7 @@ from bench import recordings
 from bench.report import Spread, say, table, target
 from tiro.bootstrap.server import open_database
 from tiro.db.tables import JobTable, RecordingTable, Table, TranscriptTable
+from tiro.features.users.service import UserService
 from tiro.settings import Settings
 from tiro.speech.result import media_json, metadata_json
 from tiro.speech.types import ChannelLayout, Drop, MediaInfo, Notice, Transcript
@@ -106,10 +107,15 @@ def _fill(data: Path) -> None:
     """Put finished recordings into the database, row by row as the server would have left them."""
     database = open_database(Settings(data=data))
     begin = datetime(2026, 1, 1, tzinfo=UTC)
+    with database.write() as session:
+        owner_id = UserService(database).owner(session).id
     step = 5_000
     try:
         for first in range(0, _RECORDINGS, step):
-            rows = [_rows(number, begin + timedelta(minutes=number)) for number in range(first, first + step)]
+            rows = [
+                _rows(number, begin + timedelta(minutes=number), owner_id)
+                for number in range(first, first + step)
+            ]
             with database.write() as session:
                 for kind in (RecordingTable, JobTable, TranscriptTable):
                     session.execute(insert(kind), [row[kind] for row in rows if kind in row])
@@ -117,12 +123,13 @@ def _fill(data: Path) -> None:
         database.close()
 
 
-def _rows(number: int, at: datetime) -> dict[type[Table], dict[str, Any]]:
+def _rows(number: int, at: datetime, owner_id: str) -> dict[type[Table], dict[str, Any]]:
     recording_id = _id(at, number)
     failed = number % 50 == 7
     error = {"code": "corrupt_media", "message": "The file is damaged."} if failed else None
     recording = {
         "id": recording_id,
+        "owner_id": owner_id,
         "title": f"Call {number}",
         "filename": f"call-{number}.wav",
         "size": 9_600_044,
@@ -134,6 +141,7 @@ def _rows(number: int, at: datetime) -> dict[type[Table], dict[str, Any]]:
     job = {
         "id": job_id,
         "recording_id": recording_id,
+        "user_id": owner_id,
         "latest": True,
         "state": "failed" if failed else "completed",
         "stage": None,

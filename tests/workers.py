@@ -77,6 +77,8 @@ def worker_process(data: Path, log: Path, **settings: str) -> Iterator[subproces
 def send(runtime: Runtime, data: bytes, engine: str) -> str:
     """Take a recording in as the door does; its id."""
     recording_id = str(uuid7())
+    with runtime.database.write() as session:
+        owner_id = runtime.users.owner(session).id
     with runtime.recordings.begin(recording_id, len(data)) as upload:
         upload.write(data)
         intake = Intake(
@@ -87,6 +89,7 @@ def send(runtime: Runtime, data: bytes, engine: str) -> str:
             sha256=hashlib.sha256(data).hexdigest(),
             options=TranscriptionOptions(engine=engine),
             priority=Priority.NORMAL,
+            owner_id=owner_id,
             key_id="test",
             idempotency_key=None,
         )

@@ -106,7 +106,8 @@ def test_doubled_wake_ups_and_two_workers_run_each_job_once(tmp_path: Path) -> N
             for _ in range(30):
                 # An engine that nobody has fails at once: what is left of the job is the race for it.
                 with one.database.write() as session:
-                    one.jobs.enqueue(session, session_id, TranscriptionOptions(engine="nobody"))
+                    owner = one.users.owner(session).id
+                    one.jobs.enqueue(session, session_id, owner, TranscriptionOptions(engine="nobody"))
                 for runtime in (one, two) * 5:
                     runtime.jobs._queue.wake(session_id)
             wait_until(

@@ -170,6 +170,18 @@ def test_keys_are_made_listed_and_revoked(folder: Path) -> None:
     assert "revoked" in run(folder, "keys", "list").stdout
 
 
+def test_users_are_added_and_given_keys(folder: Path) -> None:
+    assert run(folder, "users", "add", "anna").returncode == 0
+    listed = run(folder, "users", "list").stdout
+    assert "anna" in listed
+    assert "owner" in listed
+    assert run(folder, "keys", "create", "laptop", "--user", "anna").stdout.startswith("tiro_")
+    for wrong in (("users", "add", "anna"), ("users", "add", " "), ("keys", "create", "--user", "bob")):
+        refused = run(folder, *wrong)
+        assert refused.returncode == 2
+        assert refused.stderr.startswith("tiro: ")
+
+
 def test_the_doctor_finds_what_is_wrong(folder: Path) -> None:
     assert run(folder, "doctor").returncode == 0
     run(folder, "keys", "create")

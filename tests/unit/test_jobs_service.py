@@ -19,6 +19,7 @@ from tiro.events.embedded import EmbeddedEventHub
 from tiro.features.events.service import EventService
 from tiro.features.jobs.service import Claim, JobService
 from tiro.features.jobs.states import Priority
+from tiro.features.users.service import UserService
 from tiro.kit import clock
 from tiro.queue.embedded import EmbeddedQueue
 from tiro.speech.options import TranscriptionOptions
@@ -42,13 +43,21 @@ class House:
 
     def recording(self, name: str, priority: Priority = Priority.NORMAL) -> None:
         with self.database.write() as session:
+            owner_id = UserService(self.database).owner(session).id
             session.add(
                 RecordingTable(
-                    id=name, title=name, filename=name, size=1, sha256="0", media=None, created_at=self.now
+                    id=name,
+                    owner_id=owner_id,
+                    title=name,
+                    filename=name,
+                    size=1,
+                    sha256="0",
+                    media=None,
+                    created_at=self.now,
                 )
             )
             session.flush()
-            self.jobs.enqueue(session, name, TranscriptionOptions("echo"), priority)
+            self.jobs.enqueue(session, name, owner_id, TranscriptionOptions("echo"), priority)
 
     def claim(self, owner: str = "worker") -> Claim | None:
         with self.database.write() as session:

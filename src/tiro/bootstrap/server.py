@@ -23,6 +23,7 @@ from tiro.features.openai.service import OpenAIService
 from tiro.features.recordings.service import IntakeLimits, RecordingService
 from tiro.features.transcription.service import Records, TranscriptionService
 from tiro.features.transcripts.service import TranscriptService
+from tiro.features.users.service import UserService
 from tiro.kit.lockfile import AlreadyLocked, FolderLock, is_locked
 from tiro.queue.embedded import EmbeddedQueue
 from tiro.settings import Settings
@@ -40,6 +41,7 @@ class Runtime:
     database: Database
     storage: LocalStorage
     speech: SpeechRuntime
+    users: UserService
     keys: KeyService
     events: EventService
     jobs: JobService
@@ -106,6 +108,7 @@ def build_runtime(settings: Settings) -> Runtime:
     hub, queue = EmbeddedEventHub(), EmbeddedQueue()
     # Each upload needs two in quick succession: one that looks into it at the door, one for its job.
     speech = build_speech(settings, spare_decoders=2)
+    users = UserService(database)
     events = EventService(database, hub)
     jobs = JobService(
         events, queue, attempts=settings.jobs.attempts, lease_seconds=settings.jobs.lease_seconds
@@ -140,7 +143,8 @@ def build_runtime(settings: Settings) -> Runtime:
         database=database,
         storage=storage,
         speech=speech,
-        keys=KeyService(database),
+        users=users,
+        keys=KeyService(database, users),
         events=events,
         jobs=jobs,
         recordings=recordings,

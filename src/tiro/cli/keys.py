@@ -22,19 +22,25 @@ app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 def _keys() -> Iterator[KeyService]:
     from tiro.bootstrap.server import open_database
     from tiro.features.keys.service import KeyService
+    from tiro.features.users.service import UserService
 
     database = open_database(Settings())
     try:
-        yield KeyService(database)
+        yield KeyService(database, UserService(database))
     finally:
         database.close()
 
 
 @app.command()
-def create(name: Annotated[str, typer.Argument(help="What it is for, such as 'laptop'.")] = "key") -> None:
+def create(
+    name: Annotated[str, typer.Argument(help="What it is for, such as 'laptop'.")] = "key",
+    user: Annotated[
+        str | None, typer.Option(help="To whom it belongs; by default the machine's owner.")
+    ] = None,
+) -> None:
     """Make a key. It is shown once, on standard output."""
     with _keys() as keys:
-        row, secret = keys.create(name)
+        row, secret = keys.create(name, user)
     typer.secho(f"Key {row.id} ({row.name}). This is the only time that it is shown:", err=True)
     typer.echo(secret)
 

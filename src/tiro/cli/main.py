@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 
 import tiro
-from tiro.cli import doctor, keys, models, serve, transcribe
+from tiro.cli import doctor, keys, models, serve, transcribe, users
 from tiro.errors import TiroError
 
 _EPILOG = (
@@ -31,6 +31,7 @@ app.command("transcribe")(transcribe.transcribe)
 app.command("serve")(serve.serve)
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
+app.add_typer(users.app, name="users")
 app.command("doctor")(doctor.doctor)
 
 

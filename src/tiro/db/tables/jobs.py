@@ -15,19 +15,20 @@ class JobTable(Table):
 
     A claim raises ``attempt`` (the fencing number that every write of a result must match), lowers
     ``tries_left`` and sets the lease. A graceful stop gives the try back. ``latest`` marks the job that
-    speaks for its recording.
+    speaks for its recording, which is ``user_id``'s.
     """
 
     __tablename__ = "jobs"
     __table_args__ = (
         Index("ix_jobs_claim", "state", "priority", "queued_at"),
-        Index("ix_jobs_latest", "latest", "state", "recording_id"),
-        Index("ix_jobs_listed", "latest", "recording_id"),
+        Index("ix_jobs_latest", "user_id", "latest", "state", "recording_id"),
+        Index("ix_jobs_listed", "user_id", "latest", "recording_id"),
         Index("ix_jobs_recording", "recording_id", "latest"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id", ondelete="CASCADE"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     latest: Mapped[bool] = mapped_column(default=True)
     state: Mapped[str]
     stage: Mapped[str | None]

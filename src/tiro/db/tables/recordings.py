@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tiro.db.tables.base import Json, Table
@@ -14,8 +14,10 @@ class RecordingTable(Table):
     """One uploaded file. Its bytes are in storage under ``id``; ``filename`` is only ever text."""
 
     __tablename__ = "recordings"
+    __table_args__ = (Index("ix_recordings_owner", "owner_id", "id"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
+    owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     title: Mapped[str]
     filename: Mapped[str]
     size: Mapped[int] = mapped_column(BigInteger)

@@ -61,6 +61,7 @@ class JobService:
         self,
         session: Session,
         recording_id: str,
+        user_id: str,
         options: TranscriptionOptions,
         priority: Priority = Priority.NORMAL,
     ) -> JobTable:
@@ -68,6 +69,7 @@ class JobService:
         job = JobTable(
             id=str(uuid7()),
             recording_id=recording_id,
+            user_id=user_id,
             latest=True,
             state=JobState.QUEUED,
             priority=priority.rank,
@@ -125,6 +127,7 @@ class JobService:
         return self.enqueue(
             session,
             recording_id,
+            last.user_id,
             TranscriptionOptions.from_asked(last.options),
             Priority.of_rank(last.priority),
         )

@@ -11,6 +11,7 @@ from tiro.db.session import Database
 from tiro.db.tables import KeyTable
 from tiro.errors import NotFound, Unauthorized
 from tiro.features.keys import repository
+from tiro.features.users.service import UserService
 from tiro.kit import clock
 from tiro.kit.ids import uuid7
 
@@ -22,27 +23,38 @@ class Caller:
     """Who makes a request."""
 
     key_id: str
+    user_id: str
     name: str
 
 
 class KeyService:
     """API keys. A key is shown once, when it is made; the database holds only its SHA-256."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, users: UserService) -> None:
         self._database = database
+        self._users = users
 
-    def create(self, name: str) -> tuple[KeyTable, str]:
-        """A new key: its row, and the secret that nobody can show again."""
+    def create(self, name: str, user: str | None = None) -> tuple[KeyTable, str]:
+        """A new key: its row, and the secret that nobody can show again.
+
+        Args:
+            user: the name of the user to whom it belongs; without one, the machine's owner.
+
+        Raises:
+            NotFound: there is no such user.
+        """
         secret = _MARK + secrets.token_urlsafe(32)
-        row = KeyTable(
-            id=str(uuid7()),
-            name=name,
-            prefix=secret[: len(_MARK) + 4],
-            digest=_digest(secret),
-            created_at=clock.now(),
-            revoked_at=None,
-        )
         with self._database.write() as session:
+            holder = self._users.owner(session) if user is None else self._users.named(session, user)
+            row = KeyTable(
+                id=str(uuid7()),
+                owner_id=holder.id,
+                name=name,
+                prefix=secret[: len(_MARK) + 4],
+                digest=_digest(secret),
+                created_at=clock.now(),
+                revoked_at=None,
+            )
             repository.add(session, row)
         return row, secret
 
@@ -52,7 +64,7 @@ class KeyService:
             row = repository.by_digest(session, _digest(secret))
         if row is None:
             raise Unauthorized
-        return Caller(key_id=row.id, name=row.name)
+        return Caller(key_id=row.id, user_id=row.owner_id, name=row.name)
 
     def list(self) -> Sequence[KeyTable]:
         with self._database.read() as session:

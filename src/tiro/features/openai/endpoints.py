@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from tiro.errors import TiroError, Unauthorized, UploadInterrupted
 from tiro.features.jobs.states import Priority
 from tiro.features.keys.dependencies import CallerDependency, caller
+from tiro.features.keys.service import Caller
 from tiro.features.openai import answers, form
 from tiro.features.openai.form import AudioRequest
 from tiro.features.openai.service import OpenAIService
@@ -103,7 +104,7 @@ def model(service: Service, name: str) -> Model:
 )
 async def transcriptions(request: Request, service: Service, who: CallerDependency) -> Response:
     """As OpenAI's. Log probabilities and known speakers are refused."""
-    return await _answer(request, service, who.key_id, "transcribe")
+    return await _answer(request, service, who, "transcribe")
 
 
 @router.post(
@@ -114,11 +115,11 @@ async def transcriptions(request: Request, service: Service, who: CallerDependen
 )
 async def translations(request: Request, service: Service, who: CallerDependency) -> Response:
     """As OpenAI's: English text of whatever is spoken."""
-    return await _answer(request, service, who.key_id, "translate")
+    return await _answer(request, service, who, "translate")
 
 
-async def _answer(request: Request, service: OpenAIService, key_id: str, task: Task) -> Response:
-    recording_id, asked = await _take_in(request, service, key_id, task)
+async def _answer(request: Request, service: OpenAIService, who: Caller, task: Task) -> Response:
+    recording_id, asked = await _take_in(request, service, who, task)
     if asked.stream:
         return StreamingResponse(
             _events(service, recording_id, asked),
@@ -141,7 +142,7 @@ async def _answer(request: Request, service: OpenAIService, key_id: str, task: T
 
 
 async def _take_in(
-    request: Request, service: OpenAIService, key_id: str, task: Task
+    request: Request, service: OpenAIService, who: Caller, task: Task
 ) -> tuple[str, AudioRequest]:
     limits = service.recordings.limits
     announced = int(request.headers.get("content-length") or 0)
@@ -165,7 +166,8 @@ async def _take_in(
             sha256=received.sha256,
             options=asked.options,
             priority=Priority.HIGH,
-            key_id=key_id,
+            owner_id=who.user_id,
+            key_id=who.key_id,
             idempotency_key=None,
         )
         await asyncio.to_thread(service.accept, upload, intake, asked.model)

@@ -28,8 +28,9 @@ from tiro.errors import (
     UploadTooLarge,
 )
 from tiro.features.jobs.states import Priority
-from tiro.features.keys.dependencies import CallerDependency, caller
-from tiro.features.recordings.dependencies import Service
+from tiro.features.keys.dependencies import CallerDependency
+from tiro.features.keys.service import Caller
+from tiro.features.recordings.dependencies import Service, own_recording
 from tiro.features.recordings.schemas import SessionAccepted, SessionPage, SessionResult, Status
 from tiro.features.recordings.service import Intake
 from tiro.http.multipart import ReceivedForm, receive_form
@@ -44,7 +45,7 @@ from tiro.speech.types import ChannelMode, Task
 router = APIRouter(
     prefix="/api/v1/transcribe",
     tags=["transcribe"],
-    dependencies=[Depends(caller)],
+    dependencies=[Depends(own_recording)],
     responses=documented(Unauthorized),
 )
 
@@ -208,7 +209,7 @@ async def transcribe(
             sink=upload,
             max_size=limits.max_upload,
         )
-        intake = _intake(recording_id, form, who.key_id, idempotency_key, limits.default_engine)
+        intake = _intake(recording_id, form, who, idempotency_key, limits.default_engine)
         kept_id, replayed = await asyncio.to_thread(service.accept, upload, intake)
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"
@@ -221,7 +222,7 @@ async def transcribe(
 
 
 def _intake(
-    recording_id: str, form: ReceivedForm, key_id: str, idempotency_key: str | None, default_engine: str
+    recording_id: str, form: ReceivedForm, who: Caller, idempotency_key: str | None, default_engine: str
 ) -> Intake:
     try:
         asked = _Asked.of(form.fields)
@@ -236,7 +237,8 @@ def _intake(
         sha256=form.sha256,
         options=asked.options(default_engine),
         priority=asked.priority,
-        key_id=key_id,
+        owner_id=who.user_id,
+        key_id=who.key_id,
         idempotency_key=idempotency_key,
     )
 
@@ -244,12 +246,13 @@ def _intake(
 @router.get("")
 def list_recordings(
     service: Service,
+    who: CallerDependency,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
     status: Status | None = None,
 ) -> SessionPage:
-    """Recordings, newest first."""
-    return service.page(status, limit, offset)
+    """Your recordings, newest first."""
+    return service.page(who.user_id, status, limit, offset)
 
 
 @router.get("/{session_id}", responses=documented(NotFound))

@@ -14,11 +14,10 @@ from tiro.errors import NotFound, Unauthorized
 from tiro.features.events.schemas import END, END_TEXT, EVENT_TYPES, Event
 from tiro.features.events.service import EventService
 from tiro.features.jobs.states import JobState
-from tiro.features.keys.dependencies import caller
-from tiro.features.recordings.dependencies import Service
+from tiro.features.recordings.dependencies import Service, own_recording
 from tiro.http.problems import documented
 
-router = APIRouter(prefix="/api/v1/transcribe", tags=["transcribe"], dependencies=[Depends(caller)])
+router = APIRouter(prefix="/api/v1/transcribe", tags=["transcribe"], dependencies=[Depends(own_recording)])
 
 
 _LAST = 2**63 - 1

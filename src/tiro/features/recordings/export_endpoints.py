@@ -8,12 +8,11 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Response
 
 from tiro.errors import Conflict, NotFound, Unauthorized
-from tiro.features.keys.dependencies import caller
-from tiro.features.recordings.dependencies import Service
+from tiro.features.recordings.dependencies import Service, own_recording
 from tiro.http.problems import documented
 from tiro.speech.captions import FORMATS
 
-router = APIRouter(prefix="/api/v1/transcribe", tags=["transcribe"], dependencies=[Depends(caller)])
+router = APIRouter(prefix="/api/v1/transcribe", tags=["transcribe"], dependencies=[Depends(own_recording)])
 
 Extension = Literal["txt", "srt", "vtt", "tsv", "json"]
 

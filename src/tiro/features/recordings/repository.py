@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, bindparam, delete, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from tiro.db.tables import IdempotencyTable, JobTable, RecordingTable, TranscriptTable
@@ -40,9 +40,9 @@ def get(session: Session, recording_id: str) -> RecordingTable | None:
     return session.get(RecordingTable, recording_id)
 
 
-def page(session: Session, status: str | None, limit: int, offset: int) -> Sequence[Listed]:
-    """Newest first; ids grow with time, so their order is the order of arrival."""
-    values = {"status": status, "limit": limit, "offset": offset}
+def page(session: Session, owner_id: str, status: str | None, limit: int, offset: int) -> Sequence[Listed]:
+    """One owner's, newest first; ids grow with time, so their order is the order of arrival."""
+    values = {"owner": owner_id, "status": status, "limit": limit, "offset": offset}
     return [Listed(*row) for row in session.execute(_page(status is not None), values)]
 
 
@@ -51,10 +51,7 @@ def _page(by_status: bool) -> Select[Any]:
     """Built once: building it takes longer than running it."""
     # The page is found in an index of jobs alone: were the tables joined first, all rows would be read and
     # sorted for each page.
-    listed = select(JobTable.recording_id).where(JobTable.latest)
-    if by_status:
-        listed = listed.where(JobTable.state == bindparam("status"))
-    newest = listed.order_by(JobTable.recording_id.desc())
+    newest = select(JobTable.recording_id).where(*_listed(by_status)).order_by(JobTable.recording_id.desc())
     chosen = newest.limit(bindparam("limit")).offset(bindparam("offset")).subquery()
     summary = TranscriptTable.summary
     # Columns, not whole rows: making objects of these would take longer than all the rest.
@@ -86,16 +83,24 @@ def _page(by_status: bool) -> Select[Any]:
     )
 
 
-def count(session: Session, status: str | None) -> int:
-    return session.scalar(_count(status is not None), {"status": status}) or 0
+def count(session: Session, owner_id: str, status: str | None) -> int:
+    return session.scalar(_count(status is not None), {"owner": owner_id, "status": status}) or 0
 
 
 @cache
 def _count(by_status: bool) -> Select[tuple[int]]:
+    return select(func.count()).select_from(JobTable).where(*_listed(by_status))
+
+
+def _listed(by_status: bool) -> list[ColumnElement[bool]]:
+    """Jobs that speak for a recording of the owner's."""
+    conditions: list[ColumnElement[bool]] = [
+        JobTable.user_id == bindparam("owner"),
+        JobTable.latest.is_(True),
+    ]
     if by_status:
-        return select(func.count()).where(JobTable.latest, JobTable.state == bindparam("status"))
-    # Each recording has one job that speaks for it; counting a whole table is ten times faster.
-    return select(func.count()).select_from(RecordingTable)
+        conditions.append(JobTable.state == bindparam("status"))
+    return conditions
 
 
 def remove(session: Session, recording_id: str) -> None:

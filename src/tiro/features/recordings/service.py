@@ -55,6 +55,7 @@ class Intake:
     sha256: str
     options: TranscriptionOptions
     priority: Priority
+    owner_id: str
     key_id: str
     idempotency_key: str | None
 
@@ -188,10 +189,10 @@ class RecordingService:
             job = self._jobs.latest(session, recording_id)
         return SessionSummary.model_validate(_summary(_listed(recording, job)))
 
-    def page(self, status: str | None, limit: int, offset: int) -> SessionPage:
+    def page(self, owner_id: str, status: str | None, limit: int, offset: int) -> SessionPage:
         with self._database.read() as session:
-            rows = repository.page(session, status, limit, offset)
-            total = repository.count(session, status)
+            rows = repository.page(session, owner_id, status, limit, offset)
+            total = repository.count(session, owner_id, status)
         items = [_list_item(row) for row in rows]
         return SessionPage(items=items, total=total, limit=limit, offset=offset)
 
@@ -237,10 +238,11 @@ class RecordingService:
         with self._database.read() as session:
             return repository.ids(session)
 
-    def require(self, recording_id: str) -> None:
-        """Raises NotFound where there is no such recording."""
+    def require(self, recording_id: str, user_id: str) -> None:
+        """Raises NotFound where the user has no such recording; another's and none look the same."""
         with self._database.read() as session:
-            self._get(session, recording_id)
+            if self._get(session, recording_id).owner_id != user_id:
+                raise _no_recording()
 
     def _ended(self, recording_id: str) -> bool:
         with self._database.read() as session:
@@ -249,7 +251,7 @@ class RecordingService:
     def _get(self, session: Session, recording_id: str) -> RecordingTable:
         recording = repository.get(session, recording_id)
         if recording is None:
-            raise NotFound("There is no recording with this id.")
+            raise _no_recording()
         return recording
 
     def _done_before(self, session: Session, intake: Intake) -> str | None:
@@ -278,6 +280,7 @@ class RecordingService:
         now = clock.now()
         recording = RecordingTable(
             id=intake.recording_id,
+            owner_id=intake.owner_id,
             title=_clean_name(intake.title or "") or PurePosixPath(filename).stem or filename,
             filename=filename,
             size=intake.size,
@@ -290,8 +293,12 @@ class RecordingService:
             repository.remember(
                 session, intake.key_id, intake.idempotency_key, intake.fingerprint, recording.id, now
             )
-        self._jobs.enqueue(session, recording.id, intake.options, intake.priority)
+        self._jobs.enqueue(session, recording.id, intake.owner_id, intake.options, intake.priority)
         _log.info("recording.accepted", recording_id=recording.id, size=intake.size)
+
+
+def _no_recording() -> NotFound:
+    return NotFound("There is no recording with this id.")
 
 
 def _clean_name(name: str) -> str:

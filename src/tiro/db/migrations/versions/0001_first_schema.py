@@ -11,29 +11,48 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "users",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
+        sa.UniqueConstraint("name", name=op.f("uq_users_name")),
+    )
+    op.create_table(
         "keys",
         sa.Column("id", sa.String(), nullable=False),
+        sa.Column("owner_id", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("prefix", sa.String(), nullable=False),
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["owner_id"], ["users.id"], name=op.f("fk_keys_owner_id_users"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_keys")),
         sa.UniqueConstraint("digest", name=op.f("uq_keys_digest")),
     )
+    with op.batch_alter_table("keys", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_keys_owner_id"), ["owner_id"], unique=False)
+
     op.create_table(
         "recordings",
         sa.Column("id", sa.String(), nullable=False),
+        sa.Column("owner_id", sa.String(), nullable=False),
         sa.Column("title", sa.String(), nullable=False),
         sa.Column("filename", sa.String(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.String(), nullable=False),
         sa.Column("media", sa.JSON(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_recordings_owner_id_users")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_recordings")),
     )
     with op.batch_alter_table("recordings", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_recordings_sha256"), ["sha256"], unique=False)
+        batch_op.create_index("ix_recordings_owner", ["owner_id", "id"], unique=False)
 
     op.create_table(
         "events",
@@ -81,6 +100,7 @@ def upgrade() -> None:
         "jobs",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("recording_id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
         sa.Column("latest", sa.Boolean(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("stage", sa.String(), nullable=True),
@@ -107,12 +127,13 @@ def upgrade() -> None:
             name=op.f("fk_jobs_recording_id_recordings"),
             ondelete="CASCADE",
         ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_jobs_user_id_users")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
     )
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.create_index("ix_jobs_claim", ["state", "priority", "queued_at"], unique=False)
-        batch_op.create_index("ix_jobs_latest", ["latest", "state", "recording_id"], unique=False)
-        batch_op.create_index("ix_jobs_listed", ["latest", "recording_id"], unique=False)
+        batch_op.create_index("ix_jobs_latest", ["user_id", "latest", "state", "recording_id"], unique=False)
+        batch_op.create_index("ix_jobs_listed", ["user_id", "latest", "recording_id"], unique=False)
         batch_op.create_index("ix_jobs_recording", ["recording_id", "latest"], unique=False)
 
     op.create_table(

@@ -1,0 +1,53 @@
+"""`tiro users`: to whom keys and recordings belong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tiro.settings import Settings
+
+if TYPE_CHECKING:
+    from tiro.features.users.service import UserService
+
+app = typer.Typer(help="Add and list users; each sees only their own recordings.", no_args_is_help=True)
+
+
+@contextmanager
+def _users() -> Iterator[UserService]:
+    from tiro.bootstrap.server import open_database
+    from tiro.features.users.service import UserService
+
+    database = open_database(Settings())
+    try:
+        yield UserService(database)
+    finally:
+        database.close()
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="A name that nobody has yet.")],
+    admin: Annotated[bool, typer.Option("--admin", help="Make the user an admin.")] = False,
+) -> None:
+    """Add a user. `tiro keys create --user NAME` then makes their key."""
+    from tiro.features.users.service import Role
+
+    with _users() as users:
+        user = users.create(name, Role.ADMIN if admin else Role.USER)
+    typer.secho(f"User {user.name} ({user.role}) is added.", err=True)
+
+
+@app.command("list")
+def list_users() -> None:
+    """List the users."""
+    table = Table("name", "role", "made", box=None, header_style="bold")
+    with _users() as users:
+        for user in users.list():
+            table.add_row(user.name, user.role, f"{user.created_at:%Y-%m-%d %H:%M}")
+    Console().print(table)

@@ -1,0 +1,20 @@
+"""Users: to whom keys and recordings belong."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tiro.db.tables.base import Table
+
+
+class UserTable(Table):
+    """A person. ``role`` is ``admin`` or ``user``."""
+
+    __tablename__ = "users"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    role: Mapped[str]
+    created_at: Mapped[datetime]

@@ -1,0 +1,1 @@
+"""Users: to whom keys and recordings belong."""

@@ -1,0 +1,67 @@
+"""Who there is, and who owns the machine."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from enum import StrEnum
+
+from sqlalchemy.orm import Session
+
+from tiro.db.session import Database
+from tiro.db.tables import UserTable
+from tiro.errors import Conflict, InvalidRequest, NotFound
+from tiro.features.users import repository
+from tiro.kit import clock
+from tiro.kit.ids import uuid7
+
+_OWNER = "owner"
+_MAX_NAME = 100
+
+
+class Role(StrEnum):
+    ADMIN = "admin"
+    USER = "user"
+
+
+class UserService:
+    """Users. The first admin is the machine's owner, and is made when first needed, so that one person on one
+    machine is never asked for an account."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def owner(self, session: Session) -> UserTable:
+        """The machine's owner, made where there is none. ``session`` must be a writing one."""
+        return repository.first(session, Role.ADMIN) or _made(session, _OWNER, Role.ADMIN)
+
+    def named(self, session: Session, name: str) -> UserTable:
+        """Raises NotFound where nobody has this name."""
+        user = repository.by_name(session, name)
+        if user is None:
+            raise NotFound(f"There is no user named {name}. `tiro users list` shows them.")
+        return user
+
+    def create(self, name: str, role: Role = Role.USER) -> UserTable:
+        """Raises Conflict where the name is taken, and InvalidRequest where it cannot be one."""
+        name = unicodedata.normalize("NFC", name)
+        if not 0 < len(name) <= _MAX_NAME or not name.isprintable() or name != name.strip():
+            raise InvalidRequest(
+                f"A name has 1 to {_MAX_NAME} printable characters, with no space at its ends."
+            )
+        with self._database.write() as session:
+            self.owner(session)
+            if repository.by_name(session, name) is not None:
+                raise Conflict(f"There is already a user named {name}.")
+            return _made(session, name, role)
+
+    def list(self) -> Sequence[UserTable]:
+        """In the order of their making."""
+        with self._database.read() as session:
+            return repository.everyone(session)
+
+
+def _made(session: Session, name: str, role: Role) -> UserTable:
+    user = UserTable(id=str(uuid7()), name=name, role=role, created_at=clock.now())
+    repository.add(session, user)
+    return user
