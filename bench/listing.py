@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 from tests.serving import ServerProcess, server_process, wait_until
 
 from bench import recordings
 from bench.report import Spread, say, table, target
 from tiro.bootstrap.server import open_database
-from tiro.db.tables import JobTable, RecordingTable, Table, TranscriptTable
+from tiro.db.tables import JobTable, RecordingTable, Table, TranscriptTable, UserTable
 from tiro.features.users.service import UserService
 from tiro.settings import Settings
 from tiro.speech.result import media_json, metadata_json
@@ -119,6 +119,8 @@ def _fill(data: Path) -> None:
             with database.write() as session:
                 for kind in (RecordingTable, JobTable, TranscriptTable):
                     session.execute(insert(kind), [row[kind] for row in rows if kind in row])
+        with database.write() as session:
+            session.execute(update(UserTable).values(recordings=_RECORDINGS))
     finally:
         database.close()
 

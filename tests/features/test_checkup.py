@@ -107,3 +107,18 @@ def test_a_file_whose_row_comes_late_is_no_fault_while_a_server_runs(tmp_path: P
         assert found == [[]]
     finally:
         lock.release()
+
+
+def test_a_wrong_count_is_found(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+    with thread_server(settings) as server:
+        first, second = (server.client.send_file("call.wav", wav(1), wait=30).json() for _ in range(2))
+        server.client.delete(f"/api/v1/transcribe/{first['session_id']}")
+        page = server.client.get("/api/v1/transcribe").json()
+        assert (page["total"], [item["session_id"] for item in page["items"]]) == (1, [second["session_id"]])
+    assert [finding for finding in inspect_data(settings) if finding.faults] == []
+    with closing(sqlite3.connect(tmp_path / "tiro.db")) as connection:
+        connection.execute("UPDATE users SET recordings = 7")
+        connection.commit()
+    [found] = [finding for finding in inspect_data(settings) if finding.faults]
+    assert (found.promise, found.faults) == ("every user's recordings are counted", ["owner"])

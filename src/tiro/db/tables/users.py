@@ -10,11 +10,13 @@ from tiro.db.tables.base import Table
 
 
 class UserTable(Table):
-    """A person. ``role`` is ``admin`` or ``user``."""
+    """A person. ``role`` is ``admin`` or ``user``. ``recordings`` counts theirs: counting rows for every page
+    of a long list would take longer than the page."""
 
     __tablename__ = "users"
 
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     role: Mapped[str]
+    recordings: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]

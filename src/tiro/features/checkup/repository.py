@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from tiro.db.tables import JobTable, RecordingTable, SegmentTable, TranscriptTable
+from tiro.db.tables import JobTable, RecordingTable, SegmentTable, TranscriptTable, UserTable
 from tiro.features.jobs.states import JobState
 
 
@@ -36,6 +36,18 @@ def without_one_latest_job(session: Session) -> Sequence[str]:
         .outerjoin(JobTable, (JobTable.recording_id == RecordingTable.id) & JobTable.latest)
         .group_by(RecordingTable.id)
         .having(func.count(JobTable.id) != 1)
+    )
+    return session.scalars(query).all()
+
+
+def miscounted(session: Session) -> Sequence[str]:
+    """Users whose recordings are not as many as their row says."""
+    found = select(RecordingTable.owner_id, func.count().label("found")).group_by(RecordingTable.owner_id)
+    counted = found.subquery()
+    query = (
+        select(UserTable.name)
+        .outerjoin(counted, counted.c.owner_id == UserTable.id)
+        .where(UserTable.recordings != func.coalesce(counted.c.found, 0))
     )
     return session.scalars(query).all()
 

@@ -66,6 +66,7 @@ class CheckupService:
                 "every recording has one job that speaks for it",
                 self._rows(repository.without_one_latest_job),
             ),
+            ("every user's recordings are counted", self._rows(repository.miscounted)),
             ("every completed job has its transcript", self._rows(repository.completed_without_transcript)),
             ("no transcript has a gap", self._rows(repository.gaps_in_segments)),
             ("every recording has its file, unchanged", lambda: list(self._broken_files())),

@@ -7,10 +7,10 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, select, true, update
 from sqlalchemy.orm import Session
 
-from tiro.db.tables import IdempotencyTable, JobTable, RecordingTable, TranscriptTable
+from tiro.db.tables import IdempotencyTable, JobTable, RecordingTable, TranscriptTable, UserTable
 from tiro.db.tables.base import Json
 
 
@@ -34,6 +34,7 @@ class Listed(NamedTuple):
 def add(session: Session, recording: RecordingTable) -> None:
     session.add(recording)
     session.flush()
+    _count_one(session, recording.owner_id, 1)
 
 
 def get(session: Session, recording_id: str) -> RecordingTable | None:
@@ -89,6 +90,8 @@ def count(session: Session, owner_id: str, status: str | None) -> int:
 
 @cache
 def _count(by_status: bool) -> Select[tuple[int]]:
+    if not by_status:
+        return select(UserTable.recordings).where(UserTable.id == bindparam("owner"))
     return select(func.count()).select_from(JobTable).where(*_listed(by_status))
 
 
@@ -96,15 +99,21 @@ def _listed(by_status: bool) -> list[ColumnElement[bool]]:
     """Jobs that speak for a recording of the owner's."""
     conditions: list[ColumnElement[bool]] = [
         JobTable.user_id == bindparam("owner"),
-        JobTable.latest.is_(True),
+        JobTable.latest == true(),
     ]
     if by_status:
         conditions.append(JobTable.state == bindparam("status"))
     return conditions
 
 
-def remove(session: Session, recording_id: str) -> None:
-    session.execute(delete(RecordingTable).where(RecordingTable.id == recording_id))
+def remove(session: Session, recording: RecordingTable) -> None:
+    session.execute(delete(RecordingTable).where(RecordingTable.id == recording.id))
+    _count_one(session, recording.owner_id, -1)
+
+
+def _count_one(session: Session, owner_id: str, step: int) -> None:
+    change = update(UserTable).where(UserTable.id == owner_id)
+    session.execute(change.values(recordings=UserTable.recordings + step))
 
 
 def ids(session: Session) -> set[str]:

@@ -221,8 +221,7 @@ class RecordingService:
     def delete(self, recording_id: str) -> None:
         """Remove a recording with all that was made of it. Work on it stops at its next step."""
         with self._database.write() as session:
-            self._get(session, recording_id)
-            repository.remove(session, recording_id)
+            repository.remove(session, self._get(session, recording_id))
             after_commit(session, lambda: self._storage.delete(recording_id))
             after_commit(session, lambda: self._hub.announce(recording_id))
         _log.info("recording.deleted", recording_id=recording_id)
