@@ -18,6 +18,7 @@ from tiro.engines.registry import EngineSpec, Resolved
 from tiro.errors import Cancelled
 from tiro.features.transcription.stages.fallback import REMOTE_FAILURES, Fallback
 from tiro.features.transcription.wishes import Wishes
+from tiro.speech import guard
 from tiro.speech.guard import Guard
 from tiro.speech.timeline import Timeline
 from tiro.speech.types import SAMPLE_RATE, Audio, EnginePart, Segment, Window, WindowResult
@@ -61,7 +62,7 @@ class Recognition:
         fallback: Callable[[], Resolved] | None = None,
     ) -> None:
         self._hosts = hosts
-        self._guard = Guard(task.wishes.rules)
+        self._guard = Guard(task.wishes.rules & guard.RULES)
         self._task = task
         self._stop = stop
         at_once = capabilities.parallel * capabilities.at_once
