@@ -110,7 +110,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class WindowResult:
-    """What came out of one window of which engine: segments in recording time, and what was dropped."""
+    """What came out of one window of which engine: segments in recording time, and what was dropped.
+
+    ``engine_seconds`` is the wall time until the engine had answered, its other work included.
+    """
 
     index: int
     channel: int
@@ -120,6 +123,7 @@ class WindowResult:
     drops: tuple[Drop, ...] = ()
     language: str | None = None
     engine: str | None = None
+    engine_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,13 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "counters",
+        sa.Column("metric", sa.String(), nullable=False),
+        sa.Column("label", sa.String(), nullable=False),
+        sa.Column("value", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("metric", "label", name=op.f("pk_counters")),
+    )
+    op.create_table(
         "keys",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
@@ -202,3 +209,4 @@ def downgrade() -> None:
 
     op.drop_table("recordings")
     op.drop_table("keys")
+    op.drop_table("counters")

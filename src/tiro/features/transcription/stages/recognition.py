@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -167,7 +168,9 @@ class Recognition:
         wishes = self._task.wishes
         language = wishes.language or next((one for one in found if one), None)
         request = TranscribeRequest(audio, language, wishes.task, decoding=wishes.decoding)
+        began = time.monotonic()
         engine, heard = self._heard(window, request)
+        engine_seconds = round(time.monotonic() - began, 3)
         timeline = Timeline(window)
         segments = [placed for segment in heard for placed in timeline.placed(_with_level(segment, audio))]
         outcome = self._guard.check(segments, window.spans)
@@ -180,6 +183,7 @@ class Recognition:
             drops=tuple(outcome.drops),
             language=next((segment.language for segment in segments if segment.language), None),
             engine=engine,
+            engine_seconds=engine_seconds,
         )
 
     def _heard(self, window: Window, request: TranscribeRequest) -> tuple[str, list[Segment]]:
