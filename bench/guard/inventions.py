@@ -153,6 +153,46 @@ CREDITS = {
 }
 """Who made the captions."""
 
+UNSEEN = (
+    "We'll be right back after this.",
+    "Thank you for your support.",
+    "Please leave a comment below.",
+    "Follow us on Instagram.",
+    "Hope you enjoyed this video.",
+    "Don't forget to hit the bell.",
+    "Stay tuned!",
+    "Bis bald und tschüss, euer Team.",
+    "Lasst gerne ein Abo da.",
+    "Das war's für heute, danke fürs Einschalten.",
+    "Merci de votre attention.",
+    "On se retrouve très vite dans une nouvelle vidéo.",
+    "Nos vemos en el próximo vídeo.",
+    "Dale like y comparte.",
+    "Ci vediamo nel prossimo video.",
+    "Mettete mi piace e iscrivetevi.",
+    "Deixe seu like e se inscreva.",
+    "Até o próximo vídeo!",
+    "Vergeet niet te abonneren.",
+    "Do zobaczenia w następnym filmie.",
+    "Ставьте лайки и подписывайтесь.",
+    "До встречи в следующем видео!",
+    "Videoyu beğenmeyi unutmayın.",
+    "अगले वीडियो में मिलते हैं।",
+    "また次の動画でお会いしましょう",
+    "高評価とチャンネル登録お願いします",
+    "下次再见",
+    "喜欢的话请点赞和订阅",
+    "다음 시간에 만나요.",
+    "좋아요와 구독 부탁드려요.",
+    "إلى اللقاء في الفيديو القادم",
+    "Sous-titres faits par des bénévoles",
+    "Subtitulado por voluntarios",
+    "Vertaling en ondertiteling door vrijwilligers",
+    "Tłumaczenie i napisy: wolontariusze",
+    "翻訳と字幕 ボランティア",
+)
+"""More of both, written down after the rules were done: what their lists do not know."""
+
 COURTESIES = (
     "Thank you.",
     "Thank you.",

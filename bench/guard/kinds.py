@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bench.guard import inventions, sayings
-from bench.guard.streams import Maker, Stream, hear, units_of
+from bench.guard.streams import Maker, Stream, effort, hear, units_of
 from tiro.speech.types import Quality
 
 Make = Callable[[Maker, Stream, str], None]
@@ -75,8 +75,7 @@ def _squeezed(maker: Maker, stream: Stream, kind: str) -> None:
     """A sentence or two in the last moments of a window: no speaker reaches twelve words a second."""
     chance = maker.random
     text = " ".join(chance.sample(inventions.SENTENCES, chance.choice((1, 1, 2))))
-    units = sum(0.5 if len(unit) == 1 and not unit.isascii() else 1.0 for unit in units_of(text))
-    start, length = stream.end, units / chance.uniform(12.0, 60.0)
+    start, length = stream.end, effort(text) / chance.uniform(12.0, 60.0)
     maker.invent(stream, kind, text, length, maker.noise_quality())
     if chance.random() < 0.5:
         hear(stream, start, start + length)
@@ -131,6 +130,7 @@ INVENTED: dict[str, Make] = {
     "endless word": _endless_word,
     "end of a video": _on_noise([text for texts in inventions.OUTROS.values() for text in texts]),
     "makers of captions": _on_noise([text for texts in inventions.CREDITS.values() for text in texts]),
+    "captions nobody had listed": _on_noise(inventions.UNSEEN),
     "courtesy on noise": _on_noise(inventions.COURTESIES),
     "impossible rate": _squeezed,
     "words without length": _without_lengths,
@@ -175,9 +175,12 @@ def _answers(maker: Maker, stream: Stream, kind: str) -> None:
 
 def _refrain(maker: Maker, stream: Stream, kind: str) -> None:
     refrain = maker.random.choice(sayings.REFRAINS)
-    for _ in range(maker.random.randint(2, 3)):
-        for line in refrain:
-            maker.say(stream, kind, line, pace=2.5)
+    times = maker.random.randint(2, 3)
+    if maker.random.random() < 0.3:
+        maker.say(stream, kind, " ".join([*refrain] * times), pace=2.5)  # nothing tells where a line ends
+        return
+    for line in [*refrain] * times:
+        maker.say(stream, kind, line, pace=2.5)
 
 
 def _hook(maker: Maker, stream: Stream, kind: str) -> None:
@@ -218,7 +221,11 @@ _BY_FIGURES = {"unlikely words on noise", "the model hears no speech"}
 
 def window(maker: Maker, kind: str) -> Stream:
     """A window with something of ``kind``, by itself or in a conversation."""
-    stream = maker.window(figures=kind in _BY_FIGURES)
+    if kind in _BY_FIGURES:  # which are those of all that is in the window
+        stream = Stream()
+        INVENTED[kind](maker, stream, kind)
+        return stream
+    stream = maker.window()
     {**INVENTED, **SAID}[kind](maker, stream, kind)
     maker.close(stream)
     return stream

@@ -1,22 +1,24 @@
 """Streams of segments as Whisper gives them for windows of recordings, said and invented, out of a seed.
 
-Quality figures, times of words and the speech heard under the text are drawn from what is published and reported
-of Whisper and of voice activity detection, never from what Tiro's rules look for: an invention may come with a
-fair log-probability, without a no-speech probability, or without figures altogether, and what was said may come
-with bad ones.
+Quality figures, times of words and the speech heard under the text are drawn from what is published and
+reported of Whisper and of voice activity detection, never from what Tiro's rules look for: an invention may
+come with a fair log-probability, without a no-speech probability, or without figures altogether, and what was
+said may come with bad ones. Whisper's figures are those of a whole window, so where it was decoded in one go,
+an invention shares them with what was said around it.
 """
 
 from __future__ import annotations
 
 import random
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench.guard import sayings
 from tiro.speech.types import Quality, Segment, Span, Word
 
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 _WINDOW = 30.0
+_SHORTEST_PAUSE = 0.5  # seconds: of less, voice activity detection makes no end of speech
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,10 @@ class Maker:
         self.random = random.Random(seed)
         self._figures = True
 
-    def window(self, *, figures: bool) -> Stream:
-        """The beginning of a window, often with a conversation in it.
-
-        Args:
-            figures: what follows has Whisper's own figures; behind a remote server it often comes without.
-        """
-        self._figures = figures or self.random.random() < 0.8
+    def window(self) -> Stream:
+        """The beginning of a window, often with a conversation in it."""
+        # Behind a server, Whisper often comes without its figures.
+        self._figures = self.random.random() < 0.8
         stream = Stream(end=self.random.uniform(0.0, 0.5))
         for _ in range(self.random.choice((0, 0, 1, 2, 3, 4))):
             self.talk(stream)
@@ -62,6 +61,19 @@ class Maker:
         if stream.end < _WINDOW / 2 and self.random.random() < 0.4:
             self.pause(stream)
             self.talk(stream)
+        if self._figures and self.random.random() < 0.7:
+            self._share_figures(stream)
+
+    def _share_figures(self, stream: Stream) -> None:
+        """One decoding, one set of figures: the mean over its words, and silence only where nobody spoke."""
+        weights = [len(units_of(line.segment.text)) for line in stream.lines]
+        known = [line.segment.quality or Quality() for line in stream.lines]
+        sure = sum(
+            weight * (one.avg_logprob or 0.0) for weight, one in zip(weights, known, strict=True)
+        ) / sum(weights)
+        silent = min(one.no_speech_prob or 0.0 for one in known)
+        shared = Quality(sure, silent, None, max(one.temperature or 0.0 for one in known))
+        stream.lines = [replace(line, segment=replace(line.segment, quality=shared)) for line in stream.lines]
 
     # --- what is said --------------------------------------------------------------------------------
 
@@ -74,9 +86,8 @@ class Maker:
         """A line that was said, and heard nearly all the way."""
         chance = self.random
         self.pause(stream)
-        units = units_of(text)
         pace = pace or min(5.5, max(1.6, chance.gauss(3.0, 0.7)))
-        length = max(0.25, len(units) / (pace * (2 if _UNSPACED.search(text) else 1)))
+        length = max(0.25, effort(text) / pace)
         start, end = stream.end, stream.end + length
         # The times of segments and of voice activity are each a little off.
         early, late = chance.uniform(-0.15, 0.2), chance.uniform(-0.15, 0.25)
@@ -84,7 +95,8 @@ class Maker:
         stream.lines.append(Line(self._without_some_lengths(segment), kind, said=True))
         heard_from = start + chance.uniform(-0.1, 0.15 if length > 0.6 else 0.05)
         heard_to = end + chance.uniform(-0.1 if length > 0.6 else 0.0, 0.2)
-        hear(stream, heard_from, heard_to)
+        if length > 0.6 or chance.random() > 0.01:  # a short word is missed now and then
+            hear(stream, heard_from, heard_to)
         stream.end = max(end, segment.end)
 
     def _said_quality(self, *, short: bool) -> Quality | None:
@@ -193,12 +205,22 @@ def units_of(text: str) -> list[str]:
     return [unit for part in parts for unit in (list(part) if _UNSPACED.search(part) else [part])]
 
 
+def effort(text: str) -> float:
+    """How many words of speaking it is: a letter that is spelled counts as one, two digits of a number or two
+    characters of a script without spaces as one too."""
+    parts = re.findall(r"[\u3040-\u30ff\u4e00-\u9fff]|\d+|[^\W\d\u3040-\u30ff\u4e00-\u9fff]+", text)
+    return sum(
+        max(1.0, len(part) / 2) if part.isdecimal() else 0.5 if _UNSPACED.match(part) else 1.0
+        for part in parts
+    )
+
+
 def hear(stream: Stream, start: float, end: float) -> None:
-    """Add a span; those that nearly meet are one, as the detector gives them."""
+    """Add a span; those with hardly a pause between them are one."""
     start = max(0.0, start)
     if end <= start:
         return
-    if stream.spans and start - stream.spans[-1].end < 0.1:
+    if stream.spans and start - stream.spans[-1].end < _SHORTEST_PAUSE:
         before = stream.spans.pop()
         start, end = min(before.start, start), max(before.end, end)
     stream.spans.append(Span(start, end))
