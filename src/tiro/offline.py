@@ -111,7 +111,8 @@ def transcribe(
         beam: hypotheses that are kept side by side; 1 is greedy.
         temperatures: from 0 to 1, tried in this order until a result passes the quality limits.
         word_times: whether words get times.
-        guard_off: rules against invented text that shall not apply, by the names that drops carry.
+        guard_off: rules against invented text and cross-talk that shall not apply, by the names that drops
+            carry.
         on_progress: called as segments become final, in this thread.
         settings: by default those of the environment.
 

@@ -16,6 +16,7 @@ from tiro.engines import survey
 from tiro.errors import DataFolderInUse, DataFolderUnusable
 from tiro.events.embedded import EmbeddedEventHub
 from tiro.features.checkup.service import SETTLE_SECONDS, CheckupService, Finding
+from tiro.features.counters.service import CounterService
 from tiro.features.events.service import EventService
 from tiro.features.jobs.service import JobService
 from tiro.features.keys.service import KeyService
@@ -45,6 +46,7 @@ class Runtime:
     keys: KeyService
     events: EventService
     jobs: JobService
+    counters: CounterService
     recordings: RecordingService
     openai: OpenAIService
     hub: EmbeddedEventHub
@@ -114,7 +116,8 @@ def build_runtime(settings: Settings) -> Runtime:
         events, queue, attempts=settings.jobs.attempts, lease_seconds=settings.jobs.lease_seconds
     )
     transcripts = TranscriptService()
-    records = Records(database, jobs, transcripts, events)
+    counters = CounterService()
+    records = Records(database, jobs, transcripts, events, counters)
     limits = IntakeLimits(
         max_upload=int(settings.http.max_upload),
         max_wait=settings.http.max_wait,
@@ -147,6 +150,7 @@ def build_runtime(settings: Settings) -> Runtime:
         keys=KeyService(database, users),
         events=events,
         jobs=jobs,
+        counters=counters,
         recordings=recordings,
         openai=OpenAIService(
             recordings,

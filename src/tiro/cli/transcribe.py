@@ -76,7 +76,7 @@ def transcribe(
     ] = None,
     guard_off: Annotated[
         list[str] | None,
-        typer.Option(help="A rule against invented text to leave out.", rich_help_panel=_FINE),
+        typer.Option(help="A rule against invented text or cross-talk to leave out.", rich_help_panel=_FINE),
     ] = None,
 ) -> None:
     """Transcribe recordings on this machine. Text goes to standard output, all else to standard error."""

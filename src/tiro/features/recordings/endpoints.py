@@ -38,8 +38,7 @@ from tiro.http.problems import documented
 from tiro.http.ranges import file_response
 from tiro.kit.ids import uuid7
 from tiro.media.mimetypes import media_type
-from tiro.speech.guard import RULES
-from tiro.speech.options import MAX_BEAM, MAX_PROMPT, TranscriptionOptions, numbers, spoken, terms
+from tiro.speech.options import MAX_BEAM, MAX_PROMPT, RULES, TranscriptionOptions, numbers, spoken, terms
 from tiro.speech.types import ChannelMode, Task
 
 router = APIRouter(
@@ -102,7 +101,7 @@ _UPLOAD_FORM: dict[str, Any] = {
                         "guard_off": {
                             "type": "array",
                             "items": {"type": "string", "enum": sorted(RULES)},
-                            "description": "Rules against invented text that shall not apply.",
+                            "description": "Rules against invented text and cross-talk that shall not apply.",
                         },
                         "priority": {
                             "type": "string",

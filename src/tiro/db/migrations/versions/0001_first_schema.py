@@ -21,6 +21,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_users_name")),
     )
     op.create_table(
+        "counters",
+        sa.Column("metric", sa.String(), nullable=False),
+        sa.Column("label", sa.String(), nullable=False),
+        sa.Column("value", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("metric", "label", name=op.f("pk_counters")),
+    )
+    op.create_table(
         "keys",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("owner_id", sa.String(), nullable=False),
@@ -225,3 +232,5 @@ def downgrade() -> None:
 
     op.drop_table("recordings")
     op.drop_table("keys")
+    op.drop_table("counters")
+    op.drop_table("users")
