@@ -79,11 +79,11 @@ def upload_through_faults(folder: Path, megabytes: int, **options: Any) -> Uploa
     size = file.stat().st_size
     house = Uploads(data)
     breaks = random.Random(7).sample(range(size // 50, size), RESETS)
-    with broken_proxy(house.server.address, breaks) as proxy:
+    with broken_proxy(house.server.address, breaks) as proxy, file.open("rb") as stream:
         key = (data / "key").read_text().strip()
         client = TusClient(f"{proxy.address}/api/v1/uploads", {"Authorization": f"Bearer {key}"})
         uploader = client.uploader(
-            str(file),
+            file_stream=stream,
             metadata={"filename": "noise.wav", "engine": "echo"},
             retries=200,
             retry_delay=0.1,

@@ -95,7 +95,7 @@ def test_what_is_spoken_here(client: Client) -> None:
 
 
 def test_two_parts_become_a_recording(client: Client, server: ThreadServer) -> None:
-    url = begin(client, filename="../Übung.wav", title="An exercise", channels="mix", beam="3")
+    url = begin(client, filename="../Übung.wav", title="An exercise", channels="mix", priority="low")
     first = patch(client, url, 0, SPEECH[:HALF])
     assert (first.status_code, first.headers["upload-offset"]) == (204, str(HALF))
     assert "tiro-session" not in first.headers
@@ -109,7 +109,8 @@ def test_two_parts_become_a_recording(client: Client, server: ThreadServer) -> N
     assert last.headers["content-location"] == f"/api/v1/transcribe/{session_id}"
     result = client.until_ended(session_id)
     assert (result["status"], result["title"]) == ("completed", "An exercise")
-    assert result["metadata"]["options"] == {"engine": "echo", "channels": "mix", "beam": 3}
+    assert result["priority"] == "low"
+    assert result["metadata"]["options"] == {"engine": "echo", "channels": "mix"}
     media = client.get(f"/api/v1/transcribe/{session_id}/media")
     assert media.content == SPEECH
     assert "%C3%9Cbung.wav" in media.headers["content-disposition"]
