@@ -58,7 +58,8 @@ class LocalParts:
             finally:
                 if not writer.kept:
                     writer.take_back()
-                os.fdatasync(descriptor)
+                with full_disk_translated():
+                    os.fdatasync(descriptor)
                 if unproven:
                     self._beside(key).unlink(missing_ok=True)
 
