@@ -145,7 +145,7 @@ async def transcribe(
     idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
 ) -> SessionAccepted | SessionResult:
     """Send a recording. It is on disk for good before the answer comes; the transcript follows, live on
-    `…/events` or later at `links.self`."""
+    `…/events` or later at `links.self`. `Tiro-Duplicate-Of` names an earlier one of yours of the same bytes."""
     limits = service.limits
     announced = int(request.headers.get("content-length") or 0)
     if announced > limits.max_upload + _FORM_OVERHEAD:
@@ -173,6 +173,9 @@ async def transcribe(
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"
     response.headers["Location"] = f"/api/v1/transcribe/{kept_id}"
+    duplicate = await asyncio.to_thread(service.duplicate_of, who.user_id, intake.sha256, kept_id)
+    if duplicate is not None:
+        response.headers["Tiro-Duplicate-Of"] = duplicate
     if wait and await service.wait(kept_id, min(wait, limits.max_wait)):
         response.status_code = status.HTTP_200_OK
         return await asyncio.to_thread(service.result, kept_id)
