@@ -161,6 +161,14 @@ def test_more_than_was_announced(client: Client) -> None:
     assert problem(patch(client, url, len(SPEECH), b"x")) == (413, "upload_too_large")
 
 
+def test_none_of_a_body_that_is_too_long_is_kept(client: Client, server: ThreadServer) -> None:
+    long = wav(seconds=80)  # more than the server keeps in memory, so that much of it is written
+    url = begin(client, len(long))
+    assert problem(patch(client, url, 0, iter([long, b"x"]))) == (413, "upload_too_large")
+    assert offset(client, url) == 0
+    assert client.get(patch(client, url, 0, long).headers["content-location"] + "/media").content == long
+
+
 @pytest.mark.parametrize("name", ["sha1", "sha256", "md5"])
 def test_checksums(client: Client, server: ThreadServer, name: str) -> None:
     url = begin(client)
