@@ -145,7 +145,8 @@ async def transcribe(
     idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
 ) -> SessionAccepted | SessionResult:
     """Send a recording. It is on disk for good before the answer comes; the transcript follows, live on
-    `…/events` or later at `links.self`. `Tiro-Duplicate-Of` names an earlier one of yours that is the same."""
+    `…/events` or later at `links.self`.
+    `Tiro-Duplicate-Of` names an earlier one of yours, of the same bytes."""
     limits = service.limits
     announced = int(request.headers.get("content-length") or 0)
     if announced > limits.max_upload + _FORM_OVERHEAD:
