@@ -86,6 +86,31 @@ class UploadInterrupted(TiroError):
     default = "The upload ended before it was complete. Nothing was kept; send it again."
 
 
+class OffsetMismatch(TiroError):
+    code, status, exit_code = "offset_mismatch", 409, 3
+    default = "The upload is not at this offset. HEAD on its address tells where to go on."
+
+
+class UploadExpired(TiroError):
+    code, status, exit_code = "upload_expired", 410, 3
+    default = "The upload was left alone for too long and is gone. Begin it anew."
+
+
+class UnsupportedTusVersion(TiroError):
+    code, status, exit_code = "unsupported_tus_version", 412, 2
+    default = "This server speaks version 1.0.0 of tus. Send the header 'Tus-Resumable: 1.0.0'."
+
+
+class UploadBusy(TiroError):
+    code, status, exit_code, transient = "upload_busy", 423, 3, True
+    default = "Another request still works on this upload. Try again in a moment."
+
+
+class ChecksumMismatch(TiroError):
+    code, status, exit_code = "checksum_mismatch", 460, 3
+    default = "The bytes are not those that the checksum was made of. None of them was kept; send them again."
+
+
 # --- media -----------------------------------------------------------------------------------------
 
 

@@ -29,6 +29,9 @@ class HttpSettings(BaseModel):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     max_upload: ByteSize = Field(ByteSize(5 * 1000**3), description="Largest upload, such as 5GB.")
     max_wait: float = Field(300.0, gt=0, description="Longest `?wait=` in seconds.")
+    upload_expires: float = Field(
+        24.0, gt=0, description="Hours for which a resumable upload that nobody continues is kept."
+    )
 
 
 class DatabaseSettings(BaseModel):

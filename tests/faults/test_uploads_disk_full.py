@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import sqlite3
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.checkup import assert_sound
 from tests.conftest import make_settings
@@ -114,6 +116,34 @@ def test_an_upload_that_outgrows_the_disk_leaves_nothing(small_disk: Path) -> No
         assert ballast is not None
         ballast.unlink()
         assert server.client.send_file("call.wav", SPEECH, wait=30).json()["status"] == "completed"
+    assert_sound(settings.data)
+
+
+def test_a_resumable_upload_waits_for_room(small_disk: Path) -> None:
+    settings = make_settings(small_disk / "data", storage={"reserve": 8 * MEGABYTE})
+    tus = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
+    with thread_server(settings) as server:
+        client = server.client
+        huge = client.post("/api/v1/uploads", headers={**tus, "Upload-Length": str(60 * MEGABYTE)})
+        assert (huge.status_code, huge.json()["code"]) == (507, "storage_full")
+        assert not list((settings.data / "uploads").iterdir())
+        engine = "engine " + base64.b64encode(b"echo:100").decode()
+        begun = {**tus, "Upload-Length": str(len(LARGE)), "Upload-Metadata": engine}
+        url = client.post("/api/v1/uploads", headers=begun).headers["location"]
+
+        def patch(offset: int) -> httpx.Response:
+            return client.patch(url, headers={**tus, "Upload-Offset": str(offset)}, content=LARGE[offset:])
+
+        # All of it is taken, not only the reserve: what the disk itself refuses must not be counted either.
+        ballast = fill(small_disk, leave=5 * MEGABYTE)
+        full = patch(0)
+        assert (full.status_code, full.json()["code"]) == (507, "storage_full"), full.text
+        offset = int(client.head(url, headers=tus).headers["upload-offset"])
+        assert 0 < offset < len(LARGE)
+        ballast.unlink()
+        session_id = patch(offset).headers["tiro-session"]
+        assert client.get(f"/api/v1/transcribe/{session_id}/media").content == LARGE
+        client.post(f"/api/v1/transcribe/{session_id}/cancel")
     assert_sound(settings.data)
 
 

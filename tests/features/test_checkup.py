@@ -18,6 +18,7 @@ from tiro.bootstrap.server import inspect_data, lock_data_folder, open_database
 from tiro.errors import DatabaseTooNew
 from tiro.features.checkup.service import CheckupService
 from tiro.storage.local import LocalStorage
+from tiro.storage.parts import LocalParts
 
 
 def fingerprint(data: Path) -> str:
@@ -68,7 +69,8 @@ def test_the_log_can_be_tidied_up_while_files_are_read(tmp_path: Path) -> None:
     with thread_server(settings) as server:
         server.client.send_file("call.wav", wav(2), wait=30)
         storage = SlowStorage(tmp_path, 0)
-        checkup = CheckupService(server.runtime.database, storage, storage, running=lambda: True)
+        parts = LocalParts(tmp_path, storage)
+        checkup = CheckupService(server.runtime.database, storage, storage, parts, running=lambda: True)
         looking = threading.Thread(target=checkup.run)
         looking.start()
         try:

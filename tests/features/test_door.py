@@ -53,6 +53,13 @@ def test_the_answer_comes_at_once_and_names_where_to_look(client: Client) -> Non
     assert client.until_ended(body["session_id"])["status"] == "completed"
 
 
+def test_the_same_file_again_is_told(client: Client) -> None:
+    data = wav(seconds=2.5)
+    first, second = (client.send_file("call.wav", data) for _ in range(2))
+    assert "tiro-duplicate-of" not in first.headers
+    assert second.headers["tiro-duplicate-of"] == first.json()["session_id"]
+
+
 def test_wait_gives_up_in_time_and_the_job_goes_on(client: Client) -> None:
     answer = client.send_file("long.wav", LONG, wait=0.2, engine="echo:0.05")
     assert answer.status_code == 202

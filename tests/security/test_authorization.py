@@ -16,12 +16,15 @@ from tiro.features.users.service import Role
 from tiro.settings import Settings
 
 SPEECH = wav(seconds=1)
+HALF = len(SPEECH) // 2
 PERSONS = ("anonymous", "revoked", "owner", "other", "admin")
 
 KEYED = dict.fromkeys(PERSONS, "allowed") | {"anonymous": "unauthorized", "revoked": "unauthorized"}
 # An admin runs the server; that is no right to read what others said.
 PRIVATE = KEYED | {"other": "missing", "admin": "missing"}
 DOOR = "/api/v1/transcribe"
+UPLOADS = "/api/v1/uploads"
+TUS = {"Tus-Resumable": "1.0.0"}
 MATRIX = {
     ("GET", "/api/v1/health"): KEYED,
     ("POST", DOOR): KEYED,
@@ -34,13 +37,20 @@ MATRIX = {
     ("HEAD", DOOR + "/{session_id}/media"): PRIVATE,
     ("GET", DOOR + "/{session_id}/transcript.{extension}"): PRIVATE,
     ("GET", DOOR + "/{session_id}/events"): PRIVATE,
+    ("OPTIONS", UPLOADS): KEYED,
+    ("POST", UPLOADS): KEYED,
+    ("OPTIONS", UPLOADS + "/{upload_id}"): PRIVATE,
+    ("HEAD", UPLOADS + "/{upload_id}"): PRIVATE,
+    ("PATCH", UPLOADS + "/{upload_id}"): PRIVATE,
+    ("DELETE", UPLOADS + "/{upload_id}"): PRIVATE,
+    ("POST", UPLOADS + "/{upload_id}"): PRIVATE,
     ("POST", "/v1/audio/transcriptions"): KEYED,
     ("POST", "/v1/audio/translations"): KEYED,
     ("GET", "/v1/models"): KEYED,
     ("GET", "/v1/models/{name}"): KEYED,
 }
 _KEYED = ("/api/", "/v1/")
-UNLISTED = {("HEAD", DOOR + "/{session_id}/media")}
+UNLISTED = {("HEAD", DOOR + "/{session_id}/media"), ("POST", UPLOADS + "/{upload_id}")}
 """Routes that the document leaves out because it has their twin."""
 
 
@@ -110,7 +120,23 @@ def call(client: Client, verb: str, path: str, session_id: str) -> httpx.Respons
         return client.send_file("call.wav", SPEECH)
     if path.startswith("/v1/audio"):
         return client.post(path, files={"file": ("call.wav", SPEECH)}, data={"model": "echo"})
+    if path.startswith(UPLOADS):
+        return call_upload(client, verb, path, session_id)
     return client.request(verb, path.format(session_id=session_id, extension="txt", name="echo"))
+
+
+def begun(house: House) -> str:
+    """The id of an upload of the owner's, half of which is there."""
+    headers = {**TUS, "Upload-Length": str(len(SPEECH)), "Content-Type": "application/offset+octet-stream"}
+    answer = house.clients["owner"].post(UPLOADS, headers=headers, content=SPEECH[:HALF])
+    return str(answer.headers["location"].rpartition("/")[2])
+
+
+def call_upload(client: Client, verb: str, path: str, upload_id: str) -> httpx.Response:
+    headers = {**TUS, "Content-Type": "application/offset+octet-stream", "X-HTTP-Method-Override": "PATCH"}
+    headers |= {"Upload-Length": str(len(SPEECH)), "Upload-Offset": str(HALF)}
+    data = SPEECH[HALF:] if verb in {"PATCH", "POST"} else b""
+    return client.request(verb, path.format(upload_id=upload_id), headers=headers, content=data)
 
 
 def test_every_route_has_its_row(house: House) -> None:
@@ -128,6 +154,13 @@ def test_every_route_outside_the_api_is_the_operators(house: House) -> None:
 @pytest.mark.parametrize("person", PERSONS)
 def test_matrix(house: House, kept: str, verb: str, path: str, person: str) -> None:
     owner = house.clients["owner"]
+    if "{upload_id}" in path:
+        upload_id = begun(house)
+        assert outcome(call(house.clients[person], verb, path, upload_id)) == MATRIX[verb, path][person]
+        if person != "owner":
+            left = owner.head(f"{UPLOADS}/{upload_id}", headers=TUS)
+            assert left.headers["upload-offset"] == str(HALF)
+        return
     session_id = finished(house) if person == "owner" else kept
     assert outcome(call(house.clients[person], verb, path, session_id)) == MATRIX[verb, path][person]
     if person != "owner":
@@ -143,6 +176,17 @@ def test_anothers_recording_looks_like_none(house: House) -> None:
         return {name: value for name, value in body.items() if name not in {"instance", "request_id"}}
 
     assert problem(theirs) == problem("00000000-0000-7000-8000-000000000000")
+
+
+def test_anothers_upload_looks_like_none(house: House) -> None:
+    theirs, other = begun(house), house.clients["other"]
+    for version in (TUS, {}):
+        codes = {
+            (answer.status_code, answer.json()["code"], answer.json()["detail"])
+            for upload_id in (theirs, "00000000-0000-7000-8000-000000000000")
+            for answer in [other.delete(f"{UPLOADS}/{upload_id}", headers=version)]
+        }
+        assert len(codes) == 1
 
 
 def test_a_list_holds_only_ones_own(house: House) -> None:

@@ -14,6 +14,7 @@ from tiro.api import docs, health
 from tiro.bootstrap.server import Runtime
 from tiro.features.openai import endpoints as openai_endpoints
 from tiro.features.recordings import endpoints, event_endpoints, export_endpoints
+from tiro.features.uploads import endpoints as upload_endpoints
 from tiro.http import problems
 from tiro.http.middleware import RequestEnvelope
 
@@ -30,9 +31,12 @@ def create_app(runtime: Runtime) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         runtime.speech.decoders.warm()
         runner = asyncio.create_task(runtime.runner.run())
+        sweeper = asyncio.create_task(runtime.uploads.sweep_forever())
         try:
             yield
         finally:
+            sweeper.cancel()
+            await asyncio.wait([sweeper])
             runtime.runner.stop()
             await runner
 
@@ -52,6 +56,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(endpoints.router)
     app.include_router(export_endpoints.router)
     app.include_router(event_endpoints.router)
+    app.include_router(upload_endpoints.router)
     app.include_router(openai_endpoints.router)
     app.include_router(health.router)
     docs.mount(app)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -24,11 +25,13 @@ from tiro.features.openai.service import OpenAIService
 from tiro.features.recordings.service import IntakeLimits, RecordingService
 from tiro.features.transcription.service import Records, TranscriptionService
 from tiro.features.transcripts.service import TranscriptService
+from tiro.features.uploads.service import UploadService
 from tiro.features.users.service import UserService
 from tiro.kit.lockfile import AlreadyLocked, FolderLock, is_locked
 from tiro.queue.embedded import EmbeddedQueue
 from tiro.settings import Settings
 from tiro.storage.local import LocalStorage
+from tiro.storage.parts import LocalParts
 from tiro.worker.runner import Runner
 
 _log = structlog.get_logger(__name__)
@@ -48,6 +51,7 @@ class Runtime:
     jobs: JobService
     counters: CounterService
     recordings: RecordingService
+    uploads: UploadService
     openai: OpenAIService
     hub: EmbeddedEventHub
     runner: Runner
@@ -67,6 +71,7 @@ class Runtime:
         with self.database.write() as session:
             self.jobs.sweep(session, everything=True)
         self.storage.sweep_unfinished()
+        self.uploads.recover()
         # A file without a row is an upload that was never acknowledged, or all that is left of recordings
         # whose database went missing. Nobody can tell here, so nothing is deleted.
         known = self.recordings.ids()
@@ -152,6 +157,12 @@ def build_runtime(settings: Settings) -> Runtime:
         jobs=jobs,
         counters=counters,
         recordings=recordings,
+        uploads=UploadService(
+            database,
+            LocalParts(settings.data, storage),
+            recordings,
+            lifetime=timedelta(hours=settings.http.upload_expires),
+        ),
         openai=OpenAIService(
             recordings,
             events,
@@ -188,6 +199,7 @@ def inspect_data(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) 
             database,
             storage,
             storage,
+            LocalParts(settings.data, storage),
             running=lambda: is_locked(settings.data / "lock"),
             settle_seconds=settle_seconds,
         ).run()

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from python_multipart import MultipartParser
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import parse_options_header
-from starlette.requests import ClientDisconnect
 
 from tiro.errors import InvalidRequest, UploadInterrupted, UploadTooLarge
+from tiro.http.bodies import IncomingBody
 from tiro.storage.base import Upload
 
 _MAX_PARTS = 33
@@ -20,8 +20,6 @@ _MAX_FIELD_BYTES = 64 * 1024
 _MAX_HEADER_BYTES = 16 * 1024
 _BATCH = 1024 * 1024
 _FORM_OVERHEAD = 1_000_000
-_SILENCE_SECONDS = 60.0
-"""A sender that is silent for so long is gone."""
 
 
 @dataclass(slots=True)
@@ -55,7 +53,7 @@ async def receive_form(
         sink.write(data)
 
     received = 0
-    async for chunk in _arriving(body):
+    async for chunk in IncomingBody(body):
         received += len(chunk)
         form.feed(chunk)
         if size + len(form.pending) > max_size or received > max_size + _FORM_OVERHEAD:
@@ -70,19 +68,6 @@ async def receive_form(
     size += len(form.pending)
     await asyncio.to_thread(flush, form.take())
     return ReceivedForm(form.filename, size, digest.hexdigest(), form.fields)
-
-
-async def _arriving(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The chunks of ``body`` while its sender is there."""
-    try:
-        while True:
-            async with asyncio.timeout(_SILENCE_SECONDS):
-                chunk = await anext(body)
-            yield chunk
-    except StopAsyncIteration:
-        return
-    except (ClientDisconnect, TimeoutError) as err:
-        raise UploadInterrupted from err
 
 
 def _boundary(content_type: str) -> bytes:

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from tiro.errors import InvalidRequest, MethodNotAllowed, NotFound, TiroError
+from tiro.errors import ChecksumMismatch, InvalidRequest, MethodNotAllowed, NotFound, TiroError
 from tiro.http import openai_errors
 
 _log = structlog.get_logger(__name__)
@@ -103,4 +103,6 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 def _title(status: int) -> str:
     from http import HTTPStatus
 
+    if status == ChecksumMismatch.status:  # of the tus protocol, unknown to HTTP itself
+        return "Checksum Mismatch"
     return HTTPStatus(status).phrase

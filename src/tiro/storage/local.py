@@ -36,8 +36,8 @@ class LocalStorage:
 
     @contextmanager
     def create(self, key: str, size: int | None = None) -> Iterator[LocalUpload]:
-        self._require_room(size or 0)
-        upload = LocalUpload(self._incoming / key, self._path(key), self._require_room)
+        self.require_room(size or 0)
+        upload = LocalUpload(self._incoming / key, self.path(key), self.require_room)
         try:
             yield upload
         finally:
@@ -45,12 +45,12 @@ class LocalStorage:
 
     def open(self, key: str) -> BinaryIO:
         try:
-            return self._path(key).open("rb")
+            return self.path(key).open("rb")
         except FileNotFoundError as err:
             raise NotFound("The recording's file is not here any more.") from err
 
     def delete(self, key: str) -> None:
-        self._path(key).unlink(missing_ok=True)
+        self.path(key).unlink(missing_ok=True)
 
     def inventory(self) -> Iterator[str]:
         yield from (path.name for path in self._media.glob("*/*"))
@@ -62,7 +62,7 @@ class LocalStorage:
         for path in self.aside.iterdir():
             if path.stat().st_mtime < time.time() - _MONTH:
                 path.unlink(missing_ok=True)
-        self._path(key).rename(self.aside / key)
+        self.path(key).rename(self.aside / key)
         os.utime(self.aside / key)
 
     def sweep_unfinished(self) -> int:
@@ -71,11 +71,13 @@ class LocalStorage:
             path.unlink(missing_ok=True)
         return len(unfinished)
 
-    def _path(self, key: str) -> Path:
+    def path(self, key: str) -> Path:
+        """Where the bytes of ``key`` are, or would be."""
         # The last letters of a UUID v7 are random, its first ones are the time.
         return self._media / key[-2:] / key
 
-    def _require_room(self, size: int) -> None:
+    def require_room(self, size: int) -> None:
+        """Raises StorageFull where ``size`` bytes more would touch the reserve."""
         if shutil.disk_usage(self._incoming).free - size < self._reserve:
             raise StorageFull
 
@@ -90,7 +92,7 @@ class LocalUpload:
         self._since_check = 0
         # A request may be given up, and close this, while a thread still commits for it.
         self._settling = threading.Lock()
-        with _full_disk_translated():
+        with full_disk_translated():
             self._file = incoming.open("xb")
         self._committed = False
 
@@ -99,24 +101,24 @@ class LocalUpload:
         if self._since_check > 16 * 1024**2:
             self._since_check = 0
             self._require_room(0)
-        with _full_disk_translated():
+        with full_disk_translated():
             self._file.write(data)
 
     def reader(self) -> BinaryIO:
-        with _full_disk_translated():
+        with full_disk_translated():
             self._file.flush()
         return self._incoming.open("rb")
 
     def commit(self) -> None:
         # The order is the promise: data, then name, then directory; only then may anyone say "accepted".
-        with self._settling, _full_disk_translated():
+        with self._settling, full_disk_translated():
             self._file.flush()
             os.fsync(self._file.fileno())
-            self._final.parent.mkdir(exist_ok=True)
-            self._incoming.rename(self._final)
-            _fsync_folder(self._final.parent)
-            _fsync_folder(self._final.parent.parent)
+            move_durably(self._incoming, self._final)
             self._committed = True
+
+    def undo(self) -> None:
+        self._final.unlink(missing_ok=True)
 
     def close(self) -> None:
         with self._settling:
@@ -128,7 +130,15 @@ class LocalUpload:
                 self._final.unlink(missing_ok=True)
 
 
-def _fsync_folder(folder: Path) -> None:
+def move_durably(source: Path, target: Path) -> None:
+    """Give a synced file its place two folders deep, for good."""
+    target.parent.mkdir(exist_ok=True)
+    source.rename(target)
+    fsync_folder(target.parent)
+    fsync_folder(target.parent.parent)
+
+
+def fsync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -137,7 +147,7 @@ def _fsync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _full_disk_translated() -> Iterator[None]:
+def full_disk_translated() -> Iterator[None]:
     try:
         yield
     except OSError as err:

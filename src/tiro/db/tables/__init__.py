@@ -7,6 +7,7 @@ from tiro.db.tables.jobs import JobTable, WindowTable
 from tiro.db.tables.keys import IdempotencyTable, KeyTable
 from tiro.db.tables.recordings import RecordingTable
 from tiro.db.tables.transcripts import SegmentTable, TranscriptTable
+from tiro.db.tables.uploads import UploadTable
 from tiro.db.tables.users import UserTable
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "SegmentTable",
     "Table",
     "TranscriptTable",
+    "UploadTable",
     "UserTable",
     "WindowTable",
 ]

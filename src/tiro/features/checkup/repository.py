@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from tiro.db.tables import JobTable, RecordingTable, SegmentTable, TranscriptTable, UserTable
+from tiro.db.tables import JobTable, RecordingTable, SegmentTable, TranscriptTable, UploadTable, UserTable
 from tiro.features.jobs.states import JobState
 
 
@@ -28,6 +28,17 @@ def files(session: Session) -> Iterator[tuple[str, int, str]]:
     """Id, size and SHA-256 of every recording."""
     for row in session.execute(select(RecordingTable.id, RecordingTable.size, RecordingTable.sha256)):
         yield row.id, row.size, row.sha256
+
+
+def uploads(session: Session) -> set[str]:
+    return set(session.scalars(select(UploadTable.id)))
+
+
+def recordings_to_be(session: Session) -> set[str]:
+    """Ids that uploads have chosen for the recordings which they become. The file of one may be there before
+    its row, and after a crash it is taken back at the next start."""
+    query = select(UploadTable.recording_id).where(UploadTable.finished_at.is_(None))
+    return {recording_id for recording_id in session.scalars(query) if recording_id is not None}
 
 
 def without_one_latest_job(session: Session) -> Sequence[str]:

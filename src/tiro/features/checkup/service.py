@@ -13,7 +13,7 @@ from tiro.db.session import Database
 from tiro.errors import NotFound
 from tiro.features.checkup import repository
 from tiro.kit import clock
-from tiro.storage.base import Storage, StorageInventory
+from tiro.storage.base import PartStorage, Storage, StorageInventory
 
 _CHUNK = 1 << 20
 _PAUSE = 0.1
@@ -45,6 +45,7 @@ class CheckupService:
         database: Database,
         storage: Storage,
         inventory: StorageInventory,
+        parts: PartStorage,
         *,
         running: Callable[[], bool],
         settle_seconds: float = SETTLE_SECONDS,
@@ -52,6 +53,7 @@ class CheckupService:
         self._database = database
         self._storage = storage
         self._inventory = inventory
+        self._parts = parts
         self._running = running
         self._settle_seconds = settle_seconds
 
@@ -70,7 +72,8 @@ class CheckupService:
             ("every completed job has its transcript", self._rows(repository.completed_without_transcript)),
             ("no transcript has a gap", self._rows(repository.gaps_in_segments)),
             ("every recording has its file, unchanged", lambda: list(self._broken_files())),
-            ("every file has its recording", self._orphans),
+            ("every file has its recording", lambda: self._orphans(self._without_row, "a recording")),
+            ("every part of a file has its upload", lambda: self._orphans(self._without_upload, "an upload")),
         ]
         return [Finding(promise, rule()) for promise, rule in rules]
 
@@ -105,15 +108,22 @@ class CheckupService:
                 length += len(chunk)
         return digest.hexdigest(), length
 
-    def _orphans(self) -> Sequence[str]:
-        lonely = self._without_row()
+    def _orphans(self, find: Callable[[], set[str]], owner: str) -> Sequence[str]:
+        lonely = find()
         deadline = time.monotonic() + self._settle_seconds
         while lonely and time.monotonic() < deadline and self._running():
             time.sleep(_PAUSE)
-            lonely &= self._without_row()
-        return [f"{key}: a file without a recording" for key in sorted(lonely)]
+            lonely &= find()
+        return [f"{key}: a file without {owner}" for key in sorted(lonely)]
 
     def _without_row(self) -> set[str]:
         # The files first: what is kept between the two looks has its row by the second.
         kept = set(self._inventory.inventory())
+        with self._database.read() as session:
+            kept -= repository.recordings_to_be(session)
         return kept - {recording_id for recording_id, _, _ in self._files()}
+
+    def _without_upload(self) -> set[str]:
+        kept = set(self._parts.parts())
+        with self._database.read() as session:
+            return kept - repository.uploads(session)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
-from pydantic import BaseModel, Field, ValidationError
 
 from tiro.errors import (
     Conflict,
@@ -27,19 +25,15 @@ from tiro.errors import (
     UploadInterrupted,
     UploadTooLarge,
 )
-from tiro.features.jobs.states import Priority
 from tiro.features.keys.dependencies import CallerDependency
-from tiro.features.keys.service import Caller
 from tiro.features.recordings.dependencies import Service, own_recording
 from tiro.features.recordings.schemas import SessionAccepted, SessionPage, SessionResult, Status
-from tiro.features.recordings.service import Intake
-from tiro.http.multipart import ReceivedForm, receive_form
+from tiro.http.multipart import receive_form
 from tiro.http.problems import documented
 from tiro.http.ranges import file_response
 from tiro.kit.ids import uuid7
 from tiro.media.mimetypes import media_type
-from tiro.speech.options import MAX_BEAM, MAX_PROMPT, RULES, TranscriptionOptions, numbers, spoken, terms
-from tiro.speech.types import ChannelMode, Task
+from tiro.speech.options import MAX_BEAM, MAX_PROMPT, RULES
 
 router = APIRouter(
     prefix="/api/v1/transcribe",
@@ -117,50 +111,6 @@ _UPLOAD_FORM: dict[str, Any] = {
 }
 
 
-class _Asked(BaseModel):
-    """The fields of the upload form beside the file. Those with lists may come several times."""
-
-    engine: str | None = None
-    language: str | None = None
-    channels: ChannelMode = "auto"
-    task: Task = "transcribe"
-    vocabulary: list[str] = []
-    prompt: str | None = None
-    beam: int | None = None
-    temperature: list[str] = []
-    word_times: bool = True
-    guard_off: list[str] = []
-    priority: Priority = Priority.NORMAL
-    title: str | None = Field(None, max_length=1000)
-
-    @classmethod
-    def of(cls, fields: Mapping[str, list[str]]) -> _Asked:
-        """Empty fields count as left out; of one that should come once, the last counts."""
-        values: dict[str, Any] = {}
-        for name, texts in fields.items():
-            given = [text for text in texts if text.strip()]
-            several = isinstance(cls.model_fields[name].default, list) if name in cls.model_fields else False
-            if given:
-                values[name] = given if several else given[-1]
-        return cls.model_validate(values)
-
-    def options(self, default_engine: str) -> TranscriptionOptions:
-        language, mixed = spoken(self.language)
-        return TranscriptionOptions(
-            engine=self.engine or default_engine,
-            language=language,
-            mixed_languages=mixed,
-            channels=self.channels,
-            task=self.task,
-            vocabulary=terms(self.vocabulary),
-            prompt=self.prompt,
-            beam=self.beam,
-            temperatures=numbers(self.temperature, "temperature"),
-            word_times=self.word_times,
-            guard_off=terms(self.guard_off),
-        )
-
-
 @router.post(
     "",
     status_code=status.HTTP_202_ACCEPTED,
@@ -194,7 +144,8 @@ async def transcribe(
     idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
 ) -> SessionAccepted | SessionResult:
     """Send a recording. It is on disk for good before the answer comes; the transcript follows, live on
-    `…/events` or later at `links.self`."""
+    `…/events` or later at `links.self`.
+    `Tiro-Duplicate-Of` names an earlier one of yours, of the same bytes."""
     limits = service.limits
     announced = int(request.headers.get("content-length") or 0)
     if announced > limits.max_upload + _FORM_OVERHEAD:
@@ -208,38 +159,28 @@ async def transcribe(
             sink=upload,
             max_size=limits.max_upload,
         )
-        intake = _intake(recording_id, form, who, idempotency_key, limits.default_engine)
+        intake = service.intake(
+            recording_id,
+            form.fields,
+            filename=form.filename,
+            size=form.size,
+            sha256=form.sha256,
+            owner_id=who.user_id,
+            key_id=who.key_id,
+            idempotency_key=idempotency_key,
+        )
         kept_id, replayed = await asyncio.to_thread(service.accept, upload, intake)
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"
     response.headers["Location"] = f"/api/v1/transcribe/{kept_id}"
+    duplicate = await asyncio.to_thread(service.duplicate_of, who.user_id, intake.sha256, kept_id)
+    if duplicate is not None:
+        response.headers["Tiro-Duplicate-Of"] = duplicate
     if wait and await service.wait(kept_id, min(wait, limits.max_wait)):
         response.status_code = status.HTTP_200_OK
         return await asyncio.to_thread(service.result, kept_id)
     summary = await asyncio.to_thread(service.summary, kept_id)
     return SessionAccepted.model_validate(summary.model_dump())
-
-
-def _intake(
-    recording_id: str, form: ReceivedForm, who: Caller, idempotency_key: str | None, default_engine: str
-) -> Intake:
-    try:
-        asked = _Asked.of(form.fields)
-    except ValidationError as err:
-        lines = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in err.errors())
-        raise InvalidRequest("; ".join(lines)) from err
-    return Intake(
-        recording_id=recording_id,
-        filename=form.filename,
-        title=asked.title,
-        size=form.size,
-        sha256=form.sha256,
-        options=asked.options(default_engine),
-        priority=asked.priority,
-        owner_id=who.user_id,
-        key_id=who.key_id,
-        idempotency_key=idempotency_key,
-    )
 
 
 @router.get("")

@@ -120,6 +120,15 @@ def ids(session: Session) -> set[str]:
     return set(session.scalars(select(RecordingTable.id)))
 
 
+def first_of_bytes(session: Session, owner_id: str, sha256: str, before: str | None) -> str | None:
+    query = select(RecordingTable.id).where(
+        RecordingTable.sha256 == sha256, RecordingTable.owner_id == owner_id
+    )
+    if before is not None:
+        query = query.where(RecordingTable.id < before)
+    return session.scalar(query.order_by(RecordingTable.id).limit(1))
+
+
 def done_before(session: Session, key_id: str, token: str) -> IdempotencyTable | None:
     return session.get(IdempotencyTable, (key_id, token))
 

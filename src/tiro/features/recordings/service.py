@@ -8,7 +8,7 @@ import json
 import threading
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -25,6 +25,7 @@ from tiro.events.base import EventHub
 from tiro.features.jobs.service import JobService
 from tiro.features.jobs.states import Priority
 from tiro.features.recordings import repository
+from tiro.features.recordings.asked import Asked
 from tiro.features.recordings.repository import Listed
 from tiro.features.recordings.schemas import (
     SessionListItem,
@@ -38,7 +39,7 @@ from tiro.media.decode import DecoderPool
 from tiro.speech.captions import FORMATS
 from tiro.speech.options import TranscriptionOptions
 from tiro.speech.result import media_json, segment_json
-from tiro.storage.base import Storage, Upload
+from tiro.storage.base import Arrival, Storage, Upload
 
 _log = structlog.get_logger(__name__)
 _MAX_NAME = 200
@@ -110,9 +111,56 @@ class RecordingService:
         """Room for an upload of about ``size`` bytes; raises StorageFull where there is none."""
         return self._storage.create(recording_id, size)
 
-    def accept(self, upload: Upload, intake: Intake) -> tuple[str, bool]:
+    def check(self, fields: Mapping[str, list[str]]) -> None:
+        """Raises TiroError where these fields would not do, as ``intake`` and ``accept`` would later."""
+        self._check_engine(Asked.of(fields).options(self.limits.default_engine).engine)
+
+    def intake(
+        self,
+        recording_id: str,
+        fields: Mapping[str, list[str]],
+        *,
+        filename: str,
+        size: int,
+        sha256: str,
+        owner_id: str,
+        key_id: str,
+        idempotency_key: str | None = None,
+    ) -> Intake:
+        """An upload with what ``fields`` ask for; raises InvalidRequest, UnsupportedLanguage."""
+        asked = Asked.of(fields)
+        return Intake(
+            recording_id=recording_id,
+            filename=filename,
+            title=asked.title,
+            size=size,
+            sha256=sha256,
+            options=asked.options(self.limits.default_engine),
+            priority=asked.priority,
+            owner_id=owner_id,
+            key_id=key_id,
+            idempotency_key=idempotency_key,
+        )
+
+    def duplicate_of(self, owner_id: str, sha256: str, recording_id: str | None = None) -> str | None:
+        """The owner's first recording of these bytes; of several, one that came before ``recording_id``."""
+        with self._database.read() as session:
+            return repository.first_of_bytes(session, owner_id, sha256, recording_id)
+
+    def sha256(self, recording_id: str) -> str | None:
+        """Of the file; None where there is no such recording."""
+        with self._database.read() as session:
+            recording = repository.get(session, recording_id)
+        return recording.sha256 if recording else None
+
+    def accept(
+        self, upload: Arrival, intake: Intake, also: Callable[[Session], None] | None = None
+    ) -> tuple[str, bool]:
         """Keep an upload and queue its job. Returns the recording's id, and whether an earlier request with
         the same Idempotency-Key made it. When this returns, neither a crash nor a power cut loses the upload.
+
+        Args:
+            also: what is to be recorded in the same transaction as the new recording.
 
         Raises:
             TiroError: the file is not a recording that can be read, or the options do not fit.
@@ -131,11 +179,13 @@ class RecordingService:
                 earlier = self._done_before(session, intake)
                 if earlier is None:
                     self._keep(session, intake, media)
+                    if also is not None:
+                        also(session)
         except BaseException:
-            self._storage.delete(intake.recording_id)
+            upload.undo()
             raise
         if earlier is not None:
-            self._storage.delete(intake.recording_id)
+            upload.undo()
         return earlier or intake.recording_id, earlier is not None
 
     def result(self, recording_id: str) -> SessionResult:
@@ -263,7 +313,7 @@ class RecordingService:
             raise IdempotencyMismatch
         return earlier.recording_id
 
-    def _look_inside(self, upload: Upload) -> Json | None:
+    def _look_inside(self, upload: Arrival) -> Json | None:
         """Refuse at the door what is no recording. A decoder that dies is no proof: the job will tell."""
         with self._probing, upload.reader() as file:
             try:

@@ -1,0 +1,65 @@
+"""What a sender may ask for: the fields beside the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from tiro.errors import InvalidRequest
+from tiro.features.jobs.states import Priority
+from tiro.speech.options import TranscriptionOptions, numbers, spoken, terms
+from tiro.speech.types import ChannelMode, Task
+
+
+class Asked(BaseModel):
+    """The fields of the upload form beside the file. Those with lists may come several times."""
+
+    engine: str | None = None
+    language: str | None = None
+    channels: ChannelMode = "auto"
+    task: Task = "transcribe"
+    vocabulary: list[str] = []
+    prompt: str | None = None
+    beam: int | None = None
+    temperature: list[str] = []
+    word_times: bool = True
+    guard_off: list[str] = []
+    priority: Priority = Priority.NORMAL
+    title: str | None = Field(None, max_length=1000)
+
+    @classmethod
+    def of(cls, fields: Mapping[str, list[str]]) -> Asked:
+        """Empty fields count as left out; of one that should come once, the last counts.
+
+        Raises:
+            InvalidRequest: a value does not fit its field.
+        """
+        values: dict[str, Any] = {}
+        for name, texts in fields.items():
+            given = [text for text in texts if text.strip()]
+            several = isinstance(cls.model_fields[name].default, list) if name in cls.model_fields else False
+            if given:
+                values[name] = given if several else given[-1]
+        try:
+            return cls.model_validate(values)
+        except ValidationError as err:
+            lines = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in err.errors())
+            raise InvalidRequest("; ".join(lines)) from err
+
+    def options(self, default_engine: str) -> TranscriptionOptions:
+        language, mixed = spoken(self.language)
+        return TranscriptionOptions(
+            engine=self.engine or default_engine,
+            language=language,
+            mixed_languages=mixed,
+            channels=self.channels,
+            task=self.task,
+            vocabulary=terms(self.vocabulary),
+            prompt=self.prompt,
+            beam=self.beam,
+            temperatures=numbers(self.temperature, "temperature"),
+            word_times=self.word_times,
+            guard_off=terms(self.guard_off),
+        )

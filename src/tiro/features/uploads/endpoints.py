@@ -1,0 +1,257 @@
+"""Uploads that can be resumed: `/api/v1/uploads`, as tus 1.0 has it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from email.utils import format_datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request, Response, status
+from fastapi.routing import APIRoute
+
+from tiro.errors import (
+    ChecksumMismatch,
+    EmptyMedia,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    OffsetMismatch,
+    StorageFull,
+    TiroError,
+    Unauthorized,
+    UnsupportedMedia,
+    UnsupportedTusVersion,
+    UploadBusy,
+    UploadExpired,
+    UploadInterrupted,
+    UploadTooLarge,
+)
+from tiro.features.keys.dependencies import CallerDependency
+from tiro.features.uploads.dependencies import Service, own_upload
+from tiro.features.uploads.headers import ALGORITHMS, EXTENSIONS, VERSION, Checksum, whole_number
+from tiro.features.uploads.service import Progress, UploadService
+from tiro.http.bodies import IncomingBody
+from tiro.http.problems import documented
+
+PREFIX = "/api/v1/uploads"
+_BODY = "application/offset+octet-stream"
+
+
+class _TusRoute(APIRoute):
+    """Refusals name the protocol's version too."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except TiroError as error:
+                error.headers.update({"Tus-Resumable": VERSION, "Tus-Version": VERSION})
+                raise
+
+        return handler
+
+
+async def speaks_tus(request: Request) -> None:
+    """Raises UnsupportedTusVersion where the request is not of our version of the protocol."""
+    if request.method != "OPTIONS" and request.headers.get("tus-resumable") != VERSION:
+        raise UnsupportedTusVersion
+
+
+router = APIRouter(
+    prefix=PREFIX,
+    tags=["uploads"],
+    dependencies=[Depends(own_upload), Depends(speaks_tus)],
+    responses=documented(Unauthorized, UnsupportedTusVersion),
+    route_class=_TusRoute,
+)
+
+_OCTETS: dict[str, Any] = {
+    "requestBody": {"content": {_BODY: {"schema": {"type": "string", "format": "binary"}}}}
+}
+_ON_THE_WAY = (
+    UploadExpired,
+    UploadBusy,
+    UploadTooLarge,
+    UploadInterrupted,
+    UnsupportedMedia,
+    ChecksumMismatch,
+    InvalidRequest,
+    StorageFull,
+)
+_Version = Annotated[str, Header(alias="Tus-Resumable", description="1.0.0")]
+_Length = Annotated[str | None, Header(alias="Upload-Length", description="Bytes of the whole file.")]
+_Metadata = Annotated[
+    str,
+    Header(
+        alias="Upload-Metadata",
+        description="`filename`, `title`, `sha256` of the whole file, and the fields of "
+        "`POST /api/v1/transcribe`: pairs of a key and a value in base64, with commas between.",
+    ),
+]
+_Offset = Annotated[str | None, Header(alias="Upload-Offset", description="Where the body begins.")]
+_Checksum = Annotated[
+    str | None,
+    Header(alias="Upload-Checksum", description="Of the body: sha1, sha256 or md5, and a digest in base64."),
+]
+
+
+@router.options("", status_code=status.HTTP_204_NO_CONTENT)
+@router.options("/{upload_id}", status_code=status.HTTP_204_NO_CONTENT)
+async def capabilities(service: Service) -> Response:
+    """What of the protocol is spoken here."""
+    return _answer(
+        status.HTTP_204_NO_CONTENT,
+        {
+            "Tus-Version": VERSION,
+            "Tus-Extension": EXTENSIONS,
+            "Tus-Checksum-Algorithm": ",".join(ALGORITHMS),
+            "Tus-Max-Size": str(service.max_size),
+        },
+    )
+
+
+@router.post(
+    "",
+    status_code=status.HTTP_201_CREATED,
+    response_class=Response,
+    openapi_extra=_OCTETS,
+    responses={
+        201: {"description": "`Location` is the upload's address."},
+        **documented(EmptyMedia, *_ON_THE_WAY),
+    },
+)
+async def begin_upload(
+    request: Request,
+    service: Service,
+    who: CallerDependency,
+    _version: _Version = VERSION,
+    upload_length: _Length = None,
+    upload_metadata: _Metadata = "",
+    upload_checksum: _Checksum = None,
+) -> Response:
+    """Announce a file, and send its first bytes along if you like. `Tiro-Duplicate-Of` names a recording of
+    yours that has the `sha256` announced."""
+    if "upload-defer-length" in request.headers:
+        raise InvalidRequest("Upload-Defer-Length: an upload's length must be known at its start.")
+    length = whole_number(upload_length, "Upload-Length")
+    checksum = _checksum_of(upload_checksum)
+    upload_id = await asyncio.to_thread(service.begin, length, upload_metadata, who.user_id, who.key_id)
+    duplicate = await asyncio.to_thread(service.announced_duplicate, upload_metadata, who.user_id)
+    headers = {"Location": f"{PREFIX}/{upload_id}"}
+    if duplicate is not None:
+        headers["Tiro-Duplicate-Of"] = duplicate
+    if _has_bytes(request):
+        progress = await _receive(request, service, upload_id, 0, checksum)
+        headers["Upload-Offset"] = str(progress.offset)
+    else:
+        progress = await service.progress(upload_id)
+    return _answer(status.HTTP_201_CREATED, headers | _told(progress))
+
+
+@router.head(
+    "/{upload_id}", response_class=Response, responses=documented(NotFound, UploadExpired, UploadBusy)
+)
+async def look_at_upload(service: Service, upload_id: str, _version: _Version = VERSION) -> Response:
+    """How much of the upload is here: `Upload-Offset`. Of one that is whole, `Tiro-Session` is the recording
+    that it has become; of one whose file was refused, the answer is that refusal."""
+    progress = await service.progress(upload_id)
+    headers = {
+        "Upload-Offset": str(progress.offset),
+        "Upload-Length": str(progress.length),
+        "Cache-Control": "no-store",
+    }
+    if progress.metadata:
+        headers["Upload-Metadata"] = progress.metadata
+    return _answer(status.HTTP_200_OK, headers | _told(progress))
+
+
+@router.patch(
+    "/{upload_id}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    response_class=Response,
+    openapi_extra=_OCTETS,
+    responses={
+        204: {"description": "`Upload-Offset` is where the next part begins."},
+        **documented(NotFound, OffsetMismatch, *_ON_THE_WAY),
+    },
+)
+async def continue_upload(
+    request: Request,
+    service: Service,
+    upload_id: str,
+    _version: _Version = VERSION,
+    upload_offset: _Offset = None,
+    upload_checksum: _Checksum = None,
+) -> Response:
+    """Send more of the file. The answer to its last part names the recording in `Tiro-Session`, and in
+    `Tiro-Duplicate-Of` an earlier one of the same bytes."""
+    if not _has_bytes(request):
+        raise UnsupportedMedia(f"Send the bytes with 'Content-Type: {_BODY}'.")
+    offset = whole_number(upload_offset, "Upload-Offset")
+    progress = await _receive(request, service, upload_id, offset, _checksum_of(upload_checksum))
+    headers = {"Upload-Offset": str(progress.offset)}
+    return _answer(status.HTTP_204_NO_CONTENT, headers | _told(progress))
+
+
+@router.delete(
+    "/{upload_id}", status_code=status.HTTP_204_NO_CONTENT, responses=documented(NotFound, UploadBusy)
+)
+async def end_upload(service: Service, upload_id: str, _version: _Version = VERSION) -> Response:
+    """Give the upload up. A recording that it has become stays."""
+    await service.remove(upload_id)
+    return _answer(status.HTTP_204_NO_CONTENT, {})
+
+
+@router.post("/{upload_id}", include_in_schema=False)
+async def overridden(
+    request: Request,
+    service: Service,
+    upload_id: str,
+    method: Annotated[str, Header(alias="X-HTTP-Method-Override")] = "",
+    upload_offset: _Offset = None,
+    upload_checksum: _Checksum = None,
+) -> Response:
+    """For clients that can send nothing but POST."""
+    match method.upper():
+        case "PATCH":
+            return await continue_upload(
+                request, service, upload_id, upload_offset=upload_offset, upload_checksum=upload_checksum
+            )
+        case "HEAD":
+            return await look_at_upload(service, upload_id)
+        case "DELETE":
+            return await end_upload(service, upload_id)
+    raise MethodNotAllowed
+
+
+async def _receive(
+    request: Request, service: UploadService, upload_id: str, offset: int, checksum: Checksum | None
+) -> Progress:
+    announced = int(request.headers.get("content-length") or 0)
+    body = IncomingBody(request.stream())
+    return await service.receive(upload_id, offset, body, announced=announced, checksum=checksum)
+
+
+def _has_bytes(request: Request) -> bool:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == _BODY
+
+
+def _checksum_of(header: str | None) -> Checksum | None:
+    return None if header is None else Checksum(header)
+
+
+def _told(progress: Progress) -> dict[str, str]:
+    headers = {"Upload-Expires": format_datetime(progress.expires_at, usegmt=True)}
+    if progress.recording_id is not None:
+        headers["Tiro-Session"] = progress.recording_id
+        headers["Content-Location"] = f"/api/v1/transcribe/{progress.recording_id}"
+    if progress.duplicate_of is not None:
+        headers["Tiro-Duplicate-Of"] = progress.duplicate_of
+    return headers
+
+
+def _answer(code: int, headers: dict[str, str]) -> Response:
+    return Response(status_code=code, headers={"Tus-Resumable": VERSION, **headers})

@@ -1,0 +1,356 @@
+"""Take uploads in piece by piece, and make recordings of those that are whole."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+import structlog
+
+from tiro.db.session import Database, after_commit
+from tiro.db.tables import UploadTable
+from tiro.errors import (
+    ChecksumMismatch,
+    EmptyMedia,
+    NotFound,
+    OffsetMismatch,
+    TiroError,
+    UploadExpired,
+    UploadInterrupted,
+    UploadTooLarge,
+    error_for_code,
+)
+from tiro.features.recordings.service import RecordingService
+from tiro.features.uploads import repository
+from tiro.features.uploads.digests import Digests
+from tiro.features.uploads.headers import Checksum, metadata
+from tiro.features.uploads.turns import Turns
+from tiro.http.bodies import IncomingBody
+from tiro.kit import clock
+from tiro.kit.ids import uuid7
+from tiro.storage.base import PartStorage, PartWriter
+
+_log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
+_BATCH = 1024 * 1024
+_SWEEP_SECONDS = 600.0
+_GOES_ON = "The body ended before its time. HEAD on the upload's address tells where to go on."
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an upload is. ``recording_id`` is there once it has become a recording, and ``duplicate_of``
+    where its owner had sent the same bytes before."""
+
+    offset: int
+    length: int
+    metadata: str
+    expires_at: datetime
+    recording_id: str | None = None
+    duplicate_of: str | None = None
+
+
+class UploadService:
+    """Uploads that can be resumed. The coroutines belong to one event loop.
+
+    Args:
+        lifetime: how long an upload is kept that nobody continues, and what is known of one that has ended.
+    """
+
+    def __init__(
+        self, database: Database, parts: PartStorage, recordings: RecordingService, lifetime: timedelta
+    ) -> None:
+        self.max_size = recordings.limits.max_upload
+        self._database = database
+        self._parts = parts
+        self._recordings = recordings
+        self._lifetime = lifetime
+        self._turns = Turns()
+        self._digests = Digests()
+
+    def begin(self, length: int, sent_metadata: str, owner_id: str, key_id: str) -> str:
+        """A new upload of ``length`` bytes; returns its id.
+
+        Raises:
+            TiroError: what is announced would be refused at the end.
+        """
+        fields = metadata(sent_metadata)
+        if length > self.max_size:
+            raise self._recordings.limits.too_large()
+        if length == 0:
+            raise EmptyMedia
+        self._recordings.check(fields)
+        upload_id = str(uuid7())
+        self._parts.begin(upload_id, length)
+        row = UploadTable(
+            id=upload_id,
+            owner_id=owner_id,
+            key_id=key_id,
+            length=length,
+            sent_metadata=sent_metadata,
+            created_at=clock.now(),
+        )
+        try:
+            with self._database.write() as session:
+                repository.add(session, row)
+        except BaseException:
+            self._parts.discard(upload_id)
+            raise
+        return upload_id
+
+    def announced_duplicate(self, sent_metadata: str, owner_id: str) -> str | None:
+        """The owner's recording of the bytes whose SHA-256 the metadata name."""
+        (sha256,) = metadata(sent_metadata).get("sha256", [""])
+        return self._recordings.duplicate_of(owner_id, sha256.lower()) if sha256 else None
+
+    def require(self, upload_id: str, user_id: str) -> None:
+        """Raises NotFound where the user has no such upload; another's and none look the same."""
+        if self._row(upload_id).owner_id != user_id:
+            raise _no_upload()
+
+    async def progress(self, upload_id: str) -> Progress:
+        """How far it is: what is counted here is on disk for good, and nothing more will come to it from a
+        connection that broke. One that is whole becomes a recording first.
+
+        Raises:
+            UploadExpired, UploadBusy
+            TiroError: why the recording was refused, or cannot be taken in now.
+        """
+        async with self._turns.take(upload_id):
+            return await _in_thread(lambda: self._settled(upload_id))
+
+    async def receive(
+        self, upload_id: str, offset: int, body: IncomingBody, *, announced: int, checksum: Checksum | None
+    ) -> Progress:
+        """Append the body, which begins at ``offset``. Of one that breaks off, what came stays, unless there
+        is a checksum that it cannot fulfil.
+
+        Args:
+            announced: the body's length as far as it is known, else 0.
+
+        Raises:
+            OffsetMismatch, UploadTooLarge, UploadExpired, ChecksumMismatch, UploadInterrupted, StorageFull
+            TiroError: why the recording was refused.
+        """
+        async with self._turns.take(upload_id, body.stop):
+            before = await _in_thread(lambda: self._at(upload_id, offset))
+            room = before.length - offset
+            if announced > room:
+                raise _past_the_end()
+            if room or checksum is not None:
+                await self._append(upload_id, offset, room, body, checksum)
+            return await _in_thread(lambda: self._settled(upload_id))
+
+    async def remove(self, upload_id: str) -> None:
+        """Forget the upload. A recording that it has become stays."""
+        async with self._turns.take(upload_id):
+            await _in_thread(lambda: self._forget(upload_id))
+
+    async def sweep_forever(self) -> None:
+        while True:
+            try:
+                await self.sweep()
+            except Exception as error:  # noqa: BLE001 (the edge of the sweeper: it looks again later)
+                _log.warning("uploads.not_swept", error=str(error))
+            await asyncio.sleep(_SWEEP_SECONDS)
+
+    async def sweep(self) -> None:
+        """Finish what is whole, and remove what is too old."""
+        for row in await _in_thread(self._unfinished):
+            if self._turns.idle(row.id):
+                async with self._turns.take(row.id):
+                    await _in_thread(lambda upload_id=row.id: self._tidy(upload_id))  # type: ignore[misc]
+        await _in_thread(self._remove_finished)
+
+    def recover(self) -> None:
+        """Clear up after a process that died. Only while this one holds the data folder, and before anybody
+        looks for recordings without a row."""
+        for row in self._unfinished():
+            if row.recording_id is not None:
+                self._parts.reclaim(row.id, row.recording_id)
+        with self._database.read() as session:
+            known = repository.ids(session)
+        for key in set(self._parts.parts()) - known:
+            self._parts.discard(key)
+
+    async def _append(
+        self, upload_id: str, offset: int, room: int, body: IncomingBody, checksum: Checksum | None
+    ) -> None:
+        digest = self._digests.at(upload_id, offset)
+        context = self._parts.append(upload_id, unproven=checksum is not None)
+        writer = await _in_thread(context.__enter__)
+
+        def write(data: bytes) -> None:
+            writer.write(data)
+            if checksum is not None:
+                checksum.update(data)
+            if digest is not None:
+                digest.update(data)
+
+        try:
+            await _receive(body, room, writer, write)
+            if checksum is not None:
+                if not checksum.holds:
+                    raise ChecksumMismatch
+                writer.keep()
+        finally:
+            await _in_thread(lambda: context.__exit__(None, None, None))
+
+    def _row(self, upload_id: str) -> UploadTable:
+        with self._database.read() as session:
+            row = repository.get(session, upload_id)
+        if row is None:
+            raise _no_upload()
+        return row
+
+    def _at(self, upload_id: str, offset: int) -> Progress:
+        """Raises OffsetMismatch where the upload is not at ``offset``."""
+        found = self._look(self._row(upload_id))
+        if found.offset != offset:
+            error = OffsetMismatch(f"The upload is at {found.offset}, not at {offset}. Go on from there.")
+            error.headers["Upload-Offset"] = str(found.offset)
+            raise error
+        return found
+
+    def _settled(self, upload_id: str) -> Progress:
+        """How far the upload is, after it was finished where it is whole."""
+        row = self._row(upload_id)
+        found = self._look(row)
+        if found.recording_id is None and found.offset == found.length:
+            self._finish(row)
+            found = self._look(self._row(upload_id))
+        return found
+
+    def _look(self, row: UploadTable) -> Progress:
+        if row.error is not None:
+            raise error_for_code(row.error["code"], row.error["message"])
+        if row.finished_at is not None:
+            return self._finished(row, row.finished_at)
+        try:
+            offset = self._parts.size(row.id)
+            expires_at = self._parts.touched(row.id) + self._lifetime
+        except NotFound as err:
+            raise UploadExpired from err
+        if offset < row.length and expires_at < clock.now():
+            raise UploadExpired
+        return Progress(offset, row.length, row.sent_metadata, expires_at)
+
+    def _finished(self, row: UploadTable, at: datetime) -> Progress:
+        assert row.recording_id is not None
+        sha256 = self._recordings.sha256(row.recording_id)
+        if sha256 is None:
+            raise UploadExpired("The recording that the upload became was deleted.")
+        return Progress(
+            row.length,
+            row.length,
+            row.sent_metadata,
+            at + self._lifetime,
+            row.recording_id,
+            self._recordings.duplicate_of(row.owner_id, sha256, row.recording_id),
+        )
+
+    def _finish(self, row: UploadTable) -> None:
+        """Make a recording of a whole upload. Done again after a crash, it makes the same one."""
+        recording_id = row.recording_id or str(uuid7())
+        if row.recording_id is None:
+            with self._database.write() as session:
+                repository.choose_recording(session, row.id, recording_id)
+        fields = metadata(row.sent_metadata)
+        sha256 = self._digests.of_whole(row.id, row.length, lambda: self._parts.open(row.id))
+        try:
+            if fields.get("sha256", [""])[0].lower() not in {sha256, ""}:
+                raise ChecksumMismatch("The upload is not what its metadata promise. Begin it anew.")
+            intake = self._recordings.intake(
+                recording_id,
+                fields,
+                filename=(fields.get("filename") or fields.get("name") or [""])[0],
+                size=row.length,
+                sha256=sha256,
+                owner_id=row.owner_id,
+                key_id=row.key_id,
+            )
+            self._recordings.accept(
+                self._parts.whole(row.id, recording_id),
+                intake,
+                also=lambda session: repository.finish(session, row.id, clock.now()),
+            )
+        except TiroError as error:
+            if not error.transient and error.status < 500:
+                self._refuse(row.id, error)
+            raise
+        self._digests.forget(row.id)
+
+    def _refuse(self, upload_id: str, error: TiroError) -> None:
+        """Remember why, for whoever lost the answer; the bytes are of no more use."""
+        with self._database.write() as session:
+            repository.finish(session, upload_id, clock.now(), {"code": error.code, "message": error.message})
+            after_commit(session, lambda: self._drop(upload_id))
+
+    def _forget(self, upload_id: str) -> None:
+        with self._database.write() as session:
+            repository.remove(session, upload_id)
+            after_commit(session, lambda: self._drop(upload_id))
+
+    def _drop(self, upload_id: str) -> None:
+        self._parts.discard(upload_id)
+        self._digests.forget(upload_id)
+
+    def _tidy(self, upload_id: str) -> None:
+        try:
+            self._settled(upload_id)
+        except UploadExpired:
+            self._drop(upload_id)
+            # The row tells for a while longer that there was one.
+            if self._row(upload_id).created_at + 2 * self._lifetime < clock.now():
+                self._forget(upload_id)
+        except TiroError as error:
+            _log.info("upload.not_finished", upload_id=upload_id, code=error.code)
+
+    def _unfinished(self) -> Sequence[UploadTable]:
+        with self._database.read() as session:
+            return repository.unfinished(session)
+
+    def _remove_finished(self) -> None:
+        with self._database.write() as session:
+            repository.remove_finished(session, clock.now() - self._lifetime)
+
+
+async def _receive(body: IncomingBody, room: int, writer: PartWriter, write: Callable[[bytes], None]) -> None:
+    """Give the body to ``write``; raises UploadTooLarge, and keeps nothing, if it has more than ``room``."""
+    pending, received = bytearray(), 0
+    try:
+        async for chunk in body:
+            received += len(chunk)
+            if received > room:
+                await _in_thread(writer.take_back)
+                raise _past_the_end()
+            pending += chunk
+            if len(pending) >= _BATCH:
+                await _in_thread(partial(write, bytes(pending)))
+                pending.clear()
+    except UploadInterrupted as err:
+        await _in_thread(partial(write, bytes(pending)))
+        raise UploadInterrupted(_GOES_ON) from err
+    await _in_thread(partial(write, bytes(pending)))
+
+
+async def _in_thread(action: Callable[[], _T]) -> _T:
+    """As ``to_thread``, but whoever is cancelled waits for the thread: it may still be writing."""
+    work = asyncio.ensure_future(asyncio.to_thread(action))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        raise
+
+
+def _past_the_end() -> UploadTooLarge:
+    return UploadTooLarge("There is more than the Upload-Length that was announced. Nothing of it was kept.")
+
+
+def _no_upload() -> NotFound:
+    return NotFound("There is no upload with this id.")
