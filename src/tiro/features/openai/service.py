@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from math import inf
 
 import structlog
@@ -77,7 +78,7 @@ class OpenAIService:
     def accept(self, upload: Upload, intake: Intake, model: str) -> str:
         """Keep the upload and queue its job; returns the recording's id."""
         try:
-            return self.recordings.accept(upload, intake)[0]
+            return self.recordings.accept(upload, replace(intake, passing=not self._keep))[0]
         except UnknownEngine as err:
             raise unknown_model(model) from err
 

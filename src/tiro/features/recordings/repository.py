@@ -120,6 +120,10 @@ def ids(session: Session) -> set[str]:
     return set(session.scalars(select(RecordingTable.id)))
 
 
+def passing(session: Session) -> Sequence[str]:
+    return session.scalars(select(RecordingTable.id).where(RecordingTable.passing == true())).all()
+
+
 def done_before(session: Session, key_id: str, token: str) -> IdempotencyTable | None:
     return session.get(IdempotencyTable, (key_id, token))
 
