@@ -43,7 +43,7 @@ def test_a_server_that_stops(tmp_path: Path) -> None:
     assert answer.json()["error"]["code"] == "server_stopping"
     assert streamed.status_code == 200
     *_, last = streamed.text.strip().split("\n\n")
-    assert last.startswith("event: error\ndata: ")
+    assert last.startswith('data: {"error": ')
     assert '"code": "server_stopping"' in last
     assert_sound(tmp_path)
 
