@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tiro.client import Client, Event
 from tiro.errors import (
     Cancelled,
     Conflict,
+    InvalidRequest,
     NotFound,
     ServerUnreachable,
     Unauthorized,
@@ -66,6 +68,49 @@ class Losing(httpx.BaseTransport):
 
     def close(self) -> None:
         self._inner.close()
+
+
+class Cut(httpx.SyncByteStream):
+    """The beginning of an answer, and then the connection is gone."""
+
+    def __init__(self, whole: httpx.SyncByteStream, chunks: int) -> None:
+        self._whole, self._chunks = whole, chunks
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from islice(self._whole, self._chunks)
+        raise httpx.ReadError("the connection was reset")
+
+    def close(self) -> None:
+        self._whole.close()
+
+
+class Cutting(httpx.HTTPTransport):
+    """Cuts the first ``times`` streams of events."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.left = times
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = super().handle_request(request)
+        if request.url.path.endswith("/events") and self.left:
+            self.left -= 1
+            assert isinstance(answer.stream, httpx.SyncByteStream)
+            return httpx.Response(answer.status_code, headers=answer.headers, stream=Cut(answer.stream, 2))
+        return answer
+
+
+def test_events_go_on_behind_a_break(server: ThreadServer, client: Client) -> None:
+    sent = client.upload(wav(seconds=20), engine="echo:0.02")
+    cutting = Cutting(times=2)
+    with httpx.Client(transport=cutting) as http, Client(server.address, server.key, http=http) as other:
+        events = list(other.events(sent.id))
+    assert cutting.left == 0
+    numbers = [event.seq for event in events]
+    assert numbers == sorted(set(numbers))
+    assert "".join(e.data["text"] for e in events if e.type == "segment") == "".join(
+        segment.text for segment in client.result(sent.id).segments
+    )
 
 
 def test_a_transcript_is_what_the_server_has(client: Client, server: ThreadServer, tmp_path: Path) -> None:
@@ -146,6 +191,11 @@ def test_errors_have_their_class(client: Client, server: ThreadServer) -> None:
         client.upload(SPEECH, engine="no-such")
     with pytest.raises(Unauthorized), Client(server.address, "wrong") as stranger:
         stranger.list()
+    for address in ("", "localhost:8000", "ftp://host", "http://", "http://[::1"):
+        with pytest.raises(InvalidRequest, match="no address"):
+            Client(address)
+    with pytest.raises(Unauthorized):
+        Client(server.address, "\u2013key")
     with pytest.raises(ServerUnreachable), Client("http://127.0.0.1:9", retries=0) as nobody:
         nobody.list()
 

@@ -10,7 +10,14 @@ from typing import Any
 
 import httpx
 
-from tiro.errors import NotFound, ServerUnreachable, TiroError, error_for_code
+from tiro.errors import (
+    InvalidRequest,
+    NotFound,
+    ServerUnreachable,
+    TiroError,
+    Unauthorized,
+    error_for_code,
+)
 
 _SAFE = frozenset({"GET", "DELETE"})
 _PASSING = frozenset({429, 502, 503, 504})
@@ -31,11 +38,12 @@ class Transport:
     def __init__(
         self, url: str, key: str | None, *, timeout: float, retries: int, http: httpx.Client | None
     ) -> None:
-        self.url = url.rstrip("/")
+        self.url = _checked(url)
+        if key and not (key := key.strip()).isascii():
+            raise Unauthorized
         self.retries = retries
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._timeout = httpx.Timeout(timeout, connect=_CONNECT_SECONDS)
-        self._http = http or httpx.Client(timeout=self._timeout)
+        self._http = http or httpx.Client(timeout=httpx.Timeout(timeout, connect=_CONNECT_SECONDS))
         self._own = http is None
 
     def close(self) -> None:
@@ -71,7 +79,7 @@ class Transport:
             except httpx.TransportError as err:
                 lost = True
                 if not left:
-                    raise self._unreachable(err) from err
+                    raise self.unreachable(err) from err
                 pause(tries - left - 1, None)
                 continue
             if answer.is_success:
@@ -94,18 +102,17 @@ class Transport:
             TiroError: what the server refused it with.
             httpx.TransportError: also while the answer is read.
         """
-        timeout = self._timeout if silence is None else httpx.Timeout(silence, connect=_CONNECT_SECONDS)
-        request = {"headers": self._headers | headers, "timeout": timeout}
-        with self._http.stream("GET", self.url + path, **request) as answer:  # type: ignore[arg-type]
+        usual = self._http.timeout
+        timeout = usual if silence is None else httpx.Timeout(silence, connect=_CONNECT_SECONDS)
+        with self._http.stream(
+            "GET", self.url + path, headers=self._headers | headers, timeout=timeout
+        ) as answer:
             if not answer.is_success:
                 answer.read()
                 raise self._error(answer)
             yield answer
 
     def unreachable(self, err: httpx.TransportError) -> ServerUnreachable:
-        return self._unreachable(err)
-
-    def _unreachable(self, err: httpx.TransportError) -> ServerUnreachable:
         reason = str(err) or type(err).__name__
         return ServerUnreachable(f"The server at {self.url} cannot be reached: {reason}.")
 
@@ -122,6 +129,17 @@ class Transport:
                 "Check the address.",
                 retry_after=retry_after,
             )
+
+
+def _checked(url: str) -> str:
+    """The address without a slash at its end; raises InvalidRequest where it is none."""
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError) as err:
+        raise InvalidRequest(f"'{url}' is no address of a server: {err}.") from err
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise InvalidRequest(f"'{url}' is no address of a server. One looks like http://127.0.0.1:8000")
+    return url.rstrip("/")
 
 
 def _passes(status: int, error: TiroError) -> bool:
