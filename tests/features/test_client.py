@@ -216,6 +216,7 @@ def test_an_upload_whose_answer_is_lost_makes_one_recording(server: ThreadServer
         assert losing.sent == 1
 
 
+@pytest.mark.slow
 def test_events_go_on_after_the_server_was_killed(tmp_path: Path) -> None:
     data = tmp_path / "data"
     first = ServerProcess(data)
