@@ -68,6 +68,8 @@ class Runtime:
 
     def recover(self) -> None:
         """Clear up after a process that died. Only while this one holds the data folder."""
+        if left := self.recordings.remove_passing():
+            _log.info("recordings.passing_removed", count=left)
         with self.database.write() as session:
             self.jobs.sweep(session, everything=True)
         self.storage.sweep_unfinished()

@@ -203,3 +203,13 @@ class Transcript:
     def text(self) -> str:
         """All text, one segment a line, without speakers."""
         return "\n".join(segment.text for segment in self.segments)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: seconds of the recording that are done, its length where known, and the segments that
+    have become final since the last report."""
+
+    position: float
+    duration: float | None
+    segments: tuple[Segment, ...]
