@@ -170,6 +170,18 @@ def test_keys_are_made_listed_and_revoked(folder: Path) -> None:
     assert "revoked" in run(folder, "keys", "list").stdout
 
 
+def test_a_key_is_made_with_scopes_and_an_end(folder: Path) -> None:
+    made = run(folder, "keys", "create", "ci", "--scope", "write", "--scope", "read", "--expires", "30d")
+    assert made.stdout.startswith("tiro_")
+    listed = run(folder, "keys", "list").stdout
+    assert "until" in listed
+    assert "live" not in listed
+    for wrong in (("--scope", "everything"), ("--expires", "soon"), ("--expires", "0d")):
+        refused = run(folder, "keys", "create", "ci", *wrong)
+        assert refused.returncode == 2
+        assert refused.stderr.startswith("tiro: ")
+
+
 def test_users_are_added_and_given_keys(folder: Path) -> None:
     assert run(folder, "users", "add", "anna").returncode == 0
     listed = run(folder, "users", "list").stdout

@@ -2,42 +2,55 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import update
 from tests.makecall import wav
 from tests.serving import Client, ThreadServer, thread_server
 
+from tiro.db.tables import KeyTable
 from tiro.errors import Conflict, NotFound
 from tiro.features.users.service import Role
+from tiro.kit import clock
 from tiro.settings import Settings
 
 SPEECH = wav(seconds=1)
-PERSONS = ("anonymous", "revoked", "owner", "other", "admin")
+NOBODY = ("anonymous", "revoked", "expired")
+NARROW = {"reader": ["read"], "writer": ["write"]}
+"""The owner, with a key that has not all scopes."""
+PERSONS = (*NOBODY, *NARROW, "owner", "other", "admin")
 
-KEYED = dict.fromkeys(PERSONS, "allowed") | {"anonymous": "unauthorized", "revoked": "unauthorized"}
+READ = dict.fromkeys(PERSONS, "allowed") | dict.fromkeys(NOBODY, "unauthorized") | {"writer": "lacks read"}
+WRITE = READ | {"reader": "lacks write", "writer": "allowed"}
 # An admin runs the server; that is no right to read what others said.
-PRIVATE = KEYED | {"other": "missing", "admin": "missing"}
+_STRANGERS = {"other": "missing", "admin": "missing"}
+READ_OWN, WRITE_OWN = READ | _STRANGERS, WRITE | _STRANGERS
 DOOR = "/api/v1/transcribe"
 MATRIX = {
-    ("GET", "/api/v1/health"): KEYED,
-    ("POST", DOOR): KEYED,
-    ("GET", DOOR): KEYED,
-    ("GET", DOOR + "/{session_id}"): PRIVATE,
-    ("DELETE", DOOR + "/{session_id}"): PRIVATE,
-    ("POST", DOOR + "/{session_id}/cancel"): PRIVATE,
-    ("POST", DOOR + "/{session_id}/retry"): PRIVATE,
-    ("GET", DOOR + "/{session_id}/media"): PRIVATE,
-    ("HEAD", DOOR + "/{session_id}/media"): PRIVATE,
-    ("GET", DOOR + "/{session_id}/transcript.{extension}"): PRIVATE,
-    ("GET", DOOR + "/{session_id}/events"): PRIVATE,
-    ("POST", "/v1/audio/transcriptions"): KEYED,
-    ("POST", "/v1/audio/translations"): KEYED,
-    ("GET", "/v1/models"): KEYED,
-    ("GET", "/v1/models/{name}"): KEYED,
+    ("GET", "/api/v1/health"): READ,
+    ("POST", DOOR): WRITE,
+    ("GET", DOOR): READ,
+    ("GET", DOOR + "/{session_id}"): READ_OWN,
+    ("DELETE", DOOR + "/{session_id}"): WRITE_OWN,
+    ("POST", DOOR + "/{session_id}/cancel"): WRITE_OWN,
+    ("POST", DOOR + "/{session_id}/retry"): WRITE_OWN,
+    ("GET", DOOR + "/{session_id}/media"): READ_OWN,
+    ("HEAD", DOOR + "/{session_id}/media"): READ_OWN,
+    ("GET", DOOR + "/{session_id}/transcript.{extension}"): READ_OWN,
+    ("GET", DOOR + "/{session_id}/events"): READ_OWN,
+    ("GET", "/api/v1/keys"): READ,
+    ("POST", "/api/v1/keys"): WRITE,
+    ("DELETE", "/api/v1/keys/{key_id}"): WRITE_OWN,
+    ("POST", "/v1/audio/transcriptions"): WRITE,
+    ("POST", "/v1/audio/translations"): WRITE,
+    ("GET", "/v1/models"): READ,
+    ("GET", "/v1/models/{name}"): READ,
 }
 _KEYED = ("/api/", "/v1/")
 UNLISTED = {("HEAD", DOOR + "/{session_id}/media")}
@@ -68,6 +81,14 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             "other": runtime.keys.create("key", "otto")[1],
             "admin": runtime.keys.create("key", "ada")[1],
         }
+        for person, scopes in NARROW.items():
+            secrets[person] = runtime.keys.create(person, "owen", scopes=scopes)[1]
+        row, secrets["expired"] = runtime.keys.create(
+            "expired", "owen", expires_at=clock.now() + timedelta(days=1)
+        )
+        with runtime.database.write() as session:
+            change = update(KeyTable).where(KeyTable.id == row.id)
+            session.execute(change.values(expires_at=clock.now() - timedelta(seconds=1)))
         clients = {person: Client(server.address, secret) for person, secret in secrets.items()}
         yield House(server, clients)
         for client in clients.values():
@@ -97,6 +118,11 @@ def outcome(answer: httpx.Response) -> str:
             "not_found",
             "invalid_api_key",
         }
+    if answer.status_code == 403:
+        scope = found.group(1) if (found := re.search(r"scope `(\w+)`", answer.text)) else ""
+        header = answer.headers["WWW-Authenticate"]
+        assert f'error="insufficient_scope", scope="{scope}"' in header or answer.request.method == "HEAD"
+        return "lacks " + header.partition('scope="')[2].rstrip('"')
     return {401: "unauthorized", 404: "missing"}.get(answer.status_code, "allowed")
 
 
@@ -105,18 +131,31 @@ def code(answer: httpx.Response) -> str:
     return str(body["error"]["code"] if "error" in body else body["code"])
 
 
-def call(client: Client, verb: str, path: str, session_id: str) -> httpx.Response:
+def call(client: Client, verb: str, path: str, session_id: str, key_id: str = "") -> httpx.Response:
     if (verb, path) == ("POST", DOOR):
         return client.send_file("call.wav", SPEECH)
     if path.startswith("/v1/audio"):
         return client.post(path, files={"file": ("call.wav", SPEECH)}, data={"model": "echo"})
-    return client.request(verb, path.format(session_id=session_id, extension="txt", name="echo"))
+    if (verb, path) == ("POST", "/api/v1/keys"):
+        return client.post(path, json={})
+    return client.request(
+        verb, path.format(session_id=session_id, extension="txt", name="echo", key_id=key_id)
+    )
 
 
 def test_every_route_has_its_row(house: House) -> None:
     """A route that nobody thought about fails here."""
     keyed = {route for route in routes(house) if route[1].startswith(_KEYED)}
     assert keyed | UNLISTED == set(MATRIX)
+
+
+def test_every_route_says_one_scope(house: House) -> None:
+    document = house.clients["anonymous"].get("/openapi.json").json()
+    for path, item in document["paths"].items():
+        for verb, operation in item.items():
+            if path.startswith(_KEYED):
+                needed = "read" if verb == "get" else "write"
+                assert operation["security"] == [{"HTTPBearer": [needed]}], (verb, path)
 
 
 def test_every_route_outside_the_api_is_the_operators(house: House) -> None:
@@ -128,9 +167,12 @@ def test_every_route_outside_the_api_is_the_operators(house: House) -> None:
 @pytest.mark.parametrize("person", PERSONS)
 def test_matrix(house: House, kept: str, verb: str, path: str, person: str) -> None:
     owner = house.clients["owner"]
-    session_id = finished(house) if person == "owner" else kept
-    assert outcome(call(house.clients[person], verb, path, session_id)) == MATRIX[verb, path][person]
-    if person != "owner":
+    mine = person in {"owner", "writer"}
+    session_id = finished(house) if mine else kept
+    key_id = house.server.runtime.keys.create("spare", "owen")[0].id if "{key_id}" in path else ""
+    answer = call(house.clients[person], verb, path, session_id, key_id)
+    assert outcome(answer) == MATRIX[verb, path][person]
+    if not mine:
         assert owner.session(session_id)["status"] == "completed"
 
 

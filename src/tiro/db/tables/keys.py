@@ -11,7 +11,8 @@ from tiro.db.tables.base import Table
 
 
 class KeyTable(Table):
-    """An API key. Only its SHA-256 is kept: the key itself has 256 random bits, so no slow hash is needed."""
+    """An API key. Only its SHA-256 is kept: the key itself has 256 random bits, so no slow hash is needed.
+    ``scopes`` are names with spaces between; ``used_at`` may be a minute late."""
 
     __tablename__ = "keys"
 
@@ -20,7 +21,10 @@ class KeyTable(Table):
     name: Mapped[str]
     prefix: Mapped[str]
     digest: Mapped[str] = mapped_column(unique=True)
+    scopes: Mapped[str]
     created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
 
 

@@ -1,18 +1,45 @@
-"""Who makes this request."""
+"""Who makes this request, and whether they may.
+
+Each route says the scope it needs: ``dependencies=[READ]``, or ``who: Writer`` where it asks who calls.
+FastAPI puts the scope into the OpenAPI document too.
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import SecurityScopes
+from starlette.concurrency import run_in_threadpool
 
+from tiro.features.keys.scopes import Scope, missing
 from tiro.features.keys.service import Caller, KeyService
 from tiro.http.dependencies import bearer_secret
 
 
-def caller(request: Request, secret: Annotated[str, Depends(bearer_secret)]) -> Caller:
-    """Raises Unauthorized where the key is unknown or revoked."""
-    return cast(KeyService, request.app.state.runtime.keys).authenticate(secret)
+async def caller(
+    request: Request, needed: SecurityScopes, secret: Annotated[str, Depends(bearer_secret)]
+) -> Caller:
+    """FastAPI asks again for each set of scopes that a route's parts need; the key is looked up once.
 
+    Raises:
+        Unauthorized: the key is unknown, revoked or expired.
+        Forbidden: it lacks a scope.
+    """
+    found: Caller | None = getattr(request.state, "caller", None)
+    if found is None:
+        keys = cast(KeyService, request.app.state.runtime.keys)
+        found = request.state.caller = await run_in_threadpool(keys.authenticate, secret)
+    for scope in needed.scopes:
+        if scope not in found.scopes:
+            raise missing(Scope(scope))
+    return found
+
+
+READ = Security(caller, scopes=[Scope.READ])
+WRITE = Security(caller, scopes=[Scope.WRITE])
 
 CallerDependency = Annotated[Caller, Depends(caller)]
+"""For guards of whole routers, which need no scope of their own."""
+Reader = Annotated[Caller, READ]
+Writer = Annotated[Caller, WRITE]

@@ -10,10 +10,11 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, status
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from tiro.errors import NotFound, Unauthorized
+from tiro.errors import Forbidden, NotFound, Unauthorized
 from tiro.features.events.schemas import END, END_TEXT, EVENT_TYPES, Event
 from tiro.features.events.service import EventService
 from tiro.features.jobs.states import JobState
+from tiro.features.keys.dependencies import READ
 from tiro.features.recordings.dependencies import Service, own_recording
 from tiro.http.problems import documented
 
@@ -53,10 +54,11 @@ def _known(service: Service, log: Log, session_id: str, place: Place) -> str:
 
 @router.get(
     "/{session_id}/events",
+    dependencies=[READ],
     response_class=EventSourceResponse,
     responses={
         204: {"description": "The job has ended, and the caller has seen all of it."},
-        **documented(Unauthorized, NotFound),
+        **documented(Unauthorized, Forbidden, NotFound),
     },
     description="Server-sent events, from the first one or after `Last-Event-ID`, until the job has ended. "
     "A client that reconnects with the id it saw last misses nothing.\n\n"

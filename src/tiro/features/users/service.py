@@ -42,6 +42,13 @@ class UserService:
             raise NotFound(f"There is no user named {name}. `tiro users list` shows them.")
         return user
 
+    def by_id(self, session: Session, user_id: str) -> UserTable:
+        """Raises NotFound."""
+        user = repository.by_id(session, user_id)
+        if user is None:
+            raise NotFound(f"There is no user {user_id}.")
+        return user
+
     def create(self, name: str, role: Role = Role.USER) -> UserTable:
         """Raises Conflict where the name is taken, and InvalidRequest where it cannot be one."""
         name = unicodedata.normalize("NFC", name)
