@@ -11,9 +11,11 @@ import structlog
 from fastapi import FastAPI
 
 import tiro
-from tiro.api import docs, health
+from tiro.api import docs, health, password
 from tiro.bootstrap.server import Runtime
 from tiro.errors import TiroError
+from tiro.features.accounts import admin_endpoints
+from tiro.features.accounts import endpoints as account_endpoints
 from tiro.features.keys import endpoints as key_endpoints
 from tiro.features.keys.service import KeyService
 from tiro.features.openai import endpoints as openai_endpoints
@@ -26,7 +28,7 @@ _MINUTE = 60.0
 
 _DESCRIPTION = """Recordings in, transcripts out, on your own machine.
 
-Send `Authorization: Bearer KEY` with every request.
+Send `Authorization: Bearer KEY` with every request, with an API key or the access token of a login.
 Errors are `application/problem+json` with a stable `code`."""
 
 
@@ -64,8 +66,11 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(event_endpoints.router)
     app.include_router(openai_endpoints.router)
     app.include_router(key_endpoints.router)
+    app.include_router(account_endpoints.router)
+    app.include_router(admin_endpoints.router)
     app.include_router(health.router)
     docs.mount(app)
+    password.mount(app)
     _describe_problems(app)
     return app
 

@@ -4,6 +4,7 @@ from tiro.db.tables.base import Table
 from tiro.db.tables.events import EventTable
 from tiro.db.tables.jobs import JobTable, WindowTable
 from tiro.db.tables.keys import IdempotencyTable, KeyTable
+from tiro.db.tables.logins import LoginTable, PasswordLinkTable, RefreshTokenTable
 from tiro.db.tables.recordings import RecordingTable
 from tiro.db.tables.transcripts import SegmentTable, TranscriptTable
 from tiro.db.tables.users import UserTable
@@ -13,7 +14,10 @@ __all__ = [
     "IdempotencyTable",
     "JobTable",
     "KeyTable",
+    "LoginTable",
+    "PasswordLinkTable",
     "RecordingTable",
+    "RefreshTokenTable",
     "SegmentTable",
     "Table",
     "TranscriptTable",

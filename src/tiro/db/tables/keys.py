@@ -29,11 +29,11 @@ class KeyTable(Table):
 
 
 class IdempotencyTable(Table):
-    """The recording that a key's ``Idempotency-Key`` made, with a fingerprint of the request."""
+    """The recording that a user's ``Idempotency-Key`` made, with a fingerprint of the request."""
 
     __tablename__ = "idempotency"
 
-    key_id: Mapped[str] = mapped_column(ForeignKey("keys.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     token: Mapped[str] = mapped_column(primary_key=True)
     fingerprint: Mapped[str]
     recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id", ondelete="CASCADE"), index=True)

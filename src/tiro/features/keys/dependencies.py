@@ -6,21 +6,29 @@ FastAPI puts the scope into the OpenAPI document too.
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request, Security
 from fastapi.security import SecurityScopes
 from starlette.concurrency import run_in_threadpool
 
 from tiro.features.keys.scopes import Scope, missing
-from tiro.features.keys.service import Caller, KeyService
+from tiro.features.keys.service import Caller
 from tiro.http.dependencies import bearer_secret
+
+
+class Authenticator(Protocol):
+    """Knows callers by their keys, and by whatever else there is."""
+
+    def authenticate(self, secret: str) -> Caller:
+        """Raises Unauthorized."""
+        ...
 
 
 async def caller(
     request: Request, needed: SecurityScopes, secret: Annotated[str, Depends(bearer_secret)]
 ) -> Caller:
-    """FastAPI asks again for each set of scopes that a route's parts need; the key is looked up once.
+    """FastAPI asks again for each set of scopes that a route's parts need; the caller is looked up once.
 
     Raises:
         Unauthorized: the key is unknown, revoked or expired.
@@ -28,8 +36,8 @@ async def caller(
     """
     found: Caller | None = getattr(request.state, "caller", None)
     if found is None:
-        keys = cast(KeyService, request.app.state.runtime.keys)
-        found = request.state.caller = await run_in_threadpool(keys.authenticate, secret)
+        callers = cast(Authenticator, request.app.state.runtime.callers)
+        found = request.state.caller = await run_in_threadpool(callers.authenticate, secret)
     for scope in needed.scopes:
         if scope not in found.scopes:
             raise missing(Scope(scope))
@@ -38,6 +46,8 @@ async def caller(
 
 READ = Security(caller, scopes=[Scope.READ])
 WRITE = Security(caller, scopes=[Scope.WRITE])
+
+ADMIN = Security(caller, scopes=[Scope.ADMIN])
 
 CallerDependency = Annotated[Caller, Depends(caller)]
 """For guards of whole routers, which need no scope of their own."""

@@ -30,6 +30,7 @@ _VALID = (
     .where(
         KeyTable.digest == bindparam("digest"),
         KeyTable.revoked_at.is_(None),
+        UserTable.disabled_at.is_(None),
         or_(KeyTable.expires_at.is_(None), KeyTable.expires_at > bindparam("now")),
     )
 )

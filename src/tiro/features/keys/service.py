@@ -20,15 +20,16 @@ from tiro.features.users.service import UserService
 from tiro.kit import clock
 from tiro.kit.ids import uuid7
 
-_MARK = "tiro_"
+MARK = "tiro_"
 _MAX_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes a request, and what they may do. ``expires_at`` is the key's."""
+    """Who makes a request, and what they may do. ``key_id`` is None where they logged in with a
+    password; ``expires_at`` is the key's."""
 
-    key_id: str
+    key_id: str | None
     user_id: str
     name: str
     scopes: frozenset[Scope]
@@ -153,12 +154,12 @@ def _made(
     now = clock.now()
     if expires_at is not None and expires_at <= now:
         raise InvalidRequest("A key must expire in the future.")
-    secret = _MARK + secrets.token_urlsafe(32)
+    secret = MARK + secrets.token_urlsafe(32)
     row = KeyTable(
         id=str(uuid7()),
         owner_id=holder.id,
         name=name,
-        prefix=secret[: len(_MARK) + 4],
+        prefix=secret[: len(MARK) + 4],
         digest=_digest(secret),
         scopes=stored(wanted),
         created_at=now,

@@ -170,7 +170,6 @@ async def _take_in(
             options=asked.options,
             priority=Priority.HIGH,
             owner_id=who.user_id,
-            key_id=who.key_id,
             idempotency_key=None,
         )
         await asyncio.to_thread(service.accept, upload, intake, asked.model)

@@ -239,7 +239,6 @@ def _intake(
         options=asked.options(default_engine),
         priority=asked.priority,
         owner_id=who.user_id,
-        key_id=who.key_id,
         idempotency_key=idempotency_key,
     )
 

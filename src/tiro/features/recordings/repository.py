@@ -120,15 +120,15 @@ def ids(session: Session) -> set[str]:
     return set(session.scalars(select(RecordingTable.id)))
 
 
-def done_before(session: Session, key_id: str, token: str) -> IdempotencyTable | None:
-    return session.get(IdempotencyTable, (key_id, token))
+def done_before(session: Session, user_id: str, token: str) -> IdempotencyTable | None:
+    return session.get(IdempotencyTable, (user_id, token))
 
 
 def remember(
-    session: Session, key_id: str, token: str, fingerprint: str, recording_id: str, at: datetime
+    session: Session, user_id: str, token: str, fingerprint: str, recording_id: str, at: datetime
 ) -> None:
     session.add(
         IdempotencyTable(
-            key_id=key_id, token=token, fingerprint=fingerprint, recording_id=recording_id, created_at=at
+            user_id=user_id, token=token, fingerprint=fingerprint, recording_id=recording_id, created_at=at
         )
     )

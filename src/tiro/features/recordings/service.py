@@ -56,7 +56,6 @@ class Intake:
     options: TranscriptionOptions
     priority: Priority
     owner_id: str
-    key_id: str
     idempotency_key: str | None
 
     @property
@@ -256,7 +255,7 @@ class RecordingService:
     def _done_before(self, session: Session, intake: Intake) -> str | None:
         if intake.idempotency_key is None:
             return None
-        earlier = repository.done_before(session, intake.key_id, intake.idempotency_key)
+        earlier = repository.done_before(session, intake.owner_id, intake.idempotency_key)
         if earlier is None:
             return None
         if earlier.fingerprint != intake.fingerprint:
@@ -290,7 +289,7 @@ class RecordingService:
         repository.add(session, recording)
         if intake.idempotency_key is not None:
             repository.remember(
-                session, intake.key_id, intake.idempotency_key, intake.fingerprint, recording.id, now
+                session, intake.owner_id, intake.idempotency_key, intake.fingerprint, recording.id, now
             )
         self._jobs.enqueue(session, recording.id, intake.owner_id, intake.options, intake.priority)
         _log.info("recording.accepted", recording_id=recording.id, size=intake.size)
