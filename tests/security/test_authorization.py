@@ -20,16 +20,19 @@ from tiro.features.users.service import Role
 from tiro.kit import clock
 from tiro.settings import Settings
 
+PASSWORD = "correct horse battery"
 SPEECH = wav(seconds=1)
-NOBODY = ("anonymous", "revoked", "expired")
+NOBODY = ("anonymous", "revoked", "expired", "logged out")
 NARROW = {"reader": ["read"], "writer": ["write"]}
 """The owner, with a key that has not all scopes."""
-PERSONS = (*NOBODY, *NARROW, "owner", "other", "admin")
+PERSONS = (*NOBODY, *NARROW, "owner", "login", "other", "admin")
+"""``login`` is the owner with a password in place of a key."""
 
 READ = dict.fromkeys(PERSONS, "allowed") | dict.fromkeys(NOBODY, "unauthorized") | {"writer": "lacks read"}
 WRITE = READ | {"reader": "lacks write", "writer": "allowed"}
 # An admin runs the server; that is no right to read what others said.
 _STRANGERS = {"other": "missing", "admin": "missing"}
+ADMIN = READ | dict.fromkeys(set(PERSONS) - {*NOBODY, "admin"}, "lacks admin")
 READ_OWN, WRITE_OWN = READ | _STRANGERS, WRITE | _STRANGERS
 DOOR = "/api/v1/transcribe"
 MATRIX = {
@@ -47,12 +50,33 @@ MATRIX = {
     ("GET", "/api/v1/keys"): READ,
     ("POST", "/api/v1/keys"): WRITE,
     ("DELETE", "/api/v1/keys/{key_id}"): WRITE_OWN,
+    ("GET", "/api/v1/me"): READ,
+    ("POST", "/api/v1/me/password"): WRITE,
+    ("POST", "/api/v1/auth/logout-everywhere"): WRITE,
+    ("GET", "/api/v1/users"): ADMIN,
+    ("POST", "/api/v1/users"): ADMIN,
+    ("PATCH", "/api/v1/users/{user_id}"): ADMIN,
+    ("POST", "/api/v1/users/{user_id}/reset"): ADMIN,
     ("POST", "/v1/audio/transcriptions"): WRITE,
     ("POST", "/v1/audio/translations"): WRITE,
     ("GET", "/v1/models"): READ,
     ("GET", "/v1/models/{name}"): READ,
 }
+_AUTH = "/api/v1/auth/"
+OPEN = {
+    ("POST", _AUTH + "login"): {"name": "owen", "password": "wrong password"},
+    ("POST", _AUTH + "refresh"): {"refresh_token": "unknown"},
+    ("POST", _AUTH + "logout"): {"refresh_token": "unknown"},
+    ("POST", _AUTH + "link"): {"token": "unknown", "password": "long enough"},
+}
+"""Routes that ask for no key, for their body says who calls; and a body that says nothing of use."""
 _KEYED = ("/api/", "/v1/")
+BODIES: dict[tuple[str, str], dict[str, str]] = {
+    ("POST", "/api/v1/keys"): {},
+    ("POST", "/api/v1/me/password"): {"current": "", "new": "short"},
+    ("POST", "/api/v1/users"): {"name": " "},
+    ("PATCH", "/api/v1/users/{user_id}"): {},
+}
 UNLISTED = {("HEAD", DOOR + "/{session_id}/media")}
 """Routes that the document leaves out because it has their twin."""
 
@@ -63,6 +87,9 @@ class House:
 
     server: ThreadServer
     clients: dict[str, Client]
+
+    def log_in(self) -> str:
+        return self.server.runtime.accounts.login("owen", PASSWORD).access
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +116,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         with runtime.database.write() as session:
             change = update(KeyTable).where(KeyTable.id == row.id)
             session.execute(change.values(expires_at=clock.now() - timedelta(seconds=1)))
+        runtime.accounts.set_password("owen", PASSWORD)
+        secrets["logged out"] = runtime.accounts.login("owen", PASSWORD).access
+        runtime.accounts.logout_everywhere(runtime.users.list()[1].id)
+        secrets["login"] = None
         clients = {person: Client(server.address, secret) for person, secret in secrets.items()}
         yield House(server, clients)
         for client in clients.values():
@@ -131,30 +162,29 @@ def code(answer: httpx.Response) -> str:
     return str(body["error"]["code"] if "error" in body else body["code"])
 
 
-def call(client: Client, verb: str, path: str, session_id: str, key_id: str = "") -> httpx.Response:
+def call(client: Client, verb: str, path: str, **ids: str) -> httpx.Response:
     if (verb, path) == ("POST", DOOR):
         return client.send_file("call.wav", SPEECH)
     if path.startswith("/v1/audio"):
         return client.post(path, files={"file": ("call.wav", SPEECH)}, data={"model": "echo"})
-    if (verb, path) == ("POST", "/api/v1/keys"):
-        return client.post(path, json={})
-    return client.request(
-        verb, path.format(session_id=session_id, extension="txt", name="echo", key_id=key_id)
-    )
+    body = BODIES.get((verb, path))
+    return client.request(verb, path.format(extension="txt", name="echo", **ids), json=body)
 
 
 def test_every_route_has_its_row(house: House) -> None:
     """A route that nobody thought about fails here."""
     keyed = {route for route in routes(house) if route[1].startswith(_KEYED)}
-    assert keyed | UNLISTED == set(MATRIX)
+    assert keyed | UNLISTED == set(MATRIX) | set(OPEN)
 
 
 def test_every_route_says_one_scope(house: House) -> None:
     document = house.clients["anonymous"].get("/openapi.json").json()
     for path, item in document["paths"].items():
         for verb, operation in item.items():
-            if path.startswith(_KEYED):
-                needed = "read" if verb == "get" else "write"
+            if (verb.upper(), path) in OPEN:
+                assert "security" not in operation
+            elif path.startswith(_KEYED):
+                needed = "admin" if "/users" in path else "read" if verb == "get" else "write"
                 assert operation["security"] == [{"HTTPBearer": [needed]}], (verb, path)
 
 
@@ -167,13 +197,29 @@ def test_every_route_outside_the_api_is_the_operators(house: House) -> None:
 @pytest.mark.parametrize("person", PERSONS)
 def test_matrix(house: House, kept: str, verb: str, path: str, person: str) -> None:
     owner = house.clients["owner"]
-    mine = person in {"owner", "writer"}
+    runtime = house.server.runtime
+    mine = person in {"owner", "writer", "login"}
+    if person == "login":
+        house.clients[person].headers["Authorization"] = f"Bearer {house.log_in()}"
     session_id = finished(house) if mine else kept
-    key_id = house.server.runtime.keys.create("spare", "owen")[0].id if "{key_id}" in path else ""
-    answer = call(house.clients[person], verb, path, session_id, key_id)
+    answer = call(
+        house.clients[person],
+        verb,
+        path,
+        session_id=session_id,
+        key_id=runtime.keys.create("spare", "owen")[0].id if "{key_id}" in path else "",
+        user_id=next(user.id for user in runtime.users.list() if user.name == "otto"),
+    )
     assert outcome(answer) == MATRIX[verb, path][person]
     if not mine:
         assert owner.session(session_id)["status"] == "completed"
+
+
+@pytest.mark.parametrize(("verb", "path"), OPEN)
+@pytest.mark.parametrize("person", ["anonymous", "owner"])
+def test_open_routes_give_nothing_away(house: House, verb: str, path: str, person: str) -> None:
+    answer = house.clients[person].request(verb, path, json=OPEN[verb, path])
+    assert answer.status_code == (204 if path.endswith("logout") else 401)
 
 
 def test_anothers_recording_looks_like_none(house: House) -> None:

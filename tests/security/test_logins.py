@@ -41,13 +41,6 @@ class Person:
         return dict(answer.json())
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _light_passwords(server: ThreadServer) -> None:
-    """Hash for milliseconds: what is tested here is not Argon2."""
-    light = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-    server.runtime.accounts._passwords = Passwords(light)
-
-
 @pytest.fixture
 def person(server: ThreadServer, request: pytest.FixtureRequest) -> Person:
     return Person(server, request.node.name)
