@@ -12,8 +12,10 @@ import httpx
 import jwt
 import pytest
 from argon2 import PasswordHasher
+from tests.makecall import wav
 from tests.serving import Client, ThreadServer
 
+from tiro.errors import Unauthorized
 from tiro.features.accounts.passwords import Passwords
 from tiro.features.users.service import Role
 
@@ -190,13 +192,51 @@ def test_what_ends_a_login(server: ThreadServer, person: Person, end: str) -> No
     assert refresh(server, pair["refresh_token"]).status_code == 401
 
 
+@pytest.mark.parametrize("kind", ["key", "login"])
+def test_what_is_open_closes(
+    server: ThreadServer, person: Person, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In life the stream asks every 20 s whether its caller still is one."""
+    monkeypatch.setattr("tiro.features.keys.dependencies.RECHECK_SECONDS", 0.2)
+    row, key = server.runtime.keys.create("key", person.name)
+    secret = key if kind == "key" else person.login()["access_token"]
+    with Client(server.address, key) as keyed, Client(server.address, secret) as client:
+        session_id = client.send_file("call.wav", wav(seconds=40), engine="echo:1").json()["session_id"]
+        with client.stream("GET", f"/api/v1/transcribe/{session_id}/events") as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            if kind == "key":
+                server.runtime.keys.revoke(row.id)
+            else:
+                logout_everywhere(person, {})
+            rest = list(lines)
+        assert not any(line.startswith("event: end") for line in rest)
+        if kind == "login":
+            assert keyed.session(session_id)["status"] == "running"
+            keyed.delete(f"/api/v1/transcribe/{session_id}")
+        else:
+            server.runtime.recordings.delete(session_id)
+
+
+def test_an_ended_access_token_closes_nothing_that_is_open(
+    server: ThreadServer, signed: tuple[str, bytes]
+) -> None:
+    past = forged({"exp": int(time.time()) - 5})(*signed)
+    assert ask(server, past) == 401
+    assert server.runtime.callers.recheck(past).name == "signed"
+    with pytest.raises(Unauthorized):
+        server.runtime.callers.recheck(altered(*signed))
+
+
 def test_who_is_disabled_is_nobody(server: ThreadServer, person: Person) -> None:
+    before = person.login()
     _, secret = server.runtime.keys.create("key", person.name)
     admin(person, "PATCH", "", disabled=True)
     assert ask(server, secret) == 401
     assert person.try_login().json()["detail"] == person.try_login("wrong password").json()["detail"]
     admin(person, "PATCH", "", disabled=False)
     assert ask(server, secret) == 200
+    assert ask(server, before["access_token"]) == 401
     assert person.try_login().status_code == 200
 
 

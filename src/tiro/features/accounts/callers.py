@@ -18,3 +18,10 @@ class Callers:
         if secret.startswith(MARK):
             return self._keys.authenticate(secret)
         return self._accounts.authenticate(secret)
+
+    def recheck(self, secret: str) -> Caller:
+        """As ``authenticate``, but an access token may have ended meanwhile, where its login has not.
+        Raises Unauthorized."""
+        if secret.startswith(MARK):
+            return self._keys.authenticate(secret)
+        return self._accounts.authenticate(secret, ended_token=True)

@@ -47,9 +47,13 @@ class AccountService:
         self._passwords = passwords
         self._tokens = tokens
 
-    def authenticate(self, token: str) -> Caller:
-        """Raises Unauthorized where the token is not valid, or its login has ended."""
-        access = self._tokens.read(token)
+    def authenticate(self, token: str, *, ended_token: bool = False) -> Caller:
+        """Raises Unauthorized where the token is not valid, or its login has ended.
+
+        Args:
+            ended_token: the token's own end does not count, only that of its login.
+        """
+        access = self._tokens.read(token, ended=ended_token)
         with self._database.read() as session:
             found = repository.active(session, access.login_id, clock.now())
         if found is None or found.user_id != access.user_id:

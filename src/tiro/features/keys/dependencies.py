@@ -6,15 +6,19 @@ FastAPI puts the scope into the OpenAPI document too.
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request, Security
 from fastapi.security import SecurityScopes
 from starlette.concurrency import run_in_threadpool
 
+from tiro.errors import Unauthorized
 from tiro.features.keys.scopes import Scope, missing
 from tiro.features.keys.service import Caller
 from tiro.http.dependencies import bearer_secret
+
+RECHECK_SECONDS = 20.0
 
 
 class Authenticator(Protocol):
@@ -22,6 +26,11 @@ class Authenticator(Protocol):
 
     def authenticate(self, secret: str) -> Caller:
         """Raises Unauthorized."""
+        ...
+
+    def recheck(self, secret: str) -> Caller:
+        """As ``authenticate``, for what stays open: an access token that ended by itself is no
+        reason to close it. Raises Unauthorized."""
         ...
 
 
@@ -43,6 +52,32 @@ async def caller(
             raise missing(Scope(scope))
     return found
 
+
+class Standing:
+    """Tells an open stream when its caller is none any more: the key revoked or expired, the login ended."""
+
+    def __init__(self, callers: Authenticator, secret: str) -> None:
+        self._callers = callers
+        self._secret = secret
+        self._next = time.monotonic() + RECHECK_SECONDS
+
+    async def lost(self) -> bool:
+        """Asks the database now and then, however often it is called."""
+        if time.monotonic() < self._next:
+            return False
+        self._next = time.monotonic() + RECHECK_SECONDS
+        try:
+            await run_in_threadpool(self._callers.recheck, self._secret)
+        except Unauthorized:
+            return True
+        return False
+
+
+async def standing(request: Request, secret: Annotated[str, Depends(bearer_secret)]) -> Standing:
+    return Standing(cast(Authenticator, request.app.state.runtime.callers), secret)
+
+
+StandingDependency = Annotated[Standing, Depends(standing)]
 
 READ = Security(caller, scopes=[Scope.READ])
 WRITE = Security(caller, scopes=[Scope.WRITE])
