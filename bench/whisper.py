@@ -7,6 +7,8 @@ The models have the architecture and the precision of the real ones, and weights
 from __future__ import annotations
 
 import argparse
+import importlib
+import multiprocessing
 import queue
 import sys
 import tempfile
@@ -14,7 +16,7 @@ import threading
 import time
 import wave
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -213,21 +215,19 @@ def memory(bench: _Bench, minutes: float, short: float) -> None:
 
 
 def _raw_peak(bench: _Bench, workers: int, threads: int) -> float:
-    """In a process of its own, as the engine's is."""
-    import multiprocessing
-
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=_raw_once, args=(bench, workers, threads))
-    with _peak() as peak:
-        process.start()
-        process.join()
-    return peak.get()
+    """In a process of its own, as the engine's is; what its imports take is left out."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_raw_once, bench, workers, threads).result()
 
 
-def _raw_once(bench: _Bench, workers: int, threads: int) -> None:
-    options = bench.engine_options(bench.encoder)
+def _raw_once(bench: _Bench, workers: int, threads: int) -> float:
+    for name in ("ctranslate2", "onnxruntime", "tokenizers"):
+        importlib.import_module(name)
     mel = np.zeros((whispers.SIZES[bench.model.name].mels, 3000), np.float32)
-    Raw(bench.model, options, workers, threads).run([mel] * (3 * CPU_BATCH * workers))
+    with _peak() as peak:
+        raw = Raw(bench.model, bench.engine_options(bench.encoder), workers, threads)
+        raw.run([mel] * (3 * CPU_BATCH * workers))
+    return peak.get()
 
 
 @contextmanager
