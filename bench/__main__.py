@@ -6,12 +6,13 @@ import argparse
 import os
 import time
 
-from bench import cancelling, decoding, guard, listing, memory, overhead, starting, whisper
+from bench import authentication, cancelling, decoding, guard, listing, memory, overhead, starting, whisper
 from bench.report import machine, say
 
 _ALL = {
     "overhead": overhead,
     "starting": starting,
+    "authentication": authentication,
     "listing": listing,
     "decoding": decoding,
     "memory": memory,

@@ -18,9 +18,11 @@ from typing import Any
 
 import httpx
 import psutil
+from argon2 import PasswordHasher
 
 from tiro.api.server import Server
 from tiro.bootstrap.server import Runtime, build_runtime
+from tiro.features.accounts.passwords import Passwords
 from tiro.settings import Settings
 
 ENDED = {"completed", "failed", "cancelled"}
@@ -85,6 +87,9 @@ def thread_server(settings: Settings, *, recover: bool = False) -> Iterator[Thre
     recover: clear up first what a dead server left, as `tiro serve` does.
     """
     runtime = build_runtime(settings)
+    # Argon2 takes its time on purpose; what is tested here is not Argon2.
+    light = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    runtime.accounts._passwords = Passwords(light)
     if recover:
         runtime.recover()
     listener = socket.create_server(("127.0.0.1", 0))

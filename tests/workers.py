@@ -90,7 +90,6 @@ def send(runtime: Runtime, data: bytes, engine: str) -> str:
             options=TranscriptionOptions(engine=engine),
             priority=Priority.NORMAL,
             owner_id=owner_id,
-            key_id="test",
             idempotency_key=None,
         )
         return runtime.recordings.accept(upload, intake)[0]

@@ -51,6 +51,11 @@ class Unauthorized(TiroError):
     default = "A valid key is needed. Send it as 'Authorization: Bearer KEY'; `tiro keys create` makes one."
 
 
+class Forbidden(TiroError):
+    code, status, exit_code = "forbidden", 403, 5
+    default = "This key is not allowed to do that. Use one that is."
+
+
 class NotFound(TiroError):
     code, status, exit_code = "not_found", 404, 2
     default = "There is nothing at this address. Check the id."

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,9 @@ def default_data_folder() -> Path:
         return Path.home() / "Library" / "Application Support" / "tiro"
     base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return Path(base) / "tiro"
+
+
+_PLACEHOLDERS = ("change", "secret", "password", "example", "placeholder", "default", "replace", "insecure")
 
 
 class HttpSettings(BaseModel):
@@ -142,6 +146,32 @@ class JobSettings(BaseModel):
     attempts: int = Field(3, ge=1, description="Tries before a job counts as failed.")
 
 
+class AuthSettings(BaseModel):
+    """Logins with a password. Keys need none of this."""
+
+    secret: SecretStr | None = Field(
+        None,
+        description="Signs logins: 32 or more random characters, such as from `openssl rand -hex 32`. "
+        "By default made at the first start and kept in the data folder.",
+    )
+
+    @field_validator("secret")
+    @classmethod
+    def _is_random(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            check_random(value.get_secret_value())
+        return value
+
+
+def check_random(secret: str) -> None:
+    """Raises ValueError where it looks like a placeholder: whoever knows it can log in as anybody."""
+    if len(secret) < 32:
+        raise ValueError("it must have 32 characters or more; `openssl rand -hex 32` makes one")
+    plain = re.sub(r"[^a-z]", "", secret.lower())
+    if len(set(secret)) < 10 or any(word in plain for word in _PLACEHOLDERS):
+        raise ValueError("it looks like a placeholder; `openssl rand -hex 32` makes a random one")
+
+
 class LogSettings(BaseModel):
     """Logs, on standard error."""
 
@@ -175,6 +205,7 @@ class Settings(BaseSettings):
     openai: OpenAISettings = OpenAISettings()
     compat: CompatSettings = CompatSettings()
     jobs: JobSettings = JobSettings()
+    auth: AuthSettings = AuthSettings()
     log: LogSettings = LogSettings()
 
     @property

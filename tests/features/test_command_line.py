@@ -170,6 +170,37 @@ def test_keys_are_made_listed_and_revoked(folder: Path) -> None:
     assert "revoked" in run(folder, "keys", "list").stdout
 
 
+def test_a_key_is_made_with_scopes_and_an_end(folder: Path) -> None:
+    made = run(folder, "keys", "create", "ci", "--scope", "write", "--scope", "read", "--expires", "30d")
+    assert made.stdout.startswith("tiro_")
+    listed = run(folder, "keys", "list").stdout
+    assert "until" in listed
+    assert "live" not in listed
+    for wrong in (("--scope", "everything"), ("--expires", "soon"), ("--expires", "0d")):
+        refused = run(folder, "keys", "create", "ci", *wrong)
+        assert refused.returncode == 2
+        assert refused.stderr.startswith("tiro: ")
+
+
+def test_a_password_is_set(folder: Path) -> None:
+    assert run(folder, "users", "add", "anna").returncode == 0
+    done = run(folder, "users", "password", "anna", stdin=b"correct horse battery\n")
+    assert done.returncode == 0, done.stderr
+    assert "horse" not in done.stdout + done.stderr
+    for name, new in (("anna", b"short\n"), ("bob", b"correct horse battery\n")):
+        refused = run(folder, "users", "password", name, stdin=new)
+        assert refused.returncode == 2
+        assert refused.stderr.startswith("tiro: ")
+
+
+def test_a_placeholder_secret_refuses_to_start(folder: Path) -> None:
+    (folder / ".env").write_text("TIRO_AUTH_SECRET=changeme-changeme-changeme-changeme\n")
+    refused = run(folder, "serve", "--port", "0")
+    assert refused.returncode == 2
+    assert "TIRO_AUTH_SECRET" in refused.stderr
+    assert "changeme" not in refused.stderr
+
+
 def test_users_are_added_and_given_keys(folder: Path) -> None:
     assert run(folder, "users", "add", "anna").returncode == 0
     listed = run(folder, "users", "list").stdout

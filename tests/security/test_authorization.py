@@ -2,54 +2,91 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import update
 from tests.makecall import wav
 from tests.serving import Client, ThreadServer, thread_server
 
+from tiro.db.tables import KeyTable
 from tiro.errors import Conflict, NotFound
 from tiro.features.users.service import Role
+from tiro.kit import clock
 from tiro.settings import Settings
 
+PASSWORD = "correct horse battery"
 SPEECH = wav(seconds=1)
 HALF = len(SPEECH) // 2
-PERSONS = ("anonymous", "revoked", "owner", "other", "admin")
+NOBODY = ("anonymous", "revoked", "expired", "logged out")
+NARROW = {"reader": ["read"], "writer": ["write"]}
+"""The owner, with a key that has not all scopes."""
+PERSONS = (*NOBODY, *NARROW, "owner", "login", "other", "admin")
+"""``login`` is the owner with a password in place of a key."""
 
-KEYED = dict.fromkeys(PERSONS, "allowed") | {"anonymous": "unauthorized", "revoked": "unauthorized"}
+READ = dict.fromkeys(PERSONS, "allowed") | dict.fromkeys(NOBODY, "unauthorized") | {"writer": "lacks read"}
+WRITE = READ | {"reader": "lacks write", "writer": "allowed"}
 # An admin runs the server; that is no right to read what others said.
-PRIVATE = KEYED | {"other": "missing", "admin": "missing"}
+_STRANGERS = {"other": "missing", "admin": "missing"}
+ADMIN = READ | dict.fromkeys(set(PERSONS) - {*NOBODY, "admin"}, "lacks admin")
+READ_OWN, WRITE_OWN = READ | _STRANGERS, WRITE | _STRANGERS
 DOOR = "/api/v1/transcribe"
 UPLOADS = "/api/v1/uploads"
 TUS = {"Tus-Resumable": "1.0.0"}
 MATRIX = {
-    ("GET", "/api/v1/health"): KEYED,
-    ("POST", DOOR): KEYED,
-    ("GET", DOOR): KEYED,
-    ("GET", DOOR + "/{session_id}"): PRIVATE,
-    ("DELETE", DOOR + "/{session_id}"): PRIVATE,
-    ("POST", DOOR + "/{session_id}/cancel"): PRIVATE,
-    ("POST", DOOR + "/{session_id}/retry"): PRIVATE,
-    ("GET", DOOR + "/{session_id}/media"): PRIVATE,
-    ("HEAD", DOOR + "/{session_id}/media"): PRIVATE,
-    ("GET", DOOR + "/{session_id}/transcript.{extension}"): PRIVATE,
-    ("GET", DOOR + "/{session_id}/events"): PRIVATE,
-    ("OPTIONS", UPLOADS): KEYED,
-    ("POST", UPLOADS): KEYED,
-    ("OPTIONS", UPLOADS + "/{upload_id}"): PRIVATE,
-    ("HEAD", UPLOADS + "/{upload_id}"): PRIVATE,
-    ("PATCH", UPLOADS + "/{upload_id}"): PRIVATE,
-    ("DELETE", UPLOADS + "/{upload_id}"): PRIVATE,
-    ("POST", UPLOADS + "/{upload_id}"): PRIVATE,
-    ("POST", "/v1/audio/transcriptions"): KEYED,
-    ("POST", "/v1/audio/translations"): KEYED,
-    ("GET", "/v1/models"): KEYED,
-    ("GET", "/v1/models/{name}"): KEYED,
+    ("GET", "/api/v1/health"): READ,
+    ("POST", DOOR): WRITE,
+    ("GET", DOOR): READ,
+    ("GET", DOOR + "/{session_id}"): READ_OWN,
+    ("DELETE", DOOR + "/{session_id}"): WRITE_OWN,
+    ("POST", DOOR + "/{session_id}/cancel"): WRITE_OWN,
+    ("POST", DOOR + "/{session_id}/retry"): WRITE_OWN,
+    ("GET", DOOR + "/{session_id}/media"): READ_OWN,
+    ("HEAD", DOOR + "/{session_id}/media"): READ_OWN,
+    ("GET", DOOR + "/{session_id}/transcript.{extension}"): READ_OWN,
+    ("GET", DOOR + "/{session_id}/events"): READ_OWN,
+    ("OPTIONS", UPLOADS): WRITE,
+    ("POST", UPLOADS): WRITE,
+    ("OPTIONS", UPLOADS + "/{upload_id}"): WRITE_OWN,
+    ("HEAD", UPLOADS + "/{upload_id}"): WRITE_OWN,
+    ("PATCH", UPLOADS + "/{upload_id}"): WRITE_OWN,
+    ("DELETE", UPLOADS + "/{upload_id}"): WRITE_OWN,
+    ("POST", UPLOADS + "/{upload_id}"): WRITE_OWN,
+    ("GET", "/api/v1/keys"): READ,
+    ("POST", "/api/v1/keys"): WRITE,
+    ("DELETE", "/api/v1/keys/{key_id}"): WRITE_OWN,
+    ("GET", "/api/v1/me"): READ,
+    ("POST", "/api/v1/me/password"): WRITE,
+    ("POST", "/api/v1/auth/logout-everywhere"): WRITE,
+    ("GET", "/api/v1/users"): ADMIN,
+    ("POST", "/api/v1/users"): ADMIN,
+    ("PATCH", "/api/v1/users/{user_id}"): ADMIN,
+    ("POST", "/api/v1/users/{user_id}/reset"): ADMIN,
+    ("POST", "/v1/audio/transcriptions"): WRITE,
+    ("POST", "/v1/audio/translations"): WRITE,
+    ("GET", "/v1/models"): READ,
+    ("GET", "/v1/models/{name}"): READ,
 }
+_AUTH = "/api/v1/auth/"
+OPEN = {
+    ("POST", _AUTH + "login"): {"name": "owen", "password": "wrong password"},
+    ("POST", _AUTH + "refresh"): {"refresh_token": "unknown"},
+    ("POST", _AUTH + "logout"): {"refresh_token": "unknown"},
+    ("POST", _AUTH + "link"): {"token": "unknown", "password": "long enough"},
+}
+"""Routes that ask for no key, for their body says who calls; and a body that says nothing of use."""
 _KEYED = ("/api/", "/v1/")
+BODIES: dict[tuple[str, str], dict[str, str]] = {
+    ("POST", "/api/v1/keys"): {},
+    ("POST", "/api/v1/me/password"): {"current": "", "new": "short"},
+    ("POST", "/api/v1/users"): {"name": " "},
+    ("PATCH", "/api/v1/users/{user_id}"): {},
+}
 UNLISTED = {("HEAD", DOOR + "/{session_id}/media"), ("POST", UPLOADS + "/{upload_id}")}
 """Routes that the document leaves out because it has their twin."""
 
@@ -60,6 +97,9 @@ class House:
 
     server: ThreadServer
     clients: dict[str, Client]
+
+    def log_in(self) -> str:
+        return self.server.runtime.accounts.login("owen", PASSWORD).access
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +118,18 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             "other": runtime.keys.create("key", "otto")[1],
             "admin": runtime.keys.create("key", "ada")[1],
         }
+        for person, scopes in NARROW.items():
+            secrets[person] = runtime.keys.create(person, "owen", scopes=scopes)[1]
+        row, secrets["expired"] = runtime.keys.create(
+            "expired", "owen", expires_at=clock.now() + timedelta(days=1)
+        )
+        with runtime.database.write() as session:
+            change = update(KeyTable).where(KeyTable.id == row.id)
+            session.execute(change.values(expires_at=clock.now() - timedelta(seconds=1)))
+        runtime.accounts.set_password("owen", PASSWORD)
+        secrets["logged out"] = runtime.accounts.login("owen", PASSWORD).access
+        runtime.accounts.logout_everywhere(runtime.users.list()[1].id)
+        secrets["login"] = None
         clients = {person: Client(server.address, secret) for person, secret in secrets.items()}
         yield House(server, clients)
         for client in clients.values():
@@ -107,6 +159,11 @@ def outcome(answer: httpx.Response) -> str:
             "not_found",
             "invalid_api_key",
         }
+    if answer.status_code == 403:
+        scope = found.group(1) if (found := re.search(r"scope `(\w+)`", answer.text)) else ""
+        header = answer.headers["WWW-Authenticate"]
+        assert f'error="insufficient_scope", scope="{scope}"' in header or answer.request.method == "HEAD"
+        return "lacks " + header.partition('scope="')[2].rstrip('"')
     return {401: "unauthorized", 404: "missing"}.get(answer.status_code, "allowed")
 
 
@@ -115,14 +172,15 @@ def code(answer: httpx.Response) -> str:
     return str(body["error"]["code"] if "error" in body else body["code"])
 
 
-def call(client: Client, verb: str, path: str, session_id: str) -> httpx.Response:
+def call(client: Client, verb: str, path: str, **ids: str) -> httpx.Response:
     if (verb, path) == ("POST", DOOR):
         return client.send_file("call.wav", SPEECH)
     if path.startswith("/v1/audio"):
         return client.post(path, files={"file": ("call.wav", SPEECH)}, data={"model": "echo"})
     if path.startswith(UPLOADS):
-        return call_upload(client, verb, path, session_id)
-    return client.request(verb, path.format(session_id=session_id, extension="txt", name="echo"))
+        return call_upload(client, verb, path, ids["upload_id"])
+    body = BODIES.get((verb, path))
+    return client.request(verb, path.format(extension="txt", name="echo", **ids), json=body)
 
 
 def begun(house: House) -> str:
@@ -142,7 +200,18 @@ def call_upload(client: Client, verb: str, path: str, upload_id: str) -> httpx.R
 def test_every_route_has_its_row(house: House) -> None:
     """A route that nobody thought about fails here."""
     keyed = {route for route in routes(house) if route[1].startswith(_KEYED)}
-    assert keyed | UNLISTED == set(MATRIX)
+    assert keyed | UNLISTED == set(MATRIX) | set(OPEN)
+
+
+def test_every_route_says_one_scope(house: House) -> None:
+    document = house.clients["anonymous"].get("/openapi.json").json()
+    for path, item in document["paths"].items():
+        for verb, operation in item.items():
+            if (verb.upper(), path) in OPEN:
+                assert "security" not in operation
+            elif path.startswith(_KEYED):
+                needed = "admin" if "/users" in path else "read" if verb == "get" else "write"
+                assert operation["security"] == [{"HTTPBearer": [needed]}], (verb, path)
 
 
 def test_every_route_outside_the_api_is_the_operators(house: House) -> None:
@@ -154,17 +223,34 @@ def test_every_route_outside_the_api_is_the_operators(house: House) -> None:
 @pytest.mark.parametrize("person", PERSONS)
 def test_matrix(house: House, kept: str, verb: str, path: str, person: str) -> None:
     owner = house.clients["owner"]
-    if "{upload_id}" in path:
-        upload_id = begun(house)
-        assert outcome(call(house.clients[person], verb, path, upload_id)) == MATRIX[verb, path][person]
-        if person != "owner":
-            left = owner.head(f"{UPLOADS}/{upload_id}", headers=TUS)
-            assert left.headers["upload-offset"] == str(HALF)
-        return
-    session_id = finished(house) if person == "owner" else kept
-    assert outcome(call(house.clients[person], verb, path, session_id)) == MATRIX[verb, path][person]
-    if person != "owner":
+    runtime = house.server.runtime
+    mine = person in {"owner", "writer", "login"}
+    if person == "login":
+        house.clients[person].headers["Authorization"] = f"Bearer {house.log_in()}"
+    session_id = finished(house) if mine else kept
+    upload_id = begun(house) if "{upload_id}" in path else ""
+    answer = call(
+        house.clients[person],
+        verb,
+        path,
+        session_id=session_id,
+        upload_id=upload_id,
+        key_id=runtime.keys.create("spare", "owen")[0].id if "{key_id}" in path else "",
+        user_id=next(user.id for user in runtime.users.list() if user.name == "otto"),
+    )
+    assert outcome(answer) == MATRIX[verb, path][person]
+    if upload_id and not mine:
+        left = owner.head(f"{UPLOADS}/{upload_id}", headers=TUS)
+        assert left.headers["upload-offset"] == str(HALF)
+    if not mine:
         assert owner.session(session_id)["status"] == "completed"
+
+
+@pytest.mark.parametrize(("verb", "path"), OPEN)
+@pytest.mark.parametrize("person", ["anonymous", "owner"])
+def test_open_routes_give_nothing_away(house: House, verb: str, path: str, person: str) -> None:
+    answer = house.clients[person].request(verb, path, json=OPEN[verb, path])
+    assert answer.status_code == (204 if path.endswith("logout") else 401)
 
 
 def test_anothers_recording_looks_like_none(house: House) -> None:

@@ -7,20 +7,29 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import structlog
 from fastapi import FastAPI
 
 import tiro
-from tiro.api import docs, health
+from tiro.api import docs, health, password
 from tiro.bootstrap.server import Runtime
+from tiro.errors import TiroError
+from tiro.features.accounts import admin_endpoints
+from tiro.features.accounts import endpoints as account_endpoints
+from tiro.features.keys import endpoints as key_endpoints
+from tiro.features.keys.service import KeyService
 from tiro.features.openai import endpoints as openai_endpoints
 from tiro.features.recordings import endpoints, event_endpoints, export_endpoints
 from tiro.features.uploads import endpoints as upload_endpoints
 from tiro.http import problems
 from tiro.http.middleware import RequestEnvelope
 
+_log = structlog.get_logger(__name__)
+_MINUTE = 60.0
+
 _DESCRIPTION = """Recordings in, transcripts out, on your own machine.
 
-Send `Authorization: Bearer KEY` with every request.
+Send `Authorization: Bearer KEY` with every request, with an API key or the access token of a login.
 Errors are `application/problem+json` with a stable `code`."""
 
 
@@ -31,14 +40,19 @@ def create_app(runtime: Runtime) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         runtime.speech.decoders.warm()
         runner = asyncio.create_task(runtime.runner.run())
-        sweeper = asyncio.create_task(runtime.uploads.sweep_forever())
+        rounds = [
+            asyncio.create_task(runtime.uploads.sweep_forever()),
+            asyncio.create_task(_note_uses(runtime.keys)),
+        ]
         try:
             yield
         finally:
-            sweeper.cancel()
-            await asyncio.wait([sweeper])
+            for one in rounds:
+                one.cancel()
+            await asyncio.wait(rounds)
             runtime.runner.stop()
             await runner
+            await asyncio.to_thread(_note_uses_once, runtime.keys)
 
     app = FastAPI(
         title="Tiro",
@@ -58,10 +72,28 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(event_endpoints.router)
     app.include_router(upload_endpoints.router)
     app.include_router(openai_endpoints.router)
+    app.include_router(key_endpoints.router)
+    app.include_router(account_endpoints.router)
+    app.include_router(admin_endpoints.router)
     app.include_router(health.router)
     docs.mount(app)
+    password.mount(app)
     _describe_problems(app)
     return app
+
+
+async def _note_uses(keys: KeyService) -> None:
+    """Write down, once a minute, which keys were used."""
+    while True:
+        await asyncio.sleep(_MINUTE)
+        await asyncio.to_thread(_note_uses_once, keys)
+
+
+def _note_uses_once(keys: KeyService) -> None:
+    try:
+        keys.note_uses()
+    except TiroError as error:
+        _log.warning("keys.uses_unwritten", detail=error.message)
 
 
 def _describe_problems(app: FastAPI) -> None:

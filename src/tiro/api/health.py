@@ -14,8 +14,8 @@ import tiro
 from tiro.api.metrics import render
 from tiro.bootstrap.server import Runtime
 from tiro.engines.survey import survey
-from tiro.errors import DatabaseBusy, TiroError, Unauthorized
-from tiro.features.keys.dependencies import caller
+from tiro.errors import DatabaseBusy, Forbidden, TiroError, Unauthorized
+from tiro.features.keys.dependencies import READ
 from tiro.http.problems import documented
 
 router = APIRouter(tags=["health"])
@@ -60,7 +60,7 @@ def ready(runtime: RuntimeDependency) -> Alive:
     return Alive()
 
 
-@router.get("/api/v1/health", dependencies=[Depends(caller)], responses=documented(Unauthorized))
+@router.get("/api/v1/health", dependencies=[READ], responses=documented(Unauthorized, Forbidden))
 def health(runtime: RuntimeDependency) -> Health:
     """Each part with its state and version."""
     components = {
@@ -77,9 +77,9 @@ def health(runtime: RuntimeDependency) -> Health:
 
 @router.get(
     "/metrics",
-    dependencies=[Depends(caller)],
+    dependencies=[READ],
     response_class=Response,
-    responses={200: {"content": {"text/plain": {}}}, **documented(Unauthorized)},
+    responses={200: {"content": {"text/plain": {}}}, **documented(Unauthorized, Forbidden)},
 )
 def metrics(runtime: RuntimeDependency) -> Response:
     """Prometheus metrics."""

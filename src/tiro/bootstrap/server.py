@@ -16,6 +16,10 @@ from tiro.db.session import Database, sqlite_url
 from tiro.engines import survey
 from tiro.errors import DataFolderInUse, DataFolderUnusable
 from tiro.events.embedded import EmbeddedEventHub
+from tiro.features.accounts.callers import Callers
+from tiro.features.accounts.passwords import Passwords
+from tiro.features.accounts.service import AccountService
+from tiro.features.accounts.tokens import AccessTokens
 from tiro.features.checkup.service import SETTLE_SECONDS, CheckupService, Finding
 from tiro.features.counters.service import CounterService
 from tiro.features.events.service import EventService
@@ -28,6 +32,7 @@ from tiro.features.transcripts.service import TranscriptService
 from tiro.features.uploads.service import UploadService
 from tiro.features.users.service import UserService
 from tiro.kit.lockfile import AlreadyLocked, FolderLock, is_locked
+from tiro.kit.secretfile import kept_secret
 from tiro.queue.embedded import EmbeddedQueue
 from tiro.settings import Settings
 from tiro.storage.local import LocalStorage
@@ -47,6 +52,8 @@ class Runtime:
     speech: SpeechRuntime
     users: UserService
     keys: KeyService
+    accounts: AccountService
+    callers: Callers
     events: EventService
     jobs: JobService
     counters: CounterService
@@ -110,6 +117,13 @@ def _make_data_folder(settings: Settings) -> None:
         ) from err
 
 
+def build_accounts(settings: Settings, database: Database) -> AccountService:
+    """Logins alone, as the command line uses them too."""
+    given = settings.auth.secret
+    secret = given.get_secret_value().encode() if given else kept_secret(settings.data / "secret")
+    return AccountService(database, UserService(database), Passwords(), AccessTokens(secret))
+
+
 def build_runtime(settings: Settings) -> Runtime:
     """Everything a server needs. The caller closes it."""
     database = open_database(settings)
@@ -118,6 +132,8 @@ def build_runtime(settings: Settings) -> Runtime:
     # Each upload needs two in quick succession: one that looks into it at the door, one for its job.
     speech = build_speech(settings, spare_decoders=2)
     users = UserService(database)
+    keys = KeyService(database, users)
+    accounts = build_accounts(settings, database)
     events = EventService(database, hub)
     jobs = JobService(
         events, queue, attempts=settings.jobs.attempts, lease_seconds=settings.jobs.lease_seconds
@@ -154,7 +170,9 @@ def build_runtime(settings: Settings) -> Runtime:
         storage=storage,
         speech=speech,
         users=users,
-        keys=KeyService(database, users),
+        keys=keys,
+        accounts=accounts,
+        callers=Callers(keys, accounts),
         events=events,
         jobs=jobs,
         counters=counters,

@@ -42,6 +42,7 @@ def _run(settings: Settings, listener: socket.socket, demo: bool) -> None:
     from tiro.api.server import Server
     from tiro.bootstrap.server import build_runtime, lock_data_folder
     from tiro.cli.welcome import welcome
+    from tiro.features.accounts import links
 
     lock = lock_data_folder(settings)
     runtime = build_runtime(settings)
@@ -50,9 +51,11 @@ def _run(settings: Settings, listener: socket.socket, demo: bool) -> None:
         key = _local_key(runtime.keys, settings.data / "key", wanted=demo)
         server = Server(runtime)
         address = _address(listener)
+        setup = runtime.accounts.setup_link()
+        link = None if setup is None else links.address(address, setup)
 
         async def run() -> None:
-            greeting = asyncio.create_task(welcome(server, address, key, settings.data, demo=demo))
+            greeting = asyncio.create_task(welcome(server, address, key, link, settings.data, demo=demo))
             try:
                 await server.serve(sockets=[listener])
             finally:

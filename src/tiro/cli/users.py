@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -41,6 +42,24 @@ def add(
     with _users() as users:
         user = users.create(name, Role.ADMIN if admin else Role.USER)
     typer.secho(f"User {user.name} ({user.role}) is added.", err=True)
+
+
+@app.command()
+def password(name: Annotated[str, typer.Argument(help="Whose; the machine's own is `owner`.")]) -> None:
+    """Set a user's password; their logins end. Asked for on a terminal, else one line of standard input."""
+    from tiro.bootstrap.server import build_accounts, open_database
+
+    if sys.stdin.isatty():
+        new = typer.prompt("New password", hide_input=True, confirmation_prompt=True)
+    else:
+        new = sys.stdin.readline().rstrip("\r\n")
+    settings = Settings()
+    database = open_database(settings)
+    try:
+        build_accounts(settings, database).set_password(name, new)
+    finally:
+        database.close()
+    typer.secho(f"The password of {name} is set.", err=True)
 
 
 @app.command("list")

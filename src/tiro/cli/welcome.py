@@ -24,8 +24,10 @@ SAMPLE = files("tiro") / "samples" / "support-call.flac"
 _COLOURS = {"left": "cyan", "right": "magenta"}
 
 
-async def welcome(server: uvicorn.Server, address: str, key: str | None, data: Path, *, demo: bool) -> None:
-    """Wait until the server is up, then greet."""
+async def welcome(
+    server: uvicorn.Server, address: str, key: str | None, link: str | None, data: Path, *, demo: bool
+) -> None:
+    """Wait until the server is up, then greet. ``link`` sets the first password, where nobody has one."""
     while not server.started:
         if server.should_exit:
             return
@@ -49,6 +51,8 @@ async def welcome(server: uvicorn.Server, address: str, key: str | None, data: P
             )
         console.print(f"\nA file without the server: {sys.argv[0]} transcribe FILE")
         console.print("Ctrl-C stops the server; work that is under way goes on at the next start.")
+    if link is not None:
+        console.print(f"To log in with a password too, set yours: {link}", style="dim")
     sys.stdout.flush()
 
 

@@ -5,6 +5,7 @@ from tiro.db.tables.counters import CounterTable
 from tiro.db.tables.events import EventTable
 from tiro.db.tables.jobs import JobTable, WindowTable
 from tiro.db.tables.keys import IdempotencyTable, KeyTable
+from tiro.db.tables.logins import LoginTable, PasswordLinkTable, RefreshTokenTable
 from tiro.db.tables.recordings import RecordingTable
 from tiro.db.tables.transcripts import SegmentTable, TranscriptTable
 from tiro.db.tables.uploads import UploadTable
@@ -16,7 +17,10 @@ __all__ = [
     "IdempotencyTable",
     "JobTable",
     "KeyTable",
+    "LoginTable",
+    "PasswordLinkTable",
     "RecordingTable",
+    "RefreshTokenTable",
     "SegmentTable",
     "Table",
     "TranscriptTable",

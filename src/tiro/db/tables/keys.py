@@ -11,7 +11,8 @@ from tiro.db.tables.base import Table
 
 
 class KeyTable(Table):
-    """An API key. Only its SHA-256 is kept: the key itself has 256 random bits, so no slow hash is needed."""
+    """An API key. Only its SHA-256 is kept: the key itself has 256 random bits, so no slow hash is needed.
+    ``scopes`` are names with spaces between; ``used_at`` may be a minute late."""
 
     __tablename__ = "keys"
 
@@ -20,16 +21,19 @@ class KeyTable(Table):
     name: Mapped[str]
     prefix: Mapped[str]
     digest: Mapped[str] = mapped_column(unique=True)
+    scopes: Mapped[str]
     created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
 
 
 class IdempotencyTable(Table):
-    """The recording that a key's ``Idempotency-Key`` made, with a fingerprint of the request."""
+    """The recording that a user's ``Idempotency-Key`` made, with a fingerprint of the request."""
 
     __tablename__ = "idempotency"
 
-    key_id: Mapped[str] = mapped_column(ForeignKey("keys.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     token: Mapped[str] = mapped_column(primary_key=True)
     fingerprint: Mapped[str]
     recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id", ondelete="CASCADE"), index=True)

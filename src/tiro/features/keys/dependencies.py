@@ -1,18 +1,90 @@
-"""Who makes this request."""
+"""Who makes this request, and whether they may.
+
+Each route says the scope it needs: ``dependencies=[READ]``, or ``who: Writer`` where it asks who calls.
+FastAPI puts the scope into the OpenAPI document too.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+import time
+from typing import Annotated, Protocol, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import SecurityScopes
+from starlette.concurrency import run_in_threadpool
 
-from tiro.features.keys.service import Caller, KeyService
+from tiro.errors import Unauthorized
+from tiro.features.keys.scopes import Scope, missing
+from tiro.features.keys.service import Caller
 from tiro.http.dependencies import bearer_secret
 
+RECHECK_SECONDS = 20.0
 
-def caller(request: Request, secret: Annotated[str, Depends(bearer_secret)]) -> Caller:
-    """Raises Unauthorized where the key is unknown or revoked."""
-    return cast(KeyService, request.app.state.runtime.keys).authenticate(secret)
 
+class Authenticator(Protocol):
+    """Knows callers by their keys, and by whatever else there is."""
+
+    def authenticate(self, secret: str) -> Caller:
+        """Raises Unauthorized."""
+        ...
+
+    def recheck(self, secret: str) -> Caller:
+        """As ``authenticate``, for what stays open: an access token that ended by itself is no
+        reason to close it. Raises Unauthorized."""
+        ...
+
+
+async def caller(
+    request: Request, needed: SecurityScopes, secret: Annotated[str, Depends(bearer_secret)]
+) -> Caller:
+    """FastAPI asks again for each set of scopes that a route's parts need; the caller is looked up once.
+
+    Raises:
+        Unauthorized: the key is unknown, revoked or expired.
+        Forbidden: it lacks a scope.
+    """
+    found: Caller | None = getattr(request.state, "caller", None)
+    if found is None:
+        callers = cast(Authenticator, request.app.state.runtime.callers)
+        found = request.state.caller = await run_in_threadpool(callers.authenticate, secret)
+    for scope in needed.scopes:
+        if scope not in found.scopes:
+            raise missing(Scope(scope))
+    return found
+
+
+class Standing:
+    """Tells an open stream when its caller is none any more: the key revoked or expired, the login ended."""
+
+    def __init__(self, callers: Authenticator, secret: str) -> None:
+        self._callers = callers
+        self._secret = secret
+        self._next = time.monotonic() + RECHECK_SECONDS
+
+    async def lost(self) -> bool:
+        """Asks the database now and then, however often it is called."""
+        if time.monotonic() < self._next:
+            return False
+        self._next = time.monotonic() + RECHECK_SECONDS
+        try:
+            await run_in_threadpool(self._callers.recheck, self._secret)
+        except Unauthorized:
+            return True
+        return False
+
+
+async def standing(request: Request, secret: Annotated[str, Depends(bearer_secret)]) -> Standing:
+    return Standing(cast(Authenticator, request.app.state.runtime.callers), secret)
+
+
+StandingDependency = Annotated[Standing, Depends(standing)]
+
+READ = Security(caller, scopes=[Scope.READ])
+WRITE = Security(caller, scopes=[Scope.WRITE])
+
+ADMIN = Security(caller, scopes=[Scope.ADMIN])
 
 CallerDependency = Annotated[Caller, Depends(caller)]
+"""For guards of whole routers, which need no scope of their own."""
+Reader = Annotated[Caller, READ]
+Writer = Annotated[Caller, WRITE]

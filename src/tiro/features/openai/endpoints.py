@@ -13,9 +13,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from tiro.errors import TiroError, Unauthorized, UploadInterrupted
+from tiro.errors import Forbidden, TiroError, Unauthorized, UploadInterrupted
 from tiro.features.jobs.states import Priority
-from tiro.features.keys.dependencies import CallerDependency, caller
+from tiro.features.keys.dependencies import READ, Writer, caller
 from tiro.features.keys.service import Caller
 from tiro.features.openai import answers, form
 from tiro.features.openai.form import AudioRequest
@@ -27,7 +27,10 @@ from tiro.kit.ids import uuid7
 from tiro.speech.types import Task
 
 router = APIRouter(
-    prefix="/v1", tags=["openai"], dependencies=[Depends(caller)], responses=documented(Unauthorized)
+    prefix="/v1",
+    tags=["openai"],
+    dependencies=[Depends(caller)],
+    responses=documented(Unauthorized, Forbidden),
 )
 
 _log = structlog.get_logger(__name__)
@@ -76,13 +79,13 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/models")
+@router.get("/models", dependencies=[READ])
 def models(service: Service) -> Models:
     """The engines and models that are ready, and OpenAI's names, which mean the engine by default."""
     return Models(data=[Model(id=name) for name in service.models()])
 
 
-@router.get("/models/{name:path}")
+@router.get("/models/{name:path}", dependencies=[READ])
 def model(service: Service, name: str) -> Model:
     """One model."""
     return Model(id=service.model(name))
@@ -102,7 +105,7 @@ def model(service: Service, name: str) -> Model:
         **{"timestamp_granularities[]": {"type": "array", "items": {"enum": ["word", "segment"]}}},
     ),
 )
-async def transcriptions(request: Request, service: Service, who: CallerDependency) -> Response:
+async def transcriptions(request: Request, service: Service, who: Writer) -> Response:
     """As OpenAI's. Log probabilities and known speakers are refused."""
     return await _answer(request, service, who, "transcribe")
 
@@ -113,7 +116,7 @@ async def transcriptions(request: Request, service: Service, who: CallerDependen
     responses=_ANSWERS,
     openapi_extra=_form_schema(form.FORMATS[:5]),
 )
-async def translations(request: Request, service: Service, who: CallerDependency) -> Response:
+async def translations(request: Request, service: Service, who: Writer) -> Response:
     """As OpenAI's: English text of whatever is spoken."""
     return await _answer(request, service, who, "translate")
 
@@ -167,7 +170,6 @@ async def _take_in(
             options=asked.options,
             priority=Priority.HIGH,
             owner_id=who.user_id,
-            key_id=who.key_id,
             idempotency_key=None,
         )
         await asyncio.to_thread(service.accept, upload, intake, asked.model)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
 from tiro.errors import (
     Conflict,
     EmptyMedia,
+    Forbidden,
     IdempotencyMismatch,
     InvalidRequest,
     LimitExceeded,
@@ -25,7 +26,7 @@ from tiro.errors import (
     UploadInterrupted,
     UploadTooLarge,
 )
-from tiro.features.keys.dependencies import CallerDependency
+from tiro.features.keys.dependencies import READ, WRITE, Reader, Writer
 from tiro.features.recordings.dependencies import Service, own_recording
 from tiro.features.recordings.schemas import SessionAccepted, SessionPage, SessionResult, Status
 from tiro.http.multipart import receive_form
@@ -39,7 +40,7 @@ router = APIRouter(
     prefix="/api/v1/transcribe",
     tags=["transcribe"],
     dependencies=[Depends(own_recording)],
-    responses=documented(Unauthorized),
+    responses=documented(Unauthorized, Forbidden),
 )
 
 _FORM_OVERHEAD = 1_000_000
@@ -139,7 +140,7 @@ async def transcribe(
     request: Request,
     response: Response,
     service: Service,
-    who: CallerDependency,
+    who: Writer,
     wait: Annotated[float, Query(ge=0, description="Seconds to wait for the result.")] = 0,
     idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
 ) -> SessionAccepted | SessionResult:
@@ -166,7 +167,6 @@ async def transcribe(
             size=form.size,
             sha256=form.sha256,
             owner_id=who.user_id,
-            key_id=who.key_id,
             idempotency_key=idempotency_key,
         )
         kept_id, replayed = await asyncio.to_thread(service.accept, upload, intake)
@@ -186,7 +186,7 @@ async def transcribe(
 @router.get("")
 def list_recordings(
     service: Service,
-    who: CallerDependency,
+    who: Reader,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
     status: Status | None = None,
@@ -195,13 +195,18 @@ def list_recordings(
     return service.page(who.user_id, status, limit, offset)
 
 
-@router.get("/{session_id}", responses=documented(NotFound))
+@router.get("/{session_id}", dependencies=[READ], responses=documented(NotFound))
 def get_recording(service: Service, session_id: str) -> SessionResult:
     """A recording with its transcript as far as it is: segments appear here as soon as they are final."""
     return service.result(session_id)
 
 
-@router.delete("/{session_id}", status_code=status.HTTP_204_NO_CONTENT, responses=documented(NotFound))
+@router.delete(
+    "/{session_id}",
+    dependencies=[WRITE],
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=documented(NotFound),
+)
 def delete_recording(service: Service, session_id: str) -> None:
     """Remove the recording, its file and its transcripts. Work on it stops."""
     service.delete(session_id)
@@ -209,6 +214,7 @@ def delete_recording(service: Service, session_id: str) -> None:
 
 @router.post(
     "/{session_id}/cancel",
+    dependencies=[WRITE],
     status_code=status.HTTP_202_ACCEPTED,
     responses=documented(NotFound, Conflict),
 )
@@ -219,7 +225,10 @@ def cancel(service: Service, session_id: str) -> SessionAccepted:
 
 
 @router.post(
-    "/{session_id}/retry", status_code=status.HTTP_202_ACCEPTED, responses=documented(NotFound, Conflict)
+    "/{session_id}/retry",
+    dependencies=[WRITE],
+    status_code=status.HTTP_202_ACCEPTED,
+    responses=documented(NotFound, Conflict),
 )
 def retry(service: Service, session_id: str) -> SessionAccepted:
     """Run the job again. A transcript that is there stays until the new one is complete."""
@@ -227,9 +236,10 @@ def retry(service: Service, session_id: str) -> SessionAccepted:
     return SessionAccepted.model_validate(service.summary(session_id).model_dump())
 
 
-@router.head("/{session_id}/media", include_in_schema=False)
+@router.head("/{session_id}/media", dependencies=[READ], include_in_schema=False)
 @router.get(
     "/{session_id}/media",
+    dependencies=[READ],
     response_class=Response,
     responses={
         200: {"description": "The file.", "content": {"audio/*": {}, "video/*": {}}},

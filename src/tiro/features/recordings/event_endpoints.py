@@ -10,10 +10,11 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, status
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from tiro.errors import NotFound, Unauthorized
+from tiro.errors import Forbidden, NotFound, Unauthorized
 from tiro.features.events.schemas import END, END_TEXT, EVENT_TYPES, Event
 from tiro.features.events.service import EventService
 from tiro.features.jobs.states import JobState
+from tiro.features.keys.dependencies import READ, StandingDependency
 from tiro.features.recordings.dependencies import Service, own_recording
 from tiro.http.problems import documented
 
@@ -53,21 +54,28 @@ def _known(service: Service, log: Log, session_id: str, place: Place) -> str:
 
 @router.get(
     "/{session_id}/events",
+    dependencies=[READ],
     response_class=EventSourceResponse,
     responses={
         204: {"description": "The job has ended, and the caller has seen all of it."},
-        **documented(Unauthorized, NotFound),
+        **documented(Unauthorized, Forbidden, NotFound),
     },
     description="Server-sent events, from the first one or after `Last-Event-ID`, until the job has ended. "
     "A client that reconnects with the id it saw last misses nothing.\n\n"
     + "\n".join(f"- `{name}`: {text}" for name, text in (EVENT_TYPES | {END: END_TEXT}).items()),
 )
 async def events(
-    session_id: Annotated[str, Depends(_known)], service: Service, log: Log, place: Place
+    session_id: Annotated[str, Depends(_known)],
+    service: Service,
+    log: Log,
+    place: Place,
+    standing: StandingDependency,
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a recording."""
     async with aclosing(log.follow(session_id, place)) as batches:
         async for batch in batches:
+            if await standing.lost():
+                return  # whoever comes again is told why
             for event in batch:
                 yield ServerSentEvent(id=str(event.seq), event=event.type, data=event.data)
                 place = event.seq

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Response
 
-from tiro.errors import Conflict, NotFound, Unauthorized
+from tiro.errors import Conflict, Forbidden, NotFound, Unauthorized
+from tiro.features.keys.dependencies import READ
 from tiro.features.recordings.dependencies import Service, own_recording
 from tiro.http.problems import documented
 from tiro.speech.captions import FORMATS
@@ -19,13 +20,14 @@ Extension = Literal["txt", "srt", "vtt", "tsv", "json"]
 
 @router.get(
     "/{session_id}/transcript.{extension}",
+    dependencies=[READ],
     response_class=Response,
     responses={
         200: {
             "description": "The transcript in the format asked for.",
             "content": {**{entry.media_type: {} for entry in FORMATS.values()}, "application/json": {}},
         },
-        **documented(Unauthorized, NotFound, Conflict),
+        **documented(Unauthorized, Forbidden, NotFound, Conflict),
     },
 )
 def export(service: Service, session_id: str, extension: Extension) -> Response:

@@ -135,15 +135,15 @@ def passing(session: Session) -> Sequence[str]:
     return session.scalars(select(RecordingTable.id).where(RecordingTable.passing == true())).all()
 
 
-def done_before(session: Session, key_id: str, token: str) -> IdempotencyTable | None:
-    return session.get(IdempotencyTable, (key_id, token))
+def done_before(session: Session, user_id: str, token: str) -> IdempotencyTable | None:
+    return session.get(IdempotencyTable, (user_id, token))
 
 
 def remember(
-    session: Session, key_id: str, token: str, fingerprint: str, recording_id: str, at: datetime
+    session: Session, user_id: str, token: str, fingerprint: str, recording_id: str, at: datetime
 ) -> None:
     session.add(
         IdempotencyTable(
-            key_id=key_id, token=token, fingerprint=fingerprint, recording_id=recording_id, created_at=at
+            user_id=user_id, token=token, fingerprint=fingerprint, recording_id=recording_id, created_at=at
         )
     )

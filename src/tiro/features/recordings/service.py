@@ -60,7 +60,6 @@ class Intake:
     options: TranscriptionOptions
     priority: Priority
     owner_id: str
-    key_id: str
     idempotency_key: str | None
     passing: bool = False
 
@@ -128,7 +127,6 @@ class RecordingService:
         size: int,
         sha256: str,
         owner_id: str,
-        key_id: str,
         idempotency_key: str | None = None,
     ) -> Intake:
         """An upload with what ``fields`` ask for; raises InvalidRequest, UnsupportedLanguage."""
@@ -142,7 +140,6 @@ class RecordingService:
             options=asked.options(self.limits.default_engine),
             priority=asked.priority,
             owner_id=owner_id,
-            key_id=key_id,
             idempotency_key=idempotency_key,
         )
 
@@ -318,7 +315,7 @@ class RecordingService:
     def _done_before(self, session: Session, intake: Intake) -> str | None:
         if intake.idempotency_key is None:
             return None
-        earlier = repository.done_before(session, intake.key_id, intake.idempotency_key)
+        earlier = repository.done_before(session, intake.owner_id, intake.idempotency_key)
         if earlier is None:
             return None
         if earlier.fingerprint != intake.fingerprint:
@@ -353,7 +350,7 @@ class RecordingService:
         repository.add(session, recording)
         if intake.idempotency_key is not None:
             repository.remember(
-                session, intake.key_id, intake.idempotency_key, intake.fingerprint, recording.id, now
+                session, intake.owner_id, intake.idempotency_key, intake.fingerprint, recording.id, now
             )
         self._jobs.enqueue(session, recording.id, intake.owner_id, intake.options, intake.priority)
         _log.info("recording.accepted", recording_id=recording.id, size=intake.size)

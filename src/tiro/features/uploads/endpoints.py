@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from tiro.errors import (
     ChecksumMismatch,
     EmptyMedia,
+    Forbidden,
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
@@ -27,7 +28,7 @@ from tiro.errors import (
     UploadInterrupted,
     UploadTooLarge,
 )
-from tiro.features.keys.dependencies import CallerDependency
+from tiro.features.keys.dependencies import WRITE, Writer
 from tiro.features.uploads.dependencies import Service, own_upload
 from tiro.features.uploads.headers import ALGORITHMS, EXTENSIONS, VERSION, Checksum, whole_number
 from tiro.features.uploads.service import Progress, UploadService
@@ -63,8 +64,8 @@ async def speaks_tus(request: Request) -> None:
 router = APIRouter(
     prefix=PREFIX,
     tags=["uploads"],
-    dependencies=[Depends(own_upload), Depends(speaks_tus)],
-    responses=documented(Unauthorized, UnsupportedTusVersion),
+    dependencies=[WRITE, Depends(own_upload), Depends(speaks_tus)],
+    responses=documented(Unauthorized, Forbidden, UnsupportedTusVersion),
     route_class=_TusRoute,
 )
 
@@ -126,7 +127,7 @@ async def capabilities(service: Service) -> Response:
 async def begin_upload(
     request: Request,
     service: Service,
-    who: CallerDependency,
+    who: Writer,
     _version: _Version = VERSION,
     upload_length: _Length = None,
     upload_metadata: _Metadata = "",
@@ -138,7 +139,7 @@ async def begin_upload(
         raise InvalidRequest("Upload-Defer-Length: an upload's length must be known at its start.")
     length = whole_number(upload_length, "Upload-Length")
     checksum = _checksum_of(upload_checksum)
-    upload_id = await asyncio.to_thread(service.begin, length, upload_metadata, who.user_id, who.key_id)
+    upload_id = await asyncio.to_thread(service.begin, length, upload_metadata, who.user_id)
     duplicate = await asyncio.to_thread(service.announced_duplicate, upload_metadata, who.user_id)
     headers = {"Location": f"{PREFIX}/{upload_id}"}
     if duplicate is not None:

@@ -72,7 +72,7 @@ class UploadService:
         self._turns = Turns()
         self._digests = Digests()
 
-    def begin(self, length: int, sent_metadata: str, owner_id: str, key_id: str) -> str:
+    def begin(self, length: int, sent_metadata: str, owner_id: str) -> str:
         """A new upload of ``length`` bytes; returns its id.
 
         Raises:
@@ -89,7 +89,6 @@ class UploadService:
         row = UploadTable(
             id=upload_id,
             owner_id=owner_id,
-            key_id=key_id,
             length=length,
             sent_metadata=sent_metadata,
             created_at=clock.now(),
@@ -271,7 +270,6 @@ class UploadService:
                 size=row.length,
                 sha256=sha256,
                 owner_id=row.owner_id,
-                key_id=row.key_id,
             )
             self._recordings.accept(
                 self._parts.whole(row.id, recording_id),

@@ -19,6 +19,10 @@ def by_name(session: Session, name: str) -> UserTable | None:
     return session.scalar(select(UserTable).where(UserTable.name == name))
 
 
+def by_id(session: Session, user_id: str) -> UserTable | None:
+    return session.get(UserTable, user_id)
+
+
 def everyone(session: Session) -> Sequence[UserTable]:
     return session.scalars(select(UserTable).order_by(UserTable.id)).all()
 

@@ -35,12 +35,27 @@ class UserService:
         """The machine's owner, made where there is none. ``session`` must be a writing one."""
         return repository.first(session, Role.ADMIN) or _made(session, _OWNER, Role.ADMIN)
 
+    def find(self, session: Session, name: str) -> UserTable | None:
+        return repository.by_name(session, unicodedata.normalize("NFC", name))
+
     def named(self, session: Session, name: str) -> UserTable:
         """Raises NotFound where nobody has this name."""
-        user = repository.by_name(session, name)
+        user = self.find(session, name)
         if user is None:
             raise NotFound(f"There is no user named {name}. `tiro users list` shows them.")
         return user
+
+    def by_id(self, session: Session, user_id: str) -> UserTable:
+        """Raises NotFound."""
+        user = repository.by_id(session, user_id)
+        if user is None:
+            raise NotFound(f"There is no user {user_id}.")
+        return user
+
+    def get(self, user_id: str) -> UserTable:
+        """Raises NotFound."""
+        with self._database.read() as session:
+            return self.by_id(session, user_id)
 
     def create(self, name: str, role: Role = Role.USER) -> UserTable:
         """Raises Conflict where the name is taken, and InvalidRequest where it cannot be one."""

@@ -15,8 +15,10 @@ def upgrade() -> None:
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("role", sa.String(), nullable=False),
+        sa.Column("password", sa.String(), nullable=True),
         sa.Column("recordings", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.UniqueConstraint("name", name=op.f("uq_users_name")),
     )
@@ -34,7 +36,10 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("prefix", sa.String(), nullable=False),
         sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("scopes", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["owner_id"], ["users.id"], name=op.f("fk_keys_owner_id_users"), ondelete="CASCADE"
@@ -45,6 +50,45 @@ def upgrade() -> None:
     with op.batch_alter_table("keys", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_keys_owner_id"), ["owner_id"], unique=False)
 
+    op.create_table(
+        "logins",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_logins_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_logins")),
+    )
+    with op.batch_alter_table("logins", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_logins_user_id"), ["user_id"], unique=False)
+
+    op.create_table(
+        "refresh_tokens",
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("login_id", sa.String(), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["login_id"], ["logins.id"], name=op.f("fk_refresh_tokens_login_id_logins"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_refresh_tokens")),
+    )
+    with op.batch_alter_table("refresh_tokens", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_refresh_tokens_login_id"), ["login_id"], unique=False)
+
+    op.create_table(
+        "password_links",
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_password_links_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_password_links")),
+        sa.UniqueConstraint("digest", name=op.f("uq_password_links_digest")),
+    )
     op.create_table(
         "recordings",
         sa.Column("id", sa.String(), nullable=False),
@@ -67,7 +111,6 @@ def upgrade() -> None:
         "uploads",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("owner_id", sa.String(), nullable=False),
-        sa.Column("key_id", sa.String(), nullable=False),
         sa.Column("length", sa.BigInteger(), nullable=False),
         sa.Column("sent_metadata", sa.String(), nullable=False),
         sa.Column("recording_id", sa.String(), nullable=True),
@@ -75,15 +118,11 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
-            ["key_id"], ["keys.id"], name=op.f("fk_uploads_key_id_keys"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
             ["owner_id"], ["users.id"], name=op.f("fk_uploads_owner_id_users"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_uploads")),
     )
     with op.batch_alter_table("uploads", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_uploads_key_id"), ["key_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_uploads_owner_id"), ["owner_id"], unique=False)
 
     op.create_table(
@@ -109,13 +148,13 @@ def upgrade() -> None:
 
     op.create_table(
         "idempotency",
-        sa.Column("key_id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
         sa.Column("token", sa.String(), nullable=False),
         sa.Column("fingerprint", sa.String(), nullable=False),
         sa.Column("recording_id", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
-            ["key_id"], ["keys.id"], name=op.f("fk_idempotency_key_id_keys"), ondelete="CASCADE"
+            ["user_id"], ["users.id"], name=op.f("fk_idempotency_user_id_users"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(
             ["recording_id"],
@@ -123,7 +162,7 @@ def upgrade() -> None:
             name=op.f("fk_idempotency_recording_id_recordings"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("key_id", "token", name=op.f("pk_idempotency")),
+        sa.PrimaryKeyConstraint("user_id", "token", name=op.f("pk_idempotency")),
     )
     with op.batch_alter_table("idempotency", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_idempotency_recording_id"), ["recording_id"], unique=False)
@@ -253,7 +292,6 @@ def downgrade() -> None:
     op.drop_table("events")
     with op.batch_alter_table("uploads", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_uploads_owner_id"))
-        batch_op.drop_index(batch_op.f("ix_uploads_key_id"))
 
     op.drop_table("uploads")
     with op.batch_alter_table("recordings", schema=None) as batch_op:

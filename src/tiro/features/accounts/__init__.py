@@ -1,0 +1,1 @@
+"""Accounts: passwords, logins, and the links with which a password is set."""

@@ -1,0 +1,89 @@
+"""Users, for admins: `/api/v1/users`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fastapi import APIRouter, Request, status
+from pydantic import BaseModel, Field
+
+from tiro.db.tables import UserTable
+from tiro.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unauthorized
+from tiro.features.accounts.dependencies import Accounts, Users
+from tiro.features.accounts.links import address
+from tiro.features.keys.dependencies import ADMIN
+from tiro.features.users.service import Role
+from tiro.http.problems import documented
+
+router = APIRouter(
+    prefix="/api/v1/users",
+    tags=["users"],
+    dependencies=[ADMIN],
+    responses=documented(Unauthorized, Forbidden),
+)
+
+
+class User(BaseModel):
+    id: str
+    name: str
+    role: Role
+    created_at: datetime
+    disabled_at: datetime | None
+    has_password: bool
+
+
+class People(BaseModel):
+    items: list[User]
+
+
+class Invitation(BaseModel):
+    name: str = Field(description="A name that nobody has yet.")
+    role: Role = Role.USER
+
+
+class UserChange(BaseModel):
+    role: Role | None = None
+    disabled: bool | None = None
+
+
+class Link(BaseModel):
+    user: User
+    link: str = Field(description="Where they set their password, once, within 7 days. Shown this once.")
+
+
+@router.get("")
+def list_users(users: Users) -> People:
+    """All users, in the order of their making."""
+    return People(items=[_shown(user) for user in users.list()])
+
+
+@router.post("", status_code=status.HTTP_201_CREATED, responses=documented(Conflict, InvalidRequest))
+def invite(request: Request, users: Users, accounts: Accounts, wish: Invitation) -> Link:
+    """Invite somebody: give them the link, with which they set their password."""
+    user = users.create(wish.name, wish.role)
+    return Link(user=_shown(user), link=address(str(request.base_url), accounts.link(user.id)))
+
+
+@router.patch("/{user_id}", responses=documented(NotFound, Conflict))
+def change_user(accounts: Accounts, user_id: str, change: UserChange) -> User:
+    """Disable or enable somebody, or give them another role. Their logins end, at once; the keys of who is
+    disabled are worth nothing until they are enabled again."""
+    return _shown(accounts.change_user(user_id, role=change.role, disabled=change.disabled))
+
+
+@router.post("/{user_id}/reset", responses=documented(NotFound))
+def reset(request: Request, users: Users, accounts: Accounts, user_id: str) -> Link:
+    """Take somebody's password away and end their logins; the link sets another."""
+    token = accounts.reset(user_id)
+    return Link(user=_shown(users.get(user_id)), link=address(str(request.base_url), token))
+
+
+def _shown(user: UserTable) -> User:
+    return User(
+        id=user.id,
+        name=user.name,
+        role=Role(user.role),
+        created_at=user.created_at,
+        disabled_at=user.disabled_at,
+        has_password=user.password is not None,
+    )

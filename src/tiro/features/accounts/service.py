@@ -1,0 +1,231 @@
+"""Log in with a password, stay logged in, and log out."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy.orm import Session
+
+from tiro.db.session import Database
+from tiro.db.tables import LoginTable, RefreshTokenTable, UserTable
+from tiro.errors import Conflict, Forbidden, Unauthorized
+from tiro.features.accounts import repository
+from tiro.features.accounts.passwords import Passwords
+from tiro.features.accounts.tokens import Access, AccessTokens
+from tiro.features.keys.scopes import of_role
+from tiro.features.keys.service import Caller
+from tiro.features.users.service import Role, UserService
+from tiro.kit import clock
+from tiro.kit.ids import uuid7
+
+_log = structlog.get_logger(__name__)
+_LOGIN_LIFE = timedelta(days=30)
+LINK_LIFE = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a login gives: ``access`` goes with requests until ``ends``, ``refresh`` is exchanged once."""
+
+    access: str
+    ends: datetime
+    refresh: str
+
+
+class AccountService:
+    """Logins. All tokens that come of one login are a family, which ends as a whole."""
+
+    def __init__(
+        self, database: Database, users: UserService, passwords: Passwords, tokens: AccessTokens
+    ) -> None:
+        self._database = database
+        self._users = users
+        self._passwords = passwords
+        self._tokens = tokens
+
+    def authenticate(self, token: str, *, ended_token: bool = False) -> Caller:
+        """Raises Unauthorized where the token is not valid, or its login has ended.
+
+        Args:
+            ended_token: the token's own end does not count, only that of its login.
+        """
+        access = self._tokens.read(token, ended=ended_token)
+        with self._database.read() as session:
+            found = repository.active(session, access.login_id, clock.now())
+        if found is None or found.user_id != access.user_id:
+            raise Unauthorized
+        return Caller(None, found.user_id, found.name, of_role(found.role), None)
+
+    def login(self, name: str, password: str) -> Tokens:
+        """Raises Unauthorized, in the same words and after the same time whatever was wrong."""
+        with self._database.read() as session:
+            user = self._users.find(session, name)
+        stored = user.password if user else None
+        matches = self._passwords.matches(stored, password)
+        if user is None or stored is None or not matches or user.disabled_at is not None:
+            raise Unauthorized("The name or the password is not right.")
+        renewed = self._passwords.hashed(password) if self._passwords.outdated(stored) else stored
+        with self._database.write() as session:
+            now_user = self._users.by_id(session, user.id)
+            if now_user.password != stored or now_user.disabled_at is not None:
+                raise Unauthorized("The name or the password is not right.")
+            now_user.password = renewed
+            return self._begin(session, user.id)
+
+    def refresh(self, token: str) -> Tokens:
+        """Exchange a refresh token. One that comes a second time ends its whole family.
+
+        Raises:
+            Unauthorized: it is unknown, used, or its login has ended.
+        """
+        now = clock.now()
+        with self._database.write() as session:
+            row = repository.refresh_token(session, _digest(token))
+            active = row and repository.active(session, row.login_id, now)
+            if row is not None and active and row.used_at is None:
+                row.used_at = now
+                return self._issue(session, Access(active.user_id, row.login_id))
+            if row is not None and active:
+                # The block ends without an error, so that this is committed.
+                repository.revoke(session, row.login_id, now)
+                _log.warning("login.refresh_reused", user_id=active.user_id, login_id=row.login_id)
+        raise Unauthorized("This login has ended. Log in again.")
+
+    def logout(self, token: str) -> None:
+        """End the login of a refresh token; nothing where it is unknown."""
+        with self._database.write() as session:
+            row = repository.refresh_token(session, _digest(token))
+            if row is not None:
+                repository.revoke(session, row.login_id, clock.now())
+
+    def logout_everywhere(self, user_id: str) -> None:
+        with self._database.write() as session:
+            repository.revoke_all(session, user_id, clock.now())
+
+    def change_password(self, user_id: str, current: str, new: str) -> Tokens:
+        """Set another password; all logins end but the one that this begins.
+
+        Raises:
+            Conflict: they have none yet; a link or the command line sets the first.
+            Forbidden: ``current`` is not right.
+            InvalidRequest: ``new`` is too short or too long.
+        """
+        hashed = self._passwords.hashed(new)
+        with self._database.read() as session:
+            stored = self._users.by_id(session, user_id).password
+        if stored is None:
+            raise Conflict("You have no password yet. An admin's link or `tiro users password` sets it.")
+        if not self._passwords.matches(stored, current):
+            raise Forbidden("The current password is not right.")
+        with self._database.write() as session:
+            user = self._users.by_id(session, user_id)
+            if user.password != stored:
+                raise Forbidden("The current password is not right.")
+            self._replace(session, user, hashed)
+            return self._begin(session, user_id)
+
+    def set_password(self, name: str, password: str) -> None:
+        """As the machine's operator; ends all logins. Raises NotFound and InvalidRequest."""
+        hashed = self._passwords.hashed(password)
+        with self._database.write() as session:
+            self._users.owner(session)
+            self._replace(session, self._users.named(session, name), hashed)
+
+    def change_user(self, user_id: str, *, role: Role | None, disabled: bool | None) -> UserTable:
+        """As an admin; ends all logins of the user where something changes.
+
+        Raises:
+            NotFound: there is no such user.
+            Conflict: the machine's owner stays an enabled admin, so that there is always one.
+        """
+        now = clock.now()
+        with self._database.write() as session:
+            user = self._users.by_id(session, user_id)
+            demoted = role is not None and role != user.role
+            if (demoted or disabled) and user.id == self._users.owner(session).id:
+                raise Conflict("The machine's owner stays an admin, and enabled.")
+            if role is not None:
+                user.role = role
+            if disabled is not None:
+                user.disabled_at = (user.disabled_at or now) if disabled else None
+            if demoted or disabled:
+                repository.revoke_all(session, user_id, now)
+        return user
+
+    # --- links --------------------------------------------------------------------------------------
+
+    def setup_link(self) -> str | None:
+        """A new link's token for the machine's owner, where nobody has a password; else None."""
+        with self._database.write() as session:
+            if repository.anyone_has_password(session):
+                return None
+            return _linked(session, self._users.owner(session).id)
+
+    def link(self, user_id: str) -> str:
+        """The token of a new link with which the user sets a password; an earlier one is void.
+        Raises NotFound."""
+        with self._database.write() as session:
+            return _linked(session, self._users.by_id(session, user_id).id)
+
+    def reset(self, user_id: str) -> str:
+        """Take the password away and end all logins: the token of a link that sets another.
+        Raises NotFound."""
+        with self._database.write() as session:
+            self._replace(session, self._users.by_id(session, user_id), None)
+            return _linked(session, user_id)
+
+    def accept(self, token: str, password: str) -> Tokens:
+        """Set the password of the user whose link this is, and log in. The link is used up.
+
+        Raises:
+            Unauthorized: there is no such link, it is used or expired, or its user is disabled.
+            InvalidRequest: the password is too short or too long; the link remains.
+        """
+        hashed = self._passwords.hashed(password)
+        now = clock.now()
+        with self._database.write() as session:
+            user_id = repository.take_link(session, _digest(token), now)
+            user = None if user_id is None else self._users.by_id(session, user_id)
+            if user is None or user.disabled_at is not None:
+                raise Unauthorized("This link is used or has expired. Ask for another.")
+            self._replace(session, user, hashed)
+            return self._begin(session, user.id)
+
+    # --- inside -------------------------------------------------------------------------------------
+
+    def _begin(self, session: Session, user_id: str) -> Tokens:
+        now = clock.now()
+        repository.forget_ended(session, user_id, now)
+        login = LoginTable(
+            id=str(uuid7()), user_id=user_id, created_at=now, expires_at=now + _LOGIN_LIFE, revoked_at=None
+        )
+        repository.add(session, login)
+        return self._issue(session, Access(user_id, login.id))
+
+    def _issue(self, session: Session, access: Access) -> Tokens:
+        refresh = secrets.token_urlsafe(32)
+        repository.add(
+            session, RefreshTokenTable(digest=_digest(refresh), login_id=access.login_id, used_at=None)
+        )
+        token, ends = self._tokens.make(access)
+        return Tokens(token, ends, refresh)
+
+    def _replace(self, session: Session, user: UserTable, hashed: str | None) -> None:
+        """Another password, or none: what the old one opened is closed."""
+        user.password = hashed
+        repository.revoke_all(session, user.id, clock.now())
+        repository.drop_link(session, user.id)
+
+
+def _linked(session: Session, user_id: str) -> str:
+    token = secrets.token_urlsafe(32)
+    repository.put_link(session, user_id, _digest(token), clock.now() + LINK_LIFE)
+    return token
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
