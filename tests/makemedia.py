@@ -122,7 +122,7 @@ def write(
         stream.codec_context.open()
         if picture is not None:
             for index in range(round(25 * len(sound) / kind.rate)):
-                image = picture()
+                image = grey_picture()
                 image.pts, image.time_base = index, Fraction(1, 25)
                 container.mux(picture.encode(image))  # type: ignore[attr-defined]
             container.mux(picture.encode(None))  # type: ignore[attr-defined]
@@ -140,7 +140,7 @@ def write(
     return path
 
 
-def picture() -> av.VideoFrame:
+def grey_picture() -> av.VideoFrame:
     """A grey one. A frame that nobody has filled shows whatever the memory held, and no two are alike."""
     return av.VideoFrame.from_ndarray(np.full((72, 64), 128, np.uint8), format="yuv420p")
 
@@ -190,7 +190,7 @@ def silent_film(folder: Path) -> bytes:
     with av.open(str(folder / "film"), "w", format="mp4") as container:
         picture = container.add_stream("libx264", rate=25)
         picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
-        container.mux(picture.encode(picture()))
+        container.mux(picture.encode(grey_picture()))
         container.mux(picture.encode(None))
     return (folder / "film").read_bytes()
 
