@@ -26,6 +26,9 @@ from tiro.engines.whisper import PROVIDER
 from tiro.errors import EngineCrashed, EngineFailed, EngineStalled
 from tiro.speech.types import SAMPLE_RATE
 
+STALL = 2.0
+"""Seconds; less, and a busy machine might keep a child from its work for so long."""
+
 REQUEST = TranscribeRequest(np.full(5 * SAMPLE_RATE // 16, 0.1, np.float32))
 """Fits into the pipe to a child that does not read, three times."""
 
@@ -54,7 +57,7 @@ def test_a_child_that_stands_still_is_ended(tmp_path: Path, model: str, cancella
     spec = EngineSpec("echo", "0") if model == "echo" else EngineSpec("whisper", "tiny")
     options = EngineOptions(tmp_path, device="cpu", threads=1, download=False)
     stop = threading.Event() if cancellable else None
-    with EngineHosts(options, stall_seconds=3.0) as hosts, ThreadPoolExecutor(2) as pool:
+    with EngineHosts(options, stall_seconds=STALL) as hosts, ThreadPoolExecutor(2) as pool:
         hosts.warm(spec)
         [child] = children()
         os.kill(child.pid, signal.SIGSTOP)
@@ -73,7 +76,7 @@ def test_all_who_wait_for_it_are_told(tmp_path: Path) -> None:
     tinywhisper.make(tmp_path / "tiny")
     spec = EngineSpec("whisper", "tiny")
     options = EngineOptions(tmp_path, device="cpu", threads=1, download=False)
-    with EngineHosts(options, stall_seconds=3.0) as hosts, ThreadPoolExecutor(3) as pool:
+    with EngineHosts(options, stall_seconds=STALL) as hosts, ThreadPoolExecutor(3) as pool:
         hosts.warm(spec)
         os.kill(children()[0].pid, signal.SIGSTOP)
         calls = [pool.submit(hosts.transcribe, spec, REQUEST) for _ in range(3)]
@@ -84,7 +87,7 @@ def test_all_who_wait_for_it_are_told(tmp_path: Path) -> None:
 
 def test_one_that_hangs_while_it_loads_is_ended(tmp_path: Path, engine_log: Path) -> None:
     with (
-        EngineHosts(EngineOptions(tmp_path), stall_seconds=3.0) as hosts,
+        EngineHosts(EngineOptions(tmp_path), stall_seconds=STALL) as hosts,
         pytest.raises(EngineStalled),
     ):
         hosts.capabilities(EngineSpec("counting", "load=600"))
@@ -123,7 +126,7 @@ def test_one_that_computes_or_rests_is_let_alone(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_job_goes_on_after_its_engine_hung(tmp_path: Path, engine_log: Path) -> None:
-    settings = make_settings(tmp_path / "data", engine={"download": False, "stall_seconds": 3.0})
+    settings = make_settings(tmp_path / "data", engine={"download": False, "stall_seconds": STALL})
     before = countingengine.asked(engine_log)
     with thread_server(settings) as server:
         session_id = server.client.send_file("call.wav", wav(30), engine="counting:0.02").json()["session_id"]

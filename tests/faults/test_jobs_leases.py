@@ -56,7 +56,7 @@ def stop_between_commits(data: Path, process: subprocess.Popen[bytes]) -> None:
 def test_a_worker_that_was_taken_for_dead_changes_nothing(tmp_path: Path, engine_log: Path) -> None:
     data, log = tmp_path / "data", tmp_path / "zombie.log"
     with runtime_of(make_settings(data, jobs=SHORT_LEASE)) as runtime:
-        session_id = send(runtime, wav(seconds=50), "counting:0.1")
+        session_id = send(runtime, wav(seconds=30), "counting:0.05")
         with worker_process(data, log, jobs_lease_seconds="1") as zombie:
             wait_until(lambda: window_count(data, session_id) >= 1, what="the first window")
             stop_between_commits(data, zombie)
@@ -81,11 +81,11 @@ def test_a_job_longer_than_its_lease_runs_once(tmp_path: Path, engine_log: Path)
                 assert client.send_file("empty.wav", b"").status_code == 422
 
     with thread_server(make_settings(data, jobs=SHORT_LEASE)) as server:
-        pesterers = [threading.Thread(target=pester, args=(server.address, server.key)) for _ in range(4)]
+        pesterers = [threading.Thread(target=pester, args=(server.address, server.key)) for _ in range(2)]
         for thread in pesterers:
             thread.start()
         try:
-            answer = server.client.send_file("call.wav", wav(seconds=50), engine="counting:0.1")
+            answer = server.client.send_file("call.wav", wav(seconds=35), engine="counting:0.1")
             session = server.client.until_ended(answer.json()["session_id"])
         finally:
             over.set()

@@ -17,6 +17,7 @@ from tests.conftest import make_settings
 from tests.makecall import samples, wav, wav_bytes
 from tests.serving import ThreadServer, thread_server
 
+ATTEMPTS = 2  # between them are pauses, which grow
 GENTLE = wav(seconds=4)
 LOUD = wav_bytes((np.clip(samples(4).astype(np.int32) * 40, -32768, 32767)).astype(np.int16))
 
@@ -24,7 +25,7 @@ LOUD = wav_bytes((np.clip(samples(4).astype(np.int32) * 40, -32768, 32767)).asty
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThreadServer]:
     with countingengine.installed(tmp_path_factory.mktemp("engine")):
-        settings = make_settings(tmp_path_factory.mktemp("data"))
+        settings = make_settings(tmp_path_factory.mktemp("data"), jobs={"attempts": ATTEMPTS})
         with thread_server(settings) as running:
             yield running
         assert_sound(settings.data)
@@ -34,7 +35,7 @@ def assert_fails_alone(server: ThreadServer, poison: str, neighbours: list[str],
     session = server.client.until_ended(poison)
     assert (session["status"], session["error"]["code"]) == ("failed", code)
     row = job_row(server.runtime.settings.data, poison)
-    assert (row["attempt"], row["tries_left"]) == (3, 0)
+    assert (row["attempt"], row["tries_left"]) == (ATTEMPTS, 0)
     for neighbour in neighbours:
         session = server.client.until_ended(neighbour)
         assert session["status"] == "completed", session["error"]

@@ -13,7 +13,7 @@ from tests.conftest import make_settings
 from tests.makecall import wav
 from tests.serving import ServerProcess, ThreadServer, thread_server, wait_until
 
-CALL = wav(seconds=50)
+CALL = wav(seconds=30)
 
 
 @pytest.fixture(scope="module")

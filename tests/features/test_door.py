@@ -61,7 +61,7 @@ def test_the_same_file_again_is_told(client: Client) -> None:
 
 
 def test_wait_gives_up_in_time_and_the_job_goes_on(client: Client) -> None:
-    answer = client.send_file("long.wav", LONG, wait=0.2, engine="echo:0.05")
+    answer = client.send_file("long.wav", LONG, wait=0.2, engine="echo:0.02")
     assert answer.status_code == 202
     session_id = answer.json()["session_id"]
     assert client.until_ended(session_id)["status"] == "completed"
