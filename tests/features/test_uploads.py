@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 from sqlalchemy import update
+from tests.checkup import rows
 from tests.conftest import make_settings
 from tests.makecall import wav
 from tests.serving import Client, ThreadServer, thread_server, wait_until
@@ -178,6 +179,9 @@ def test_checksums(client: Client, server: ThreadServer, name: str) -> None:
     assert (offset(client, url), part_of(server, url).stat().st_size) == (99, 99)
     rest = patch(client, url, 99, SPEECH[99:], Upload_Checksum=checksum(name, SPEECH[99:]))
     assert client.get(rest.headers["content-location"] + "/media").content == SPEECH
+    query = "SELECT sha256 FROM recordings WHERE id = ?"
+    [row] = rows(server.runtime.settings.data, query, rest.headers["tiro-session"])
+    assert row["sha256"] == hashlib.sha256(SPEECH).hexdigest()
 
 
 def test_checksums_that_say_nothing(client: Client) -> None:
