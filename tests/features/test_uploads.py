@@ -174,7 +174,7 @@ def test_none_of_a_body_that_is_too_long_is_kept(client: Client, server: ThreadS
 def test_checksums(client: Client, server: ThreadServer, name: str) -> None:
     url = begin(client)
     assert patch(client, url, 0, SPEECH[:99], Upload_Checksum=checksum(name, SPEECH[:99])).status_code == 204
-    answer = patch(client, url, 99, SPEECH[99:HALF], Upload_Checksum=checksum(name, b"else"))
+    answer = patch(client, url, 99, bytes(HALF), Upload_Checksum=checksum(name, b"else"))
     assert problem(answer) == (460, "checksum_mismatch")
     assert (offset(client, url), part_of(server, url).stat().st_size) == (99, 99)
     rest = patch(client, url, 99, SPEECH[99:], Upload_Checksum=checksum(name, SPEECH[99:]))
