@@ -6,7 +6,7 @@ import argparse
 import os
 import time
 
-from bench import cancelling, decoding, listing, memory, overhead, starting, whisper
+from bench import cancelling, decoding, guard, listing, memory, overhead, starting, whisper
 from bench.report import machine, say
 
 _ALL = {
@@ -15,6 +15,7 @@ _ALL = {
     "listing": listing,
     "decoding": decoding,
     "memory": memory,
+    "guard": guard,
     "cancelling": cancelling,
     "whisper": whisper,
 }

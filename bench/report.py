@@ -57,6 +57,12 @@ def target(what: str, value: float, limit: float, unit: str, digits: int = 0) ->
     say()
 
 
+def at_least(what: str, value: float, limit: float, unit: str, digits: int = 0) -> None:
+    met = "met" if value >= limit else "MISSED"
+    say(f"Target {met}: {what} {value:.{digits}f} {unit}, at least {limit:g} {unit} wanted.")
+    say()
+
+
 def machine() -> str:
     """The machine in a line, with its load as it is now."""
     memory = psutil.virtual_memory().total / 2**30

@@ -122,7 +122,7 @@ def write(
         stream.codec_context.open()
         if picture is not None:
             for index in range(round(25 * len(sound) / kind.rate)):
-                image = av.VideoFrame(64, 48, "yuv420p")
+                image = grey_picture()
                 image.pts, image.time_base = index, Fraction(1, 25)
                 container.mux(picture.encode(image))  # type: ignore[attr-defined]
             container.mux(picture.encode(None))  # type: ignore[attr-defined]
@@ -138,6 +138,11 @@ def write(
             container.mux(stream.encode(ready))
         container.mux(stream.encode(None))
     return path
+
+
+def grey_picture() -> av.VideoFrame:
+    """A grey one. A frame that nobody has filled shows whatever the memory held, and no two are alike."""
+    return av.VideoFrame.from_ndarray(np.full((72, 64), 128, np.uint8), format="yuv420p")
 
 
 def wav_header(
@@ -175,7 +180,7 @@ def jpeg() -> bytes:
     codec = av.CodecContext.create("mjpeg", "w")
     codec.width, codec.height, codec.pix_fmt = 32, 32, "yuvj420p"  # type: ignore[attr-defined]
     codec.time_base = Fraction(1, 25)
-    frame = av.VideoFrame(32, 32, "yuvj420p")
+    frame = av.VideoFrame.from_ndarray(np.full((48, 32), 128, np.uint8), format="yuvj420p")
     frame.pts = 0
     return b"".join(bytes(packet) for packet in [*codec.encode(frame), *codec.encode(None)])  # type: ignore[attr-defined]
 
@@ -185,7 +190,7 @@ def silent_film(folder: Path) -> bytes:
     with av.open(str(folder / "film"), "w", format="mp4") as container:
         picture = container.add_stream("libx264", rate=25)
         picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
-        container.mux(picture.encode(av.VideoFrame(64, 48, "yuv420p")))
+        container.mux(picture.encode(grey_picture()))
         container.mux(picture.encode(None))
     return (folder / "film").read_bytes()
 

@@ -18,11 +18,13 @@ from tiro.errors import TiroError
 from tiro.speech.types import Drop, MediaInfo, Notice, Segment, Transcript, Word
 
 if TYPE_CHECKING:
+    from tiro.client import Client
     from tiro.offline import transcribe
 
     __version__: str
 
 __all__ = [
+    "Client",
     "Drop",
     "MediaInfo",
     "Notice",
@@ -46,6 +48,10 @@ def __getattr__(name: str) -> Any:
         from tiro.offline import transcribe
 
         return transcribe
+    if name == "Client":
+        from tiro.client import Client
+
+        return Client
     if name == "__version__":
         # Reading the package's metadata takes longer than all else here, and each child imports this.
         from importlib.metadata import version

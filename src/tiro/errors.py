@@ -232,6 +232,14 @@ class RemoteNonsense(TiroError):
     )
 
 
+# --- a Tiro server, seen by its client --------------------------------------------------------------
+
+
+class ServerUnreachable(TiroError):
+    code, status, exit_code, transient = "server_unreachable", 502, 4, True
+    default = "The Tiro server cannot be reached. Check its address, and that it runs."
+
+
 # --- jobs and the house ----------------------------------------------------------------------------
 
 

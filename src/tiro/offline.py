@@ -5,12 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryFile
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from types import TracebackType
-from typing import BinaryIO
 
 from tiro.bootstrap.speech import SpeechRuntime, speech_runtime
 from tiro.features.transcription.pipeline import (
@@ -20,21 +17,10 @@ from tiro.features.transcription.pipeline import (
     PipelineEvent,
     PipelineRequest,
 )
+from tiro.kit.sources import Source, opened
 from tiro.settings import Settings
 from tiro.speech.options import TranscriptionOptions, spoken
-from tiro.speech.types import ChannelMode, Segment, Task, Transcript
-
-Source = str | Path | bytes | BinaryIO
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is: seconds of the recording that are done, its length where known, and the segments that
-    have become final since the last report."""
-
-    position: float
-    duration: float | None
-    segments: tuple[Segment, ...]
+from tiro.speech.types import ChannelMode, Progress, Segment, Task, Transcript
 
 
 class Transcriber:
@@ -73,7 +59,7 @@ class Transcriber:
         started = time.monotonic()
         options = options or TranscriptionOptions(self._settings.engine.default)
         resolved = self._speech.prepare(options.engine, on_download)
-        with _opened(source) as file:
+        with opened(source) as file:
             request = PipelineRequest(file, resolved, options)
             with closing(self._speech.pipeline.run(request, self.stop)) as events:
                 transcript = _collect(events, on_progress)
@@ -111,7 +97,8 @@ def transcribe(
         beam: hypotheses that are kept side by side; 1 is greedy.
         temperatures: from 0 to 1, tried in this order until a result passes the quality limits.
         word_times: whether words get times.
-        guard_off: rules against invented text that shall not apply, by the names that drops carry.
+        guard_off: rules against invented text and cross-talk that shall not apply, by the names that drops
+            carry.
         on_progress: called as segments become final, in this thread.
         settings: by default those of the environment.
 
@@ -159,32 +146,3 @@ def _collect(events: Generator[PipelineEvent], on_progress: Callable[[Progress],
                 pass
     assert transcript is not None, "the pipeline ends with Finished"
     return transcript
-
-
-@contextmanager
-def _opened(source: Source) -> Generator[BinaryIO]:
-    """The source as a file with a descriptor, which the decoder's process can be handed."""
-    if isinstance(source, str | Path):
-        with Path(source).open("rb") as file:
-            yield file
-    elif isinstance(source, bytes):
-        with TemporaryFile() as spool:
-            spool.write(source)
-            spool.seek(0)
-            yield spool
-    elif _has_descriptor(source) and source.seekable():
-        yield source
-    else:
-        with TemporaryFile() as spool:
-            while chunk := source.read(1 << 20):
-                spool.write(chunk)
-            spool.seek(0)
-            yield spool
-
-
-def _has_descriptor(file: BinaryIO) -> bool:
-    try:
-        file.fileno()
-    except OSError:
-        return False
-    return True

@@ -96,7 +96,7 @@ class TranscriptionSettings(BaseModel):
     beam: int | None = Field(
         None, ge=1, le=16, description="Hypotheses side by side; 5 where nothing is said."
     )
-    guard_off: str = Field("", description="Rules against invented text that never apply, with commas.")
+    guard_off: str = Field("", description="Rules against invented text and cross-talk that are off.")
 
 
 class OpenAISettings(BaseModel):

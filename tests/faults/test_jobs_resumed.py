@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.serving import ServerProcess, server_process, thread_server, wait_unt
 
 from tiro.bootstrap.server import inspect_data, open_database
 from tiro.db.tables import JobTable
+from tiro.features.openai import form
 
 CALL = wav(45)
 
@@ -41,6 +43,8 @@ def test_another_plan_begins_anew(tmp_path: Path, same_plan: bool) -> None:
         assert result["status"] == "completed"
         assert result["transcript"] == fresh["transcript"]
         assert told.count("restart") == (0 if same_plan else 1)
+        *deltas, done = asyncio.run(_streamed(restarted, session_id))
+        assert "".join(event["delta"] for event in deltas) == done["text"]
     assert not any(finding.faults for finding in inspect_data(settings))
 
 
@@ -53,6 +57,12 @@ def test_files_of_unknown_recordings_are_set_aside_not_deleted(tmp_path: Path) -
     with thread_server(settings, recover=True):
         assert (settings.data / "orphaned" / session_id).read_bytes() == wav(2)
     assert not any(finding.faults for finding in inspect_data(settings))
+
+
+async def _streamed(server, session_id: str):  # type: ignore[no-untyped-def]
+    """The recording as OpenAI's API streams it: nothing that was told is told again."""
+    asked = form.read({"model": ["echo"], "stream": ["true"]}, "transcribe", {})
+    return [event async for event in server.runtime.openai.stream(session_id, asked)]
 
 
 def _events(server, session_id: str):  # type: ignore[no-untyped-def]

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests import countingengine
 from tests.conftest import make_settings
 from tests.countingengine import repeated
-from tests.makecall import wav
+from tests.makecall import samples, wav, wav_bytes
 from tests.serving import ServerProcess, thread_server, wait_until
 from typer.testing import CliRunner
 
@@ -137,6 +138,21 @@ def test_a_rule_can_be_left_out(door: Any) -> None:
     free = door.send_file("call.wav", wav(5), wait=30, engine=REPEAT, **all_off).json()
     assert free["metadata"]["dropped"] == []
     assert free["transcript"]["segments"][-1]["text"].count("again") == 30
+
+
+def test_cross_talk_can_be_left_in(door: Any) -> None:
+    """The right side overheard the left one, 15 dB lower; with the rule off both have said it."""
+    heard = samples(5)[:, 0]
+    leaking = wav_bytes(np.stack([heard, (heard * 0.18).astype(np.int16)], axis=1))
+    form = {"engine": REPEAT, "language": "en", "channels": "split"}
+
+    def speakers(**more: str) -> tuple[list[str], set[str]]:
+        session = door.send_file("call.wav", leaking, wait=30, **form, **more).json()
+        said = [one for one in session["transcript"]["segments"] if "again" not in one["text"]]
+        return [one["speaker"] for one in said], {drop["rule"] for drop in session["metadata"]["dropped"]}
+
+    assert speakers() == (["left"], {"cross_talk", "impossible_rate"})
+    assert speakers(guard_off="cross_talk") == (["left", "right"], {"impossible_rate"})
 
 
 def test_settings_hold_for_all(tmp_path: Path, engine: Path) -> None:

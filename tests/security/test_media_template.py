@@ -115,17 +115,17 @@ def test_many_files_leave_nothing_open(pool: DecoderPool, tmp_path: Path) -> Non
     path = makemedia.write(tmp_path / "file", BY_NAME["flac"], seconds=1)
     with pool.open(path) as stream:
         forker = template_of(stream.pid)
-    before = len(descriptors(os.getpid())), descriptors(forker)
+        own, its = len(descriptors(os.getpid())), len(descriptors(forker))
     for way in ("read", "close", "kill") * 5:
         with pool.open(path) as stream:
             if way == "read":
                 list(stream)
             elif way == "kill":
                 os.kill(stream.pid, signal.SIGKILL)
-    with pool.open(path) as stream:
-        assert len(descriptors(forker)) <= len(before[1]) + 2
-    assert len(descriptors(os.getpid())) <= before[0] + 1
-    assert not psutil.Process(forker).children()
+    # The template hears of a decoder's end a moment after us; what leaks stays for ever.
+    wait_until(lambda: not psutil.Process(forker).children(), what="the end of all decoders")
+    wait_until(lambda: len(descriptors(forker)) < its, what="the end of their lines in the template")
+    assert len(descriptors(os.getpid())) < own
 
 
 def test_a_dead_template_harms_no_file_and_is_replaced(pool: DecoderPool, recording: Path) -> None:

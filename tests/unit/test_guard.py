@@ -6,6 +6,9 @@ import itertools
 from collections.abc import Sequence
 
 import pytest
+from bench.guard import measure
+from bench.guard.kinds import INVENTED as INVENTED_KINDS
+from bench.guard.kinds import SAID as SAID_KINDS
 
 from tiro.speech.guard import RULES, Guard, GuardOutcome
 from tiro.speech.phrases import COURTESIES_BY_LANGUAGE, OPENINGS_BY_LANGUAGE, STOCK_BY_LANGUAGE
@@ -318,3 +321,70 @@ def test_whoever_counts_is_no_loop() -> None:
     counted = " ".join(f"{ten} {unit}" for ten in tens for unit in units)
     segment = Segment(0.0, 30.0, counted)
     assert Guard().check([segment]).segments == (segment,)
+
+
+def test_a_song_and_the_talk_around_it_stay() -> None:
+    """Its text compresses as well as a loop does."""
+    refrain = ("Light up the lanterns tonight,", "hold them up high, hold them tight.", "Tonight, tonight,")
+    lines = ["Shall we sing it once more?", *refrain * 3, "That was nice."]
+    segments = [said(text, start=2.5 * place) for place, text in enumerate(lines)]
+    assert check(*segments, spans=[Span(0.0, 2.5 * len(lines))]).drops == ()
+    assert check(said(" ".join(refrain * 3))).drops == ()
+    hook = [said("Run, river, run,", start=2.0 * place) for place in range(4)]
+    assert check(*hook, spans=[Span(0.0, 8.0)]).drops == ()
+
+
+def test_answers_in_the_pauses_of_another_stay() -> None:
+    """One side of a call says the same each time; said on end, the same would be a loop."""
+    apart = [said("Mm-hmm.", start=3.0 * place, length=0.5) for place in range(8)]
+    assert check(*apart).drops == ()
+    on_end = [said("Mm-hmm.", start=0.5 * place, length=0.5) for place in range(8)]
+    assert {drop.rule for drop in check(*on_end, spans=[Span(0.0, 4.0)]).drops} == {"repetition"}
+
+
+@pytest.mark.parametrize("text", ["Yeah.", "That is what I think."])
+def test_text_over_silence_goes_though_others_speak_beside_it(text: str) -> None:
+    before = said("Good morning, how can I help you?", start=0.0, length=2.5)
+    beside = said(text, GOOD, start=2.6, length=2.0)
+    behind = said("It is about my order.", start=4.7, length=1.8)
+    spans = [Span(0.0, 2.6), Span(4.6, 6.5)]
+    outcome = check(before, beside, behind, spans=spans)
+    assert outcome.segments == (before, behind)
+    heard = [Span(0.0, 6.5)]
+    assert check(before, beside, behind, spans=heard).drops == ()
+
+
+def test_a_loop_that_changes_a_little_goes() -> None:
+    texts = [
+        f"and I think that is what we have to do {word}"
+        for word in ["now", "then", "here", "soon", "too", "again"]
+    ]
+    looped = [f"{text} today" for text in texts] + [f"{text} at last" for text in texts]
+    segments = [said(text, start=4.0 * place) for place, text in enumerate(looped)]
+    outcome = check(*segments)
+    assert outcome.segments[0] == segments[0]
+    assert len(outcome.segments) <= 3
+    assert {drop.rule for drop in outcome.drops} == {"repetition"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thanks for watching, I'll see you all in the next one!",
+        "Danke fürs Zuschauen und bis zum nächsten Mal.",
+        "最後までご視聴いただきありがとうございました",
+        "由 Amara.org 社群提供的字幕",
+    ],
+)
+def test_captions_are_known_however_they_are_put(text: str) -> None:
+    """A noise of five seconds, a little of which may have been speech."""
+    noise = said(text, None, length=5.0)
+    assert [drop.rule for drop in check(noise, spans=[Span(2.0, 2.6)]).drops] == ["stock_phrase"]
+    assert check(noise, spans=[Span(0.0, 5.0)]).drops == ()
+
+
+def test_the_measured_shares_hold() -> None:
+    """A small part of ``python -m bench guard``."""
+    score = measure(seed=7, windows=25)
+    assert score.mean(INVENTED_KINDS) >= 94
+    assert score.mean(SAID_KINDS) <= 1.5

@@ -53,6 +53,7 @@ class House:
                     size=1,
                     sha256="0",
                     media=None,
+                    passing=False,
                     created_at=self.now,
                 )
             )

@@ -99,7 +99,7 @@ def record(
             stream.codec_context.format = "flt"  # type: ignore[attr-defined]
         stream.codec_context.open()
         for index in range(round((seconds + late) * 25) if film is not None else 0):
-            image = av.VideoFrame(64, 48, "yuv420p")
+            image = makemedia.grey_picture()
             image.pts, image.time_base = index, Fraction(1, 25)
             container.mux(film.encode(image))  # type: ignore[union-attr]
         if film is not None:

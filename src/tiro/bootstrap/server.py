@@ -17,6 +17,7 @@ from tiro.engines import survey
 from tiro.errors import DataFolderInUse, DataFolderUnusable
 from tiro.events.embedded import EmbeddedEventHub
 from tiro.features.checkup.service import SETTLE_SECONDS, CheckupService, Finding
+from tiro.features.counters.service import CounterService
 from tiro.features.events.service import EventService
 from tiro.features.jobs.service import JobService
 from tiro.features.keys.service import KeyService
@@ -48,6 +49,7 @@ class Runtime:
     keys: KeyService
     events: EventService
     jobs: JobService
+    counters: CounterService
     recordings: RecordingService
     uploads: UploadService
     openai: OpenAIService
@@ -66,6 +68,8 @@ class Runtime:
 
     def recover(self) -> None:
         """Clear up after a process that died. Only while this one holds the data folder."""
+        if left := self.recordings.remove_passing():
+            _log.info("recordings.passing_removed", count=left)
         with self.database.write() as session:
             self.jobs.sweep(session, everything=True)
         self.storage.sweep_unfinished()
@@ -119,7 +123,8 @@ def build_runtime(settings: Settings) -> Runtime:
         events, queue, attempts=settings.jobs.attempts, lease_seconds=settings.jobs.lease_seconds
     )
     transcripts = TranscriptService()
-    records = Records(database, jobs, transcripts, events)
+    counters = CounterService()
+    records = Records(database, jobs, transcripts, events, counters)
     limits = IntakeLimits(
         max_upload=int(settings.http.max_upload),
         max_wait=settings.http.max_wait,
@@ -152,6 +157,7 @@ def build_runtime(settings: Settings) -> Runtime:
         keys=KeyService(database, users),
         events=events,
         jobs=jobs,
+        counters=counters,
         recordings=recordings,
         uploads=UploadService(
             database,

@@ -7,26 +7,26 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.text import Text
 
+from tiro.speech import types
 from tiro.speech.clock import clock_time
 from tiro.speech.types import Segment, Transcript
-
-if TYPE_CHECKING:
-    from tiro import offline
 
 _PLAIN_SECONDS = 5.0
 Live = Callable[[Segment], None] | None
 
 
 class Reporter(Protocol):
+    def sent(self, done: int, total: int) -> None: ...
+
     def fetched(self, done: int, total: int) -> None: ...
 
-    def advance(self, progress: offline.Progress) -> None: ...
+    def advance(self, progress: types.Progress) -> None: ...
 
     def done(self, transcript: Transcript) -> None: ...
 
@@ -76,11 +76,17 @@ class _Bar:
         self._name = name
         self._task = progress.add_task(name, total=None)
 
+    def sent(self, done: int, total: int) -> None:
+        self._bytes("sending", done, total)
+
     def fetched(self, done: int, total: int) -> None:
-        text = f"fetching the model: {done / 1e6:.0f} of {total / 1e6:.0f} MB"
+        self._bytes("fetching the model", done, total)
+
+    def _bytes(self, doing: str, done: int, total: int) -> None:
+        text = f"{doing}: {done / 1e6:.0f} of {total / 1e6:.0f} MB"
         self._progress.update(self._task, completed=done, total=total or None, description=text)
 
-    def advance(self, progress: offline.Progress) -> None:
+    def advance(self, progress: types.Progress) -> None:
         self._progress.update(
             self._task, completed=progress.position, total=progress.duration, description=self._name
         )
@@ -101,13 +107,17 @@ class _Lines:
         self._live = live
         self._started = self._shown = time.monotonic()
 
-    def fetched(self, done: int, total: int) -> None:
-        if self._due():
-            print(
-                f"fetching the model: {done / 1e6:.0f} of {total / 1e6:.0f} MB", file=sys.stderr, flush=True
-            )
+    def sent(self, done: int, total: int) -> None:
+        self._bytes("sending", done, total)
 
-    def advance(self, progress: offline.Progress) -> None:
+    def fetched(self, done: int, total: int) -> None:
+        self._bytes("fetching the model", done, total)
+
+    def _bytes(self, doing: str, done: int, total: int) -> None:
+        if self._due():
+            print(f"{doing}: {done / 1e6:.0f} of {total / 1e6:.0f} MB", file=sys.stderr, flush=True)
+
+    def advance(self, progress: types.Progress) -> None:
         if self._live is not None:
             for segment in progress.segments:
                 self._live(segment)

@@ -5,18 +5,26 @@ from __future__ import annotations
 import glob
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from tiro.cli.progress import reporter
+from tiro.cli.progress import Reporter, reporter
 from tiro.errors import CannotWrite, InvalidRequest, TiroError
 from tiro.speech.types import Segment, Transcript
 
+if TYPE_CHECKING:
+    from tiro.client import Options
+    from tiro.settings import Settings
+    from tiro.speech.options import TranscriptionOptions
+
+_Run = Callable[[Path | BinaryIO, Reporter], Transcript]
 _FINE = "Fine tuning"
+_SERVER = "On a server"
 
 
 class Channels(StrEnum):
@@ -76,44 +84,49 @@ def transcribe(
     ] = None,
     guard_off: Annotated[
         list[str] | None,
-        typer.Option(help="A rule against invented text to leave out.", rich_help_panel=_FINE),
+        typer.Option(help="A rule against invented text or cross-talk to leave out.", rich_help_panel=_FINE),
+    ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            envvar="TIRO_SERVER",
+            help="Address of a Tiro server that does the work.",
+            rich_help_panel=_SERVER,
+            show_default="this machine",
+        ),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(envvar="TIRO_KEY", help="Its key.", rich_help_panel=_SERVER)
     ] = None,
 ) -> None:
-    """Transcribe recordings on this machine. Text goes to standard output, all else to standard error."""
+    """Transcribe recordings on this machine, or on a server. Text goes to standard output, all else to
+    standard error."""
     from tiro import logs
-    from tiro.offline import Transcriber
     from tiro.settings import Settings
-    from tiro.speech.options import TranscriptionOptions, spoken, terms
+    from tiro.speech.options import terms
 
     settings = Settings()
     logs.configure("error", settings.log.format)
-    code, mixed = spoken(language)
-    options = TranscriptionOptions(
-        engine=engine or settings.engine.default,
-        language=code,
-        mixed_languages=mixed,
-        channels=channels.value,
-        task="translate" if translate else "transcribe",
-        vocabulary=terms(map(_text_of, vocabulary or [])),
-        prompt=prompt,
-        beam=beam,
-        temperatures=tuple(temperature or ()),
-        guard_off=terms(guard_off or []),
-    )
+    asked: Options = {
+        "engine": engine,
+        "language": language,
+        "channels": channels.value,
+        "task": "translate" if translate else "transcribe",
+        "vocabulary": terms(map(_text_of, vocabulary or [])),
+        "prompt": prompt,
+        "beam": beam,
+        "temperatures": tuple(temperature or ()),
+        "guard_off": terms(guard_off or []),
+    }
     sources = _expand(files)
     writer = _Writer(output_format or _format_of(output), output, sources)
     failed: TiroError | None = None
-    with Transcriber(settings) as transcriber:
+    with _transcriber(settings, server, key, asked) as run:
         for name in sources:
             try:
                 writer.begin(name)
                 with reporter(name, live=writer.live) as report:
-                    transcript = transcriber.transcribe(
-                        _source(name),
-                        options=options,
-                        on_progress=report.advance,
-                        on_download=report.fetched,
-                    )
+                    transcript = run(_source(name), report)
                     report.done(transcript)
                 writer.write(name, transcript)
             except (TiroError, OSError) as err:
@@ -124,6 +137,48 @@ def transcribe(
                 failed = failed or error
     if failed is not None:
         raise typer.Exit(failed.exit_code)
+
+
+@contextmanager
+def _transcriber(settings: Settings, server: str | None, key: str | None, asked: Options) -> Iterator[_Run]:
+    """What transcribes one recording: a server where one is named, else this machine."""
+    if server is not None:
+        from tiro.client import Client
+
+        with Client(server, key) as client:
+            yield lambda source, report: client.transcribe(
+                source, filename=_stdin(source), on_upload=report.sent, on_progress=report.advance, **asked
+            )
+        return
+    from tiro.offline import Transcriber
+
+    options = _options(settings, asked)
+    with Transcriber(settings) as transcriber:
+        yield lambda source, report: transcriber.transcribe(
+            source, options=options, on_progress=report.advance, on_download=report.fetched
+        )
+
+
+def _options(settings: Settings, asked: Options) -> TranscriptionOptions:
+    from tiro.speech.options import TranscriptionOptions, spoken
+
+    code, mixed = spoken(asked["language"])
+    return TranscriptionOptions(
+        engine=asked["engine"] or settings.engine.default,
+        language=code,
+        mixed_languages=mixed,
+        channels=asked["channels"],
+        task=asked["task"],
+        vocabulary=tuple(asked["vocabulary"]),
+        prompt=asked["prompt"],
+        beam=asked["beam"],
+        temperatures=tuple(asked["temperatures"]),
+        guard_off=tuple(asked["guard_off"]),
+    )
+
+
+def _stdin(source: Path | BinaryIO) -> str | None:
+    return None if isinstance(source, Path) else "stdin"
 
 
 def _text_of(words: str) -> str:

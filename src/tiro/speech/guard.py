@@ -7,13 +7,15 @@ else the text, its times and the speech that was heard under it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tiro.speech.phrases import is_courtesy, is_stock
-from tiro.speech.repetition import Loop, find_loops, is_stutter, loop_ratio
+from tiro.speech.repetition import SUNG, Loop, find_loops, is_stutter, loop_ratio
+from tiro.speech.support import EDGE, hardly_heard, heard_under, speech_between, weakness
 from tiro.speech.types import Drop, Quality, Segment, Span
-from tiro.speech.words import clean, join, normalise, pieces, spoken_units, text_of
+from tiro.speech.words import clean, join, normalise, pieces, spoken_units, text_of, tokens
 
 RULES = frozenset(
     {"no_speech", "low_confidence", "repetition", "stock_phrase", "impossible_rate"},
@@ -24,8 +26,11 @@ _LOW_LOGPROB = -1.0
 _HOPELESS_LOGPROB = -1.5  # no fallback to a higher temperature can have been worth keeping
 _LAST_TEMPERATURE = 0.99  # Whisper tries up to 1.0
 _RATE = 8.0  # words a second: nobody speaks faster for long
-_EDGE = 0.5  # seconds by which an engine's times may be off
 _ZERO_SHARE = 0.5  # of the words without length, from which on the times are invented
+_ANSWER = 2  # words that are said again and again to whoever speaks
+_LINES = 4  # times that a line is sung in a row
+_SENTENCE = 4  # word triples of a text from which on it may not come again and again
+_WORN = 6  # times that a song says the same three words in one window
 _NO_QUALITY = Quality()
 
 
@@ -61,8 +66,8 @@ class Guard:
         """
         kept: list[Segment] = []
         drops: list[Drop] = []
-        for segment in segments:
-            verdict = self._verdict(segment, spans)
+        for segment, heard in zip(segments, heard_under(segments, spans), strict=True):
+            verdict = self._verdict(segment, heard)
             if verdict is None:
                 kept.append(segment)
             else:
@@ -71,14 +76,13 @@ class Guard:
             kept, more = _fit_into_speech(kept, spans)
             drops += more
         if "repetition" in self._rules:
-            kept, more = _without_loops(kept)
+            kept, more = _without_loops(kept, spans)
             drops += more
         drops.sort(key=lambda drop: (drop.start, drop.end))
         return GuardOutcome(tuple(kept), tuple(drops))
 
-    def _verdict(self, segment: Segment, spans: Sequence[Span] | None) -> tuple[str, str] | None:
-        """Rule and evidence where the segment alone is enough to drop it."""
-        heard = None if spans is None else _speech_under(segment, spans)
+    def _verdict(self, segment: Segment, heard: float | None) -> tuple[str, str] | None:
+        """Rule and evidence where the segment and the speech under it are enough to drop it."""
         for rule, check in _CHECKS:
             if rule in self._rules and (evidence := check(segment, heard)):
                 return rule, evidence
@@ -107,27 +111,12 @@ def _low_confidence(segment: Segment, _: float | None) -> str | None:
 
 def _stock_phrase(segment: Segment, heard: float | None) -> str | None:
     if is_stock(segment.text):
-        weak = _weak_support(segment, heard, no_speech=0.4, logprob=-0.7, share=0.5)
+        weak = weakness(segment, heard, no_speech=0.5, logprob=-0.9, share=0.6)
     elif is_courtesy(segment.text):
-        weak = _weak_support(segment, heard, no_speech=0.6, logprob=-1.0, share=0.25)
+        weak = weakness(segment, heard, no_speech=0.6, logprob=-1.0, share=0.4)
     else:
         return None
     return f"a stock phrase with weak support: {weak}" if weak else None
-
-
-def _weak_support(
-    segment: Segment, heard: float | None, *, no_speech: float, logprob: float, share: float
-) -> str | None:
-    """Why the sound under the segment hardly carries it; ``share`` is of the time that its words need."""
-    quality = segment.quality or _NO_QUALITY
-    if quality.no_speech_prob is not None and quality.no_speech_prob > no_speech:
-        return f"no-speech probability {quality.no_speech_prob:.2f}"
-    if quality.avg_logprob is not None and quality.avg_logprob < logprob:
-        return f"average log-probability {quality.avg_logprob:.2f}"
-    needed = max(0.4, spoken_units(segment.text) / 4)  # at an easy pace
-    if heard is not None and heard < share * needed:
-        return f"{heard:.1f} s of speech under it where it takes {needed:.1f} s"
-    return None
 
 
 def _impossible_rate(segment: Segment, heard: float | None) -> str | None:
@@ -143,23 +132,24 @@ def _impossible_rate(segment: Segment, heard: float | None) -> str | None:
     return None
 
 
+def _nothing_heard(segment: Segment, heard: float | None) -> str | None:
+    if heard is not None and hardly_heard(segment, heard):
+        return f"{heard:.1f} s of speech under it"
+    return None
+
+
 _CHECKS: tuple[tuple[str, Callable[[Segment, float | None], str | None]], ...] = (
     ("no_speech", _no_speech),
     ("low_confidence", _low_confidence),
     ("stock_phrase", _stock_phrase),
     ("impossible_rate", _impossible_rate),
+    ("no_speech", _nothing_heard),
 )
 
 
 def _most_words(seconds: float) -> float:
     """How many words fit into ``seconds``; three more than the rate gives, for short calls are fast."""
     return 3 + _RATE * seconds
-
-
-def _speech_under(segment: Segment, spans: Iterable[Span]) -> float:
-    """Seconds of speech heard under a segment, or close by."""
-    low, high = segment.start - _EDGE, segment.end + _EDGE
-    return sum(max(0.0, min(span.end, high) - max(span.start, low)) for span in spans)
 
 
 def _fit_into_speech(segments: list[Segment], spans: Sequence[Span]) -> tuple[list[Segment], list[Drop]]:
@@ -182,10 +172,11 @@ def _fit_into_speech(segments: list[Segment], spans: Sequence[Span]) -> tuple[li
 
 def _support(segment: Segment, spans: Sequence[Span]) -> tuple[float, float]:
     """Order of trust: speech heard for each word, then the earlier segment, for loops come at the end."""
-    return _speech_under(segment, spans) / max(1.0, spoken_units(segment.text)), -segment.start
+    heard = speech_between(segment.start - EDGE, segment.end + EDGE, spans)
+    return heard / max(1.0, spoken_units(segment.text)), -segment.start
 
 
-def _without_loops(segments: list[Segment]) -> tuple[list[Segment], list[Drop]]:
+def _without_loops(segments: list[Segment], spans: Sequence[Span] | None) -> tuple[list[Segment], list[Drop]]:
     kept: list[Segment] = []
     drops: list[Drop] = []
     for segment in segments:
@@ -196,14 +187,10 @@ def _without_loops(segments: list[Segment]) -> tuple[list[Segment], list[Drop]]:
         drops += more
         if rest is not None:
             kept.append(rest)
-    kept, more = _without_repeated_segments(kept)
+    kept, more = _without_repeated_segments(kept, spans)
     drops += more
-    ratio = loop_ratio(clean(" ".join(segment.text for segment in kept)))
-    if len(kept) > 1 and ratio is not None:
-        evidence = f"the window's text compresses {ratio:.1f} to 1"
-        drops += [_drop(segment, "repetition", evidence) for segment in kept]
-        kept = []
-    return kept, drops
+    kept, more = _without_worn_segments(kept)
+    return kept, drops + more
 
 
 def _collapse(segment: Segment) -> tuple[Segment | None, list[Drop]]:
@@ -211,7 +198,7 @@ def _collapse(segment: Segment) -> tuple[Segment | None, list[Drop]]:
     units = segment.words or pieces(segment)
     loops = find_loops([normalise(unit.text) for unit in units])
     rest, drops = _cut(segment, loops) if loops else (segment, [])
-    ratio = loop_ratio(clean(rest.text))
+    ratio = loop_ratio(clean(rest.text), SUNG)
     if ratio is not None:
         return None, [_drop(segment, "repetition", f"the text compresses {ratio:.1f} to 1")]
     return rest, drops
@@ -236,14 +223,53 @@ def _cut(segment: Segment, loops: list[Loop]) -> tuple[Segment, list[Drop]]:
     return rest, drops
 
 
-def _without_repeated_segments(segments: list[Segment]) -> tuple[list[Segment], list[Drop]]:
-    loops = find_loops([normalise(segment.text) for segment in segments])
-    lost = {place: loop for loop in loops for place in range(loop.low, loop.high)}
+def _without_repeated_segments(
+    segments: list[Segment], spans: Sequence[Span] | None
+) -> tuple[list[Segment], list[Drop]]:
+    # Whoever listens says "yes" each time that the other side pauses: that is no loop, however often.
+    forms = ["" if spans and _stands_alone(one, spans) else normalise(one.text) for one in segments]
+    lost = {place: loop for loop in find_loops(forms, _LINES) for place in range(loop.low, loop.high)}
     drops = [
         _drop(segments[place], "repetition", f"said {loop.times} times in a row, segment by segment")
         for place, loop in lost.items()
     ]
     return [segment for place, segment in enumerate(segments) if place not in lost], drops
+
+
+def _stands_alone(segment: Segment, spans: Sequence[Span]) -> bool:
+    """Whether it is a short answer with a stretch of speech of its own, as long as its words take."""
+    own = [span for span in spans if span.start < segment.end and span.end > segment.start]
+    if len(own) != 1:
+        return False
+    units = spoken_units(segment.text)
+    if units > _ANSWER:
+        return False
+    return units / _RATE <= own[0].length <= units + 1 and abs(own[0].start - segment.start) <= EDGE
+
+
+def _without_worn_segments(segments: list[Segment]) -> tuple[list[Segment], list[Drop]]:
+    """Loops that change a little on their way: of what is said in threes, the window says most many times."""
+    triples = [_triples(segment) for segment in segments]
+    times = Counter(triple for several in triples for triple in several)
+    kept: list[Segment] = []
+    drops: list[Drop] = []
+    seen: set[tuple[str, ...]] = set()
+    for segment, own in zip(segments, triples, strict=True):
+        worn = [triple for triple in own if times[triple] > _WORN]
+        if len(own) >= _SENTENCE and len(worn) * 2 > len(own) and seen.issuperset(worn):
+            evidence = (
+                f"most of its words are said {max(times[triple] for triple in worn)} times in the window"
+            )
+            drops.append(_drop(segment, "repetition", evidence))
+        else:
+            kept.append(segment)
+        seen.update(own)
+    return kept, drops
+
+
+def _triples(segment: Segment) -> list[tuple[str, ...]]:
+    said = tokens(segment.text)
+    return list(zip(said, said[1:], said[2:], strict=False))
 
 
 def _drop(segment: Segment, rule: str, evidence: str) -> Drop:

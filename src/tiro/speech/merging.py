@@ -28,10 +28,12 @@ class ChannelMerger:
 
     Args:
         labels: of the channels; written into ``speaker`` of each segment and drop.
+        cross_talk: whether cross-talk is taken out.
     """
 
-    def __init__(self, labels: Sequence[str | None]) -> None:
+    def __init__(self, labels: Sequence[str | None], *, cross_talk: bool = True) -> None:
         self._labels = tuple(labels)
+        self._cross_talk = cross_talk
         self._marks = [-math.inf] * len(self._labels)
         # Of each channel, in time order: segments that may yet turn out to be cross-talk, and settled ones
         # of which a segment of another channel may yet be the cross-talk.
@@ -92,6 +94,8 @@ class ChannelMerger:
                 self._put_drop(channel, drop)
 
     def _echoes(self, channel: int, segment: Segment) -> list[Echo]:
+        if not self._cross_talk:
+            return []
         return [
             echo
             for other in range(len(self._labels))

@@ -8,12 +8,15 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from tiro.errors import InvalidRequest
-from tiro.speech.guard import RULES
+from tiro.speech import crosstalk, guard
 from tiro.speech.languages import language_code
 from tiro.speech.types import ChannelMode, Task
 
 MIXED = "mixed"
 """In place of a language: several are spoken, so each window is asked anew."""
+
+RULES = guard.RULES | {crosstalk.RULE}
+"""Every rule by which text is dropped: those of the guard, and the one between channels."""
 
 MAX_TERMS = 200
 MAX_TERM = 100
@@ -37,7 +40,7 @@ class TranscriptionOptions:
         beam: hypotheses that are kept side by side; 1 is greedy.
         temperatures: tried in this order until a result passes the quality limits.
         word_times: whether words get times.
-        guard_off: rules of the guard that do not apply.
+        guard_off: which of ``RULES`` do not apply.
 
     Raises:
         InvalidRequest: a value is out of bounds; the message names the field.

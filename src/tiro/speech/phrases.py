@@ -6,7 +6,9 @@ said in every other conversation, and are taken for invented only on much strong
 
 from __future__ import annotations
 
-from tiro.speech.words import normalise
+from tiro.speech.words import normalise, spoken_units
+
+_MOST_MARKED = 16  # words of a text that its marks give away; more than that is somebody's own
 
 STOCK_BY_LANGUAGE: dict[str, tuple[str, ...]] = {
     "en": (
@@ -121,11 +123,102 @@ OPENINGS_BY_LANGUAGE: dict[str, tuple[str, ...]] = {
     "ar": ("ترجمة نانسي",),
 }
 
+MARKS_BY_LANGUAGE: dict[str, tuple[tuple[str, ...], ...]] = {
+    "en": (
+        ("thank", "watching"),
+        ("thank", "listening"),
+        ("thank", "joining us"),
+        ("thank you for your attention",),
+        ("thank", "viewing"),
+        ("subscribe", "channel"),
+        ("subscribe", "like"),
+        ("subscribe", "forget"),
+        ("please subscribe",),
+        ("see you", "next time"),
+        ("see you", "next one"),
+        ("see you", "next video"),
+        ("transcribed by",),
+        ("castingwords",),
+        ("amara org",),
+        ("amara community",),
+    ),
+    "de": (
+        ("dank", "zuschauen"),
+        ("dank", "zusehen"),
+        ("dank", "aufmerksamkeit"),
+        ("abonnier", "kanal"),
+        ("nächsten mal", "bis"),
+        ("nächsten video",),
+        ("untertitel", "zdf"),
+        ("untertitel", "funk"),
+        ("copyright wdr",),
+        ("copyright swr",),
+    ),
+    "fr": (
+        ("merci", "regardé"),
+        ("abonnez vous",),
+        ("vous abonner",),
+        ("à la prochaine",),
+        ("sous titrage",),
+    ),
+    "es": (
+        ("gracias por ver",),
+        ("suscríbete",),
+        ("suscribirte",),
+        ("hasta la próxima",),
+        ("hasta el próximo",),
+    ),
+    "it": (("grazie", "visione"), ("grazie", "guardato"), ("iscri", "canale"), ("alla prossima",)),
+    "pt": (("obrigad", "assistir"), ("inscreva", "canal"), ("até a próxima",), ("legendas", "transcrição")),
+    "nl": (("bedankt", "kijken"), ("dank", "kijken"), ("tot de volgende",), ("abonneer",), ("ondertitel",)),
+    "pl": (("dzięk", "oglądanie"), ("dzięk", "uwagę"), ("subskryp",), ("do zobaczenia", "odcinku")),
+    "ru": (
+        ("спасибо", "просмотр"),
+        ("спасибо за внимание",),
+        ("подпис", "канал"),
+        ("ставьте лайк",),
+        ("редактор", "субтитров"),
+        ("субтитр", "сделал"),
+        ("субтитр", "созда"),
+        ("субтитр", "подогнал"),
+    ),
+    "tr": (("izlediğiniz için",), ("abone ol", "unutmayın"), ("sonraki videoda",), ("altyazı",)),
+    "hi": (("देखने", "धन्यवाद"), ("देखने", "शुक्रिया"), ("सब्सक्राइब",)),
+    "ja": (("視聴", "ありがとう"), ("チャンネル登録",), ("次回", "お会い"), ("動画", "お会い"), ("字幕",)),
+    "zh": (
+        ("谢", "观看"),
+        ("謝", "觀看"),
+        ("谢", "收看"),
+        ("謝", "收看"),
+        ("订阅", "转发"),
+        ("訂閱", "頻道"),
+        ("订阅", "频道"),
+        ("下期", "见"),
+        ("amara org",),
+        ("字幕志",),
+        ("中文字幕",),
+    ),
+    "ko": (
+        ("시청", "감사"),
+        ("구독", "좋아요"),
+        ("구독", "부탁"),
+        ("영상에서 만나요",),
+        ("자막 제공",),
+        ("mbc 뉴스",),
+    ),
+    "ar": (("شكر", "المشاهدة"), ("شكر", "للمشاهدة"), ("اشترك", "القناة"), ("الاشتراك", "القناة")),
+}
+"""Beginnings of words that, all in one short text, give it away however it is put."""
+
 COURTESIES_BY_LANGUAGE: dict[str, tuple[str, ...]] = {
     "en": ("Thank you", "Thank you very much", "Thanks", "Bye", "Bye bye", "You", "So", "Okay", "The end"),
     "de": ("Vielen Dank", "Danke", "Tschüss", "Amen"),
     "fr": ("Merci", "Au revoir", "Bye"),
     "es": ("Gracias", "Muchas gracias", "Adiós"),
+    "nl": ("Bedankt", "Dank je wel", "Dank u wel", "Doei"),
+    "pl": ("Dziękuję", "Dziękuję bardzo"),
+    "tr": ("Teşekkürler", "Teşekkür ederim"),
+    "ar": ("شكرا", "شكرا لكم"),
     "it": ("Grazie", "Ciao"),
     "pt": ("Obrigado", "Obrigada", "Tchau"),
     "ru": ("Спасибо", "Пока"),
@@ -143,6 +236,9 @@ def _forms(phrases: dict[str, tuple[str, ...]]) -> frozenset[str]:
 # A model that hears nothing often answers in another language than the speaker's: all are looked up at once.
 STOCK = _forms(STOCK_BY_LANGUAGE)
 COURTESIES = _forms(COURTESIES_BY_LANGUAGE)
+MARKS = tuple(
+    tuple(normalise(mark) for mark in marks) for several in MARKS_BY_LANGUAGE.values() for marks in several
+)
 OPENINGS = tuple(sorted(_forms(OPENINGS_BY_LANGUAGE)))
 
 
@@ -152,8 +248,14 @@ def is_stock(text: str) -> bool:
     if form in STOCK or any(form == opening or form.startswith(f"{opening} ") for opening in OPENINGS):
         return True
     words = form.split()
+    if spoken_units(text) <= _MOST_MARKED and _is_marked(f" {form}"):
+        return True
     cuts = (cut for cut in range(1, len(words)))
     return any(" ".join(words[:cut]) in STOCK and " ".join(words[cut:]) in STOCK | COURTESIES for cut in cuts)
+
+
+def _is_marked(form: str) -> bool:
+    return any(all(f" {mark}" in form for mark in several) for several in MARKS)
 
 
 def is_courtesy(text: str) -> bool:

@@ -14,10 +14,13 @@ MOST_COMPRESSIBLE = 2.4
 
 _SHORTEST = 80  # characters: below this the compression ratio says nothing
 _LONGEST_PHRASE = 40  # tokens of a phrase that is looked for
-_PHRASE_LIMIT = 3  # people say a phrase up to three times
+PHRASE_LIMIT = 3
+"""Times that people say a phrase in a row."""
 _WORD_LIMIT = 5  # and a single word up to five
 _NUMBER_LIMIT = 10  # and a digit ten times, in a number
-_NEW_TRIPLES = 0.75  # share of different word triples from which on a text is no loop
+_NEW_TRIPLES = 0.75  # share of different word triples from which on nobody would call a text repetitive
+SUNG = 0.3
+"""The same for a text that must be a loop and no song: a refrain may come three times."""
 _STUTTER = re.compile(r"([^\W\d]{1,6}?)\1{9,}")
 
 
@@ -30,12 +33,16 @@ class Loop:
     times: int
 
 
-def find_loops(items: Sequence[str]) -> list[Loop]:
-    """What to take out so that each loop is said once; in order, apart. An empty item equals nothing."""
+def find_loops(items: Sequence[str], most: int = PHRASE_LIMIT) -> list[Loop]:
+    """What to take out so that each loop is said once; in order, apart. An empty item equals nothing.
+
+    Args:
+        most: times that an item of several words may be said in a row.
+    """
     loops: list[Loop] = []
     place = 0
     while place < len(items):
-        size, times = _loop_at(items, place)
+        size, times = _loop_at(items, place, most)
         if times:
             end = place + size * times
             # A loop that breaks off in the middle of the phrase is cut off with it.
@@ -48,7 +55,7 @@ def find_loops(items: Sequence[str]) -> list[Loop]:
     return loops
 
 
-def _loop_at(items: Sequence[str], place: int) -> tuple[int, int]:
+def _loop_at(items: Sequence[str], place: int, most: int) -> tuple[int, int]:
     """Size of the phrase that loops from ``place`` on, and how often it is said; (0, 0) where none does."""
     for size in range(1, min(_LONGEST_PHRASE, (len(items) - place) // 2) + 1):
         phrase = items[place : place + size]
@@ -57,18 +64,18 @@ def _loop_at(items: Sequence[str], place: int) -> tuple[int, int]:
         times = 2
         while items[place + times * size : place + (times + 1) * size] == phrase:
             times += 1
-        if times > _limit(phrase):
+        if times > _limit(phrase, most):
             return size, times
     return 0, 0
 
 
-def _limit(phrase: Sequence[str]) -> float:
+def _limit(phrase: Sequence[str], most: int) -> float:
     """How often people may say ``phrase`` in a row."""
     if all(item.isdecimal() for item in phrase):
-        return max(_PHRASE_LIMIT, _NUMBER_LIMIT / len(phrase))
+        return max(PHRASE_LIMIT, _NUMBER_LIMIT / len(phrase))
     if len(set(phrase)) == 1 and len(tokens(phrase[0])) == 1:
         return _WORD_LIMIT / len(phrase)
-    return _PHRASE_LIMIT
+    return most if len(phrase) == 1 else PHRASE_LIMIT
 
 
 def compression_ratio(text: str) -> float | None:
@@ -86,8 +93,9 @@ def compression_ratio(text: str) -> float | None:
     return len(data) / len(zlib.compress(data))
 
 
-def loop_ratio(text: str) -> float | None:
-    """The compression ratio of a text that is a loop; None for one that is none.
+def loop_ratio(text: str, new: float = _NEW_TRIPLES) -> float | None:
+    """The compression ratio of a text that is a loop; None for one that is none, as all are in which ``new``
+    is the share of word triples that are not repeats.
 
     Lists compress well too: whoever counts from twenty to seventy says the same words again and again, but
     hardly ever the same three in a row.
@@ -97,7 +105,7 @@ def loop_ratio(text: str) -> float | None:
         return None
     said = tokens(text)
     triples = list(zip(said, said[1:], said[2:], strict=False))
-    if triples and len(set(triples)) / len(triples) >= _NEW_TRIPLES:
+    if triples and len(set(triples)) / len(triples) >= new:
         return None
     return ratio
 

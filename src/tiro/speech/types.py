@@ -110,7 +110,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class WindowResult:
-    """What came out of one window of which engine: segments in recording time, and what was dropped."""
+    """What came out of one window of which engine: segments in recording time, and what was dropped.
+
+    ``audio_seconds`` is the length of its audio, which may be shorter than from ``start`` to ``end``;
+    ``engine_seconds`` the wall time until the engine had answered, its other work included.
+    """
 
     index: int
     channel: int
@@ -120,6 +124,8 @@ class WindowResult:
     drops: tuple[Drop, ...] = ()
     language: str | None = None
     engine: str | None = None
+    audio_seconds: float = 0.0
+    engine_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,3 +203,13 @@ class Transcript:
     def text(self) -> str:
         """All text, one segment a line, without speakers."""
         return "\n".join(segment.text for segment in self.segments)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: seconds of the recording that are done, its length where known, and the segments that
+    have become final since the last report."""
+
+    position: float
+    duration: float | None
+    segments: tuple[Segment, ...]

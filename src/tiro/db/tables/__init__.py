@@ -1,6 +1,7 @@
 """All tables. Importing this package makes the metadata complete."""
 
 from tiro.db.tables.base import Table
+from tiro.db.tables.counters import CounterTable
 from tiro.db.tables.events import EventTable
 from tiro.db.tables.jobs import JobTable, WindowTable
 from tiro.db.tables.keys import IdempotencyTable, KeyTable
@@ -10,6 +11,7 @@ from tiro.db.tables.uploads import UploadTable
 from tiro.db.tables.users import UserTable
 
 __all__ = [
+    "CounterTable",
     "EventTable",
     "IdempotencyTable",
     "JobTable",

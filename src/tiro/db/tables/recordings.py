@@ -23,4 +23,6 @@ class RecordingTable(Table):
     size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(index=True)
     media: Mapped[Json | None]
+    passing: Mapped[bool]
+    """Kept only while its request is open; nobody can ask for it after a restart."""
     created_at: Mapped[datetime]

@@ -184,15 +184,16 @@ async def _events(service: OpenAIService, recording_id: str, asked: AudioRequest
     try:
         async with aclosing(service.stream(recording_id, asked)) as events:
             async for event in events:
-                yield _line(event["type"], event)
+                yield _line(event)
     except TiroError as error:
         if error.status >= 500:
             _log.warning("request.failed", code=error.code, detail=error.message)
-        yield _line("error", body_of(error)[1])
+        yield _line(body_of(error)[1])
     finally:
         # Not awaited: where the client is gone, this task may wait for nothing any more.
         asyncio.get_running_loop().run_in_executor(None, service.let_go, recording_id)
 
 
-def _line(name: str, data: dict[str, Any]) -> str:
-    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+def _line(data: dict[str, Any]) -> str:
+    """One event. Its type is in the data, as with OpenAI: a line of its own for it is not sent there."""
+    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from math import inf
 
 import structlog
@@ -77,7 +78,7 @@ class OpenAIService:
     def accept(self, upload: Upload, intake: Intake, model: str) -> str:
         """Keep the upload and queue its job; returns the recording's id."""
         try:
-            return self.recordings.accept(upload, intake)[0]
+            return self.recordings.accept(upload, replace(intake, passing=not self._keep))[0]
         except UnknownEngine as err:
             raise unknown_model(model) from err
 
@@ -94,16 +95,21 @@ class OpenAIService:
     async def stream(self, recording_id: str, asked: AudioRequest) -> AsyncGenerator[Json]:
         """OpenAI's events while the job works; the deltas joined are the text of the last event.
 
+        What was told cannot be taken back: where another engine begins anew, the deltas go on behind the
+        place where they were, and the text of the last event is the whole of its own.
+
         Raises:
             TiroError: as ``finished``.
         """
         speakers = answers.Speakers()
-        told = 0
+        told, until, anew = 0, 0.0, False
         async with aclosing(self._events.follow(recording_id, 0)) as batches:
             async for batch in batches:
                 for event in batch:
-                    if event.type != "segment":
+                    anew = anew or event.type == "restart"
+                    if event.type != "segment" or (anew and event.data["start_time"] < until):
                         continue
+                    until = max(until, event.data["end_time"])
                     told += 1
                     text, segment_id = event.data["text"], f"seg_{told:03d}"
                     delta: Json = {

@@ -33,8 +33,7 @@ from tiro.http.problems import documented
 from tiro.http.ranges import file_response
 from tiro.kit.ids import uuid7
 from tiro.media.mimetypes import media_type
-from tiro.speech.guard import RULES
-from tiro.speech.options import MAX_BEAM, MAX_PROMPT
+from tiro.speech.options import MAX_BEAM, MAX_PROMPT, RULES
 
 router = APIRouter(
     prefix="/api/v1/transcribe",
@@ -96,7 +95,7 @@ _UPLOAD_FORM: dict[str, Any] = {
                         "guard_off": {
                             "type": "array",
                             "items": {"type": "string", "enum": sorted(RULES)},
-                            "description": "Rules against invented text that shall not apply.",
+                            "description": "Rules against invented text and cross-talk that shall not apply.",
                         },
                         "priority": {
                             "type": "string",

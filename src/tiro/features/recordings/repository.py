@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, func, select, true, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, false, func, select, true, update
 from sqlalchemy.orm import Session
 
 from tiro.db.tables import IdempotencyTable, JobTable, RecordingTable, TranscriptTable, UserTable
@@ -122,11 +122,17 @@ def ids(session: Session) -> set[str]:
 
 def first_of_bytes(session: Session, owner_id: str, sha256: str, before: str | None) -> str | None:
     query = select(RecordingTable.id).where(
-        RecordingTable.sha256 == sha256, RecordingTable.owner_id == owner_id
+        RecordingTable.sha256 == sha256,
+        RecordingTable.owner_id == owner_id,
+        RecordingTable.passing == false(),
     )
     if before is not None:
         query = query.where(RecordingTable.id < before)
     return session.scalar(query.order_by(RecordingTable.id).limit(1))
+
+
+def passing(session: Session) -> Sequence[str]:
+    return session.scalars(select(RecordingTable.id).where(RecordingTable.passing == true())).all()
 
 
 def done_before(session: Session, key_id: str, token: str) -> IdempotencyTable | None:

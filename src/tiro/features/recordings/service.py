@@ -47,7 +47,10 @@ _MAX_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """An upload that has arrived whole, with what its sender asked for."""
+    """An upload that has arrived whole, with what its sender asked for.
+
+    ``passing`` recordings live as long as the request that brought them, and do not outlive the server.
+    """
 
     recording_id: str
     filename: str
@@ -59,6 +62,7 @@ class Intake:
     owner_id: str
     key_id: str
     idempotency_key: str | None
+    passing: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -276,6 +280,14 @@ class RecordingService:
             after_commit(session, lambda: self._hub.announce(recording_id))
         _log.info("recording.deleted", recording_id=recording_id)
 
+    def remove_passing(self) -> int:
+        """Remove what was kept for open requests; returns how many. Only while there can be none."""
+        with self._database.read() as session:
+            left = repository.passing(session)
+        for recording_id in left:
+            self.delete(recording_id)
+        return len(left)
+
     def open_media(self, recording_id: str) -> tuple[BinaryIO, str, str | None]:
         """The recording's bytes (the caller closes them), its name, and its container."""
         with self._database.read() as session:
@@ -335,6 +347,7 @@ class RecordingService:
             size=intake.size,
             sha256=intake.sha256,
             media=media,
+            passing=intake.passing,
             created_at=now,
         )
         repository.add(session, recording)

@@ -23,6 +23,7 @@ from tiro.features.transcription.wishes import Defaults, check, ignored, wishes_
 from tiro.media.decode import DecoderPool
 from tiro.media.stream import Heard, SpeechStream
 from tiro.media.types import SpeechMark, SpeechWindow, WindowSizes
+from tiro.speech import crosstalk
 from tiro.speech.merging import ChannelMerger, Released
 from tiro.speech.options import TranscriptionOptions
 from tiro.speech.types import (
@@ -158,7 +159,8 @@ class Pipeline:
             yield StageEntered(Stage.TRANSCRIBE)
             recognition = Recognition(self._hosts, capabilities, task, stop, request.engine.fallback)
             media.begin(sizes)
-            yield from _Run(recognition, capabilities, request, media).events()
+            cross_talk = crosstalk.RULE in wishes.rules
+            yield from _Run(recognition, capabilities, request, media, cross_talk=cross_talk).events()
 
 
 class _Run:
@@ -170,11 +172,14 @@ class _Run:
         capabilities: Capabilities,
         request: PipelineRequest,
         media: SpeechStream,
+        *,
+        cross_talk: bool,
     ) -> None:
         self._recognition = recognition
         self._capabilities = capabilities
         self._request = request
         self._media = media
+        self._cross_talk = cross_talk
         self._merger: ChannelMerger | None = None
         self._safe: list[float] = []
         self._heard: Counter[str] = Counter()
@@ -189,7 +194,7 @@ class _Run:
     def _take(self, heard: Heard) -> Iterator[PipelineEvent]:
         match heard:
             case ChannelLayout():
-                self._merger = ChannelMerger(heard.labels)
+                self._merger = ChannelMerger(heard.labels, cross_talk=self._cross_talk)
                 self._safe = [0.0] * len(heard.labels)
                 yield LayoutKnown(heard)
             case SpeechWindow():

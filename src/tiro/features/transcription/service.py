@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from tiro.db.session import Database
 from tiro.engines.registry import Resolved
 from tiro.errors import Cancelled
+from tiro.features.counters.service import CounterService
 from tiro.features.events.service import EventService
 from tiro.features.jobs.service import Claim, JobService
 from tiro.features.transcription.pipeline import (
@@ -30,6 +31,7 @@ from tiro.features.transcription.pipeline import (
     StageEntered,
 )
 from tiro.features.transcripts.service import TranscriptService
+from tiro.speech import crosstalk
 from tiro.speech.result import layout_json, media_json, segment_json
 from tiro.speech.types import Segment, WindowResult
 from tiro.storage.base import Storage
@@ -50,6 +52,7 @@ class Records:
     jobs: JobService
     transcripts: TranscriptService
     events: EventService
+    counters: CounterService
 
 
 class TranscriptionService:
@@ -163,6 +166,7 @@ class _Recorder:
                 self._records.jobs.record_window(
                     session, self._claim, result.index, _window_results.dump_python(result, mode="json")
                 )
+            self._records.counters.add_windows(session, windows)
             self._keep(session, segments)
             if due:
                 self._show_progress(session, event.position)
@@ -178,6 +182,9 @@ class _Recorder:
                 self._records.events.append(
                     session, claim.recording_id, "notice", {"code": notice.code, "message": notice.message}
                 )
+            self._records.counters.add_drops(
+                session, (drop for drop in transcript.drops if drop.rule == crosstalk.RULE)
+            )
             self._records.transcripts.finish(session, claim.job_id, claim.recording_id, transcript)
             self._records.jobs.complete(session, claim)
         _log.info(
@@ -196,6 +203,7 @@ class _Recorder:
 
     def _keep(self, session: Session, segments: tuple[Segment, ...]) -> None:
         self._records.transcripts.append(session, self._claim.job_id, self._kept, segments)
+        self._records.counters.add_segments(session, segments)
         for segment in segments:
             data = {"position": self._kept, **segment_json(segment)}
             self._records.events.append(session, self._claim.recording_id, "segment", data)

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from tiro.engines.base import Capabilities, DecodingOptions
 from tiro.engines.registry import AUTO, EngineSpec
 from tiro.errors import UnsupportedLanguage, UnsupportedOption
-from tiro.speech.guard import RULES
-from tiro.speech.options import TranscriptionOptions
+from tiro.speech.options import RULES, TranscriptionOptions
 from tiro.speech.types import Notice, Task
 
 _SPOKEN = {

@@ -21,6 +21,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_users_name")),
     )
     op.create_table(
+        "counters",
+        sa.Column("metric", sa.String(), nullable=False),
+        sa.Column("label", sa.String(), nullable=False),
+        sa.Column("value", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("metric", "label", name=op.f("pk_counters")),
+    )
+    op.create_table(
         "keys",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("owner_id", sa.String(), nullable=False),
@@ -47,6 +54,7 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.String(), nullable=False),
         sa.Column("media", sa.JSON(), nullable=True),
+        sa.Column("passing", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_recordings_owner_id_users")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_recordings")),
@@ -253,3 +261,5 @@ def downgrade() -> None:
 
     op.drop_table("recordings")
     op.drop_table("keys")
+    op.drop_table("counters")
+    op.drop_table("users")

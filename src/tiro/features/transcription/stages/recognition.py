@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +19,7 @@ from tiro.engines.registry import EngineSpec, Resolved
 from tiro.errors import Cancelled
 from tiro.features.transcription.stages.fallback import REMOTE_FAILURES, Fallback
 from tiro.features.transcription.wishes import Wishes
+from tiro.speech import guard
 from tiro.speech.guard import Guard
 from tiro.speech.timeline import Timeline
 from tiro.speech.types import SAMPLE_RATE, Audio, EnginePart, Segment, Window, WindowResult
@@ -61,7 +63,7 @@ class Recognition:
         fallback: Callable[[], Resolved] | None = None,
     ) -> None:
         self._hosts = hosts
-        self._guard = Guard(task.wishes.rules)
+        self._guard = Guard(task.wishes.rules & guard.RULES)
         self._task = task
         self._stop = stop
         at_once = capabilities.parallel * capabilities.at_once
@@ -166,7 +168,9 @@ class Recognition:
         wishes = self._task.wishes
         language = wishes.language or next((one for one in found if one), None)
         request = TranscribeRequest(audio, language, wishes.task, decoding=wishes.decoding)
+        began = time.monotonic()
         engine, heard = self._heard(window, request)
+        engine_seconds = round(time.monotonic() - began, 3)
         timeline = Timeline(window)
         segments = [placed for segment in heard for placed in timeline.placed(_with_level(segment, audio))]
         outcome = self._guard.check(segments, window.spans)
@@ -179,6 +183,8 @@ class Recognition:
             drops=tuple(outcome.drops),
             language=next((segment.language for segment in segments if segment.language), None),
             engine=engine,
+            audio_seconds=round(len(audio) / SAMPLE_RATE, 3),
+            engine_seconds=engine_seconds,
         )
 
     def _heard(self, window: Window, request: TranscribeRequest) -> tuple[str, list[Segment]]:

@@ -1,0 +1,268 @@
+"""A Tiro server from Python."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, TypedDict, Unpack
+
+import httpx
+
+from tiro.client import answers
+from tiro.client.answers import Event, Page, Recording
+from tiro.client.transport import Counted, Report, Transport, pause, server_sent_events
+from tiro.errors import TiroError
+from tiro.kit.ids import uuid7
+from tiro.kit.sources import Source, opened
+from tiro.speech.types import ChannelMode, Progress, Segment, Task, Transcript
+
+_DOOR = "/api/v1/transcribe"
+
+
+class Options(TypedDict, total=False):
+    """How a recording is to be transcribed, by the names of ``tiro.transcribe``.
+
+    What is left out is up to the server.
+    """
+
+    engine: str | None
+    language: str | None
+    channels: ChannelMode
+    task: Task
+    vocabulary: Sequence[str]
+    prompt: str | None
+    beam: int | None
+    temperatures: Sequence[float]
+    word_times: bool
+    guard_off: Sequence[str]
+
+
+class Client:
+    """A Tiro server. Use it as a context manager, or close it; several threads may share one.
+
+    A request is tried again where the connection fails or the server asks for it, if it may be sent twice
+    without harm: uploads carry an ``Idempotency-Key``, so that a second try makes no second recording.
+
+    All methods raise ``TiroError``: its subclass by the code that the server gave, or ``ServerUnreachable``.
+
+    Args:
+        url: the server's address, such as ``http://127.0.0.1:8000``.
+        key: `tiro keys create` makes one.
+        timeout: seconds of silence after which an answer counts as lost.
+        retries: further tries of a request.
+        http: a client to send with, for settings of its own; it stays the caller's.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        timeout: float = 60.0,
+        retries: int = 3,
+        http: httpx.Client | None = None,
+    ) -> None:
+        self._transport = Transport(url, key, timeout=timeout, retries=retries, http=http)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def transcribe(
+        self,
+        source: Source,
+        *,
+        filename: str | None = None,
+        on_upload: Report | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        **options: Unpack[Options],
+    ) -> Transcript:
+        """Send a recording, wait for its end, and fetch its transcript. It stays on the server; its job is
+        cancelled where the wait is broken off.
+
+        Args:
+            source: a path, the bytes of a file, or an open binary file, which stays the caller's.
+            on_upload: called with the bytes sent so far, and all.
+            on_progress: called as segments become final, in this thread.
+        """
+        sent = self.upload(source, filename=filename, on_upload=on_upload, **options)
+        try:
+            self._follow(sent.id, on_progress)
+        except BaseException:
+            with suppress(TiroError):
+                self.cancel(sent.id)
+            raise
+        return self.result(sent.id)
+
+    def upload(
+        self,
+        source: Source,
+        *,
+        filename: str | None = None,
+        title: str | None = None,
+        priority: Literal["high", "normal", "low"] = "normal",
+        idempotency_key: str | None = None,
+        on_upload: Report | None = None,
+        **options: Unpack[Options],
+    ) -> Recording:
+        """Send a recording. When this returns, the server has it for good and its job is queued.
+
+        Args:
+            filename: by default that of ``source``, where it has one.
+            idempotency_key: a second upload with the same key answers with the first one's recording.
+            on_upload: called with the bytes sent so far, and all.
+        """
+        form = _form(options) | {"priority": priority} | ({"title": title} if title else {})
+        name = filename or _name_of(source)
+        headers = {"Idempotency-Key": idempotency_key or str(uuid7())}
+        with opened(source) as file:
+            counted = Counted(file, on_upload)
+            answer = self._transport.call(
+                "POST",
+                _DOOR,
+                safe=True,
+                before=lambda: counted.seek(0),
+                headers=headers,
+                data=form,
+                files={"audio": (name, counted)},
+            )
+        return answers.recording(answer.json())
+
+    def get(self, recording_id: str) -> Recording:
+        """The recording and the state of its job."""
+        return answers.recording(self._session(recording_id))
+
+    def list(self, *, status: str | None = None, limit: int = 50, offset: int = 0) -> Page:
+        """A page of your recordings, newest first."""
+        asked = {"limit": limit, "offset": offset} | ({"status": status} if status else {})
+        return answers.page(self._transport.call("GET", _DOOR, params=asked).json())
+
+    def wait(self, recording_id: str, timeout: float | None = None) -> Recording:
+        """Wait for the end of the job.
+
+        Raises:
+            TimeoutError: it has not ended after ``timeout`` seconds.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        for _ in self._events(recording_id, 0, deadline):
+            pass
+        return self.get(recording_id)
+
+    def events(self, recording_id: str, after: int = 0) -> Iterator[Event]:
+        """The recording's log from the event ``after``, live until the job has ended.
+
+        A connection that breaks is taken up again; nothing is missed or told twice.
+        """
+        return self._events(recording_id, after, None)
+
+    def result(self, recording_id: str) -> Transcript:
+        """The finished transcript. Raises what the job failed of; Conflict where it has not ended."""
+        session = self._session(recording_id)
+        answers.recording(session).raise_for_status()
+        return answers.transcript(session)
+
+    def export(self, recording_id: str, extension: str) -> str:
+        """The finished transcript as ``txt``, ``srt``, ``vtt``, ``tsv`` or ``json``."""
+        return self._transport.call("GET", f"{_DOOR}/{recording_id}/transcript.{extension}").text
+
+    def cancel(self, recording_id: str) -> Recording:
+        """Stop the job; raises Conflict where it has ended."""
+        return answers.recording(self._transport.call("POST", f"{_DOOR}/{recording_id}/cancel").json())
+
+    def retry(self, recording_id: str) -> Recording:
+        """Run the job again; raises Conflict where it has not ended."""
+        return answers.recording(self._transport.call("POST", f"{_DOOR}/{recording_id}/retry").json())
+
+    def delete(self, recording_id: str) -> None:
+        """Remove the recording with all that was made of it."""
+        self._transport.call("DELETE", f"{_DOOR}/{recording_id}")
+
+    def _session(self, recording_id: str) -> dict[str, Any]:
+        session: dict[str, Any] = self._transport.call("GET", f"{_DOOR}/{recording_id}").json()
+        return session
+
+    def _follow(self, recording_id: str, on_progress: Callable[[Progress], None] | None) -> None:
+        duration: float | None = None
+        fresh: list[Segment] = []
+        for event in self._events(recording_id, 0, None):
+            match event.type:
+                case "media":
+                    duration = event.data["media"]["claimed_duration"]
+                case "restart":
+                    fresh.clear()
+                case "segment":
+                    fresh.append(answers.segment(event.data))
+                case "progress" if on_progress is not None:
+                    on_progress(Progress(event.data["position"], duration, tuple(fresh)))
+                    fresh.clear()
+        if fresh and on_progress is not None:
+            on_progress(Progress(fresh[-1].end, duration, tuple(fresh)))
+
+    def _events(self, recording_id: str, after: int, deadline: float | None) -> Iterator[Event]:
+        failed = 0
+        while True:
+            try:
+                with self._stream(recording_id, after, deadline) as answer:
+                    if answer.status_code == 204:
+                        return
+                    for name, number, data in server_sent_events(_in_time(answer, deadline)):
+                        if name == "end":
+                            return
+                        after, failed = int(number), 0
+                        yield Event(after, name, data)
+                error: TiroError | None = None  # the server let go of us, and will tell the rest later
+            except httpx.TransportError as err:
+                _check(deadline)
+                error = self._transport.unreachable(err)
+            except TiroError as err:
+                if not err.transient:
+                    raise
+                error = err
+            failed += 1
+            if failed > self._transport.retries:
+                raise error or TiroError("The server ended the stream of events again and again.")
+            pause(failed - 1, None)
+
+    @contextmanager
+    def _stream(self, recording_id: str, after: int, deadline: float | None) -> Iterator[httpx.Response]:
+        silence = None if deadline is None else max(0.001, deadline - time.monotonic())
+        headers = {"Last-Event-ID": str(after)} if after else {}
+        with self._transport.stream(f"{_DOOR}/{recording_id}/events", headers, silence) as answer:
+            yield answer
+
+
+def _in_time(answer: httpx.Response, deadline: float | None) -> Iterator[str]:
+    for line in answer.iter_lines():
+        _check(deadline)
+        yield line
+
+
+def _check(deadline: float | None) -> None:
+    if deadline is not None and time.monotonic() >= deadline:
+        raise TimeoutError("The job has not ended in time.")
+
+
+def _form(options: Options) -> dict[str, Any]:
+    """The fields of the door's form; numbers as text."""
+    given = {name: value for name, value in options.items() if value is not None}
+    if "temperatures" in given:
+        given["temperature"] = [str(value) for value in options["temperatures"]]
+        del given["temperatures"]
+    return {name: list(value) if isinstance(value, tuple | list) else value for name, value in given.items()}
+
+
+def _name_of(source: Source) -> str:
+    if isinstance(source, str | Path):
+        return Path(source).name
+    name = getattr(source, "name", None)
+    return Path(name).name if isinstance(name, str) else "recording"

@@ -1,0 +1,1 @@
+"""Counters: how much was recognised, and how much of it dropped."""
