@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 from sqlalchemy import update
+from tests.checkup import rows
 from tests.conftest import make_settings
 from tests.makecall import wav
 from tests.serving import Client, ThreadServer, thread_server, wait_until
@@ -173,11 +174,14 @@ def test_none_of_a_body_that_is_too_long_is_kept(client: Client, server: ThreadS
 def test_checksums(client: Client, server: ThreadServer, name: str) -> None:
     url = begin(client)
     assert patch(client, url, 0, SPEECH[:99], Upload_Checksum=checksum(name, SPEECH[:99])).status_code == 204
-    answer = patch(client, url, 99, SPEECH[99:HALF], Upload_Checksum=checksum(name, b"else"))
+    answer = patch(client, url, 99, bytes(HALF), Upload_Checksum=checksum(name, b"else"))
     assert problem(answer) == (460, "checksum_mismatch")
     assert (offset(client, url), part_of(server, url).stat().st_size) == (99, 99)
     rest = patch(client, url, 99, SPEECH[99:], Upload_Checksum=checksum(name, SPEECH[99:]))
     assert client.get(rest.headers["content-location"] + "/media").content == SPEECH
+    query = "SELECT sha256 FROM recordings WHERE id = ?"
+    [row] = rows(server.runtime.settings.data, query, rest.headers["tiro-session"])
+    assert row["sha256"] == hashlib.sha256(SPEECH).hexdigest()
 
 
 def test_checksums_that_say_nothing(client: Client) -> None:
