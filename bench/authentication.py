@@ -25,7 +25,7 @@ _KEYS = 10_000
 _ROUNDS = 3_000
 _WARM = 200
 _LIMIT = 1.0
-_LOGINS = 100
+_LOGINS = 40
 _APART = 5.0
 _PASSWORD = "correct horse battery"
 
