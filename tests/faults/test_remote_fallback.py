@@ -21,10 +21,12 @@ from tests.makecall import wav
 from tests.serving import thread_server, wait_until
 from tests.speechserver import SpeechServer, Step, error, good, reply, serving
 
+from tiro.bootstrap import speech
 from tiro.bootstrap.speech import speech_runtime
 from tiro.errors import TiroError
 from tiro.features.transcription.pipeline import Advanced, Finished, PipelineRequest, Plan
 from tiro.kit import clock
+from tiro.media.decode import DecoderPool
 from tiro.settings import OpenAISettings, Settings
 from tiro.speech.options import TranscriptionOptions
 from tiro.speech.pieces import pieces
@@ -42,6 +44,15 @@ FAILURES: dict[str, Step] = {
     "remote_refused": error(400, "no such thing"),
     "remote_nonsense": reply(200, "<html>Welcome</html>"),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _decoders() -> Iterator[None]:
+    """One pool for all runs: what is tested lies behind it, and each would start a process of its own."""
+    with DecoderPool(spares=1) as pool, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool, "close", lambda: None)
+        patch.setattr(speech, "DecoderPool", lambda *_: pool)
+        yield
 
 
 @pytest.fixture
@@ -72,10 +83,10 @@ class Run:
             self.plans.append(plan)
             return recorded or {}
 
-        with speech_runtime(settings) as speech:
+        with speech_runtime(settings) as runtime:
             options = TranscriptionOptions(engine="openai", **wishes)
-            request = PipelineRequest(source, speech.prepare("openai"), options, recorded=resume)
-            for event in speech.pipeline.run(request, threading.Event()):
+            request = PipelineRequest(source, runtime.prepare("openai"), options, recorded=resume)
+            for event in runtime.pipeline.run(request, threading.Event()):
                 match event:
                     case Advanced(windows=windows, segments=segments):
                         self.windows += windows
