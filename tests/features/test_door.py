@@ -173,6 +173,8 @@ def test_nothing_without_a_key(server: ThreadServer) -> None:
         "/api/v1/transcribe/x/media": "get",
         "/api/v1/transcribe/x/events": "get",
         "/api/v1/transcribe/x/transcript.txt": "get",
+        "/api/v1/uploads": "post",
+        "/api/v1/uploads/x": "patch delete",
         "/api/v1/keys": "get post",
         "/api/v1/keys/x": "delete",
         "/api/v1/me": "get",
