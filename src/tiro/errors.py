@@ -116,6 +116,16 @@ class ChecksumMismatch(TiroError):
     default = "The bytes are not those that the checksum was made of. None of them was kept; send them again."
 
 
+class RecordingHeld(TiroError):
+    code, status, exit_code = "recording_held", 409, 2
+    default = "The recording is on hold. `DELETE …/hold` releases it; until then it cannot be deleted."
+
+
+class MediaRemoved(TiroError):
+    code, status, exit_code = "media_removed", 410, 3
+    default = "The recording's file was removed by retention. Its transcript is still there."
+
+
 # --- media -----------------------------------------------------------------------------------------
 
 

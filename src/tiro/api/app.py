@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,21 +11,24 @@ import structlog
 from fastapi import FastAPI
 
 import tiro
-from tiro.api import docs, health, password
+from tiro.api import admin, docs, health, password
 from tiro.bootstrap.server import Runtime
 from tiro.errors import TiroError
 from tiro.features.accounts import admin_endpoints
 from tiro.features.accounts import endpoints as account_endpoints
+from tiro.features.administration import audit_endpoints, job_endpoints
 from tiro.features.keys import endpoints as key_endpoints
 from tiro.features.keys.service import KeyService
 from tiro.features.openai import endpoints as openai_endpoints
 from tiro.features.recordings import endpoints, event_endpoints, export_endpoints
+from tiro.features.retention import endpoints as retention_endpoints
 from tiro.features.uploads import endpoints as upload_endpoints
 from tiro.http import problems
 from tiro.http.middleware import RequestEnvelope
 
 _log = structlog.get_logger(__name__)
 _MINUTE = 60.0
+_HOUR = 3600.0
 
 _DESCRIPTION = """Recordings in, transcripts out, on your own machine.
 
@@ -43,6 +46,8 @@ def create_app(runtime: Runtime) -> FastAPI:
         rounds = [
             asyncio.create_task(runtime.uploads.sweep_forever()),
             asyncio.create_task(_note_uses(runtime.keys)),
+            asyncio.create_task(_rounds("retention", runtime.retention.sweep, _MINUTE)),
+            asyncio.create_task(_rounds("audit", runtime.audit.sweep, _HOUR)),
         ]
         try:
             yield
@@ -70,16 +75,37 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(endpoints.router)
     app.include_router(export_endpoints.router)
     app.include_router(event_endpoints.router)
+    app.include_router(retention_endpoints.holds)
+    app.include_router(retention_endpoints.router)
     app.include_router(upload_endpoints.router)
     app.include_router(openai_endpoints.router)
     app.include_router(key_endpoints.router)
     app.include_router(account_endpoints.router)
     app.include_router(admin_endpoints.router)
+    app.include_router(audit_endpoints.own)
+    app.include_router(audit_endpoints.router)
+    app.include_router(job_endpoints.router)
+    app.include_router(admin.router)
     app.include_router(health.router)
     docs.mount(app)
     password.mount(app)
     _describe_problems(app)
     return app
+
+
+async def _rounds(name: str, work: Callable[[], bool], seconds: float) -> None:
+    """Work that is done again and again, at once where it says that there is more."""
+    while True:
+        more = False
+        turn = asyncio.ensure_future(asyncio.to_thread(work))
+        try:
+            more = await asyncio.shield(turn)
+        except asyncio.CancelledError:
+            await asyncio.wait([turn])  # it may be in the midst of a transaction
+            raise
+        except Exception as error:  # noqa: BLE001 (the edge of a round: the next one tries again)
+            _log.warning("round.failed", round=name, error=str(error))
+        await asyncio.sleep(0 if more else seconds)
 
 
 async def _note_uses(keys: KeyService) -> None:

@@ -20,6 +20,8 @@ from tiro.features.accounts.callers import Callers
 from tiro.features.accounts.passwords import Passwords
 from tiro.features.accounts.service import AccountService
 from tiro.features.accounts.tokens import AccessTokens
+from tiro.features.administration.service import AdministrationService
+from tiro.features.audit.service import AuditService
 from tiro.features.checkup.service import SETTLE_SECONDS, CheckupService, Finding
 from tiro.features.counters.service import CounterService
 from tiro.features.events.service import EventService
@@ -27,6 +29,7 @@ from tiro.features.jobs.service import JobService
 from tiro.features.keys.service import KeyService
 from tiro.features.openai.service import OpenAIService
 from tiro.features.recordings.service import IntakeLimits, RecordingService
+from tiro.features.retention.service import Policy, RetentionPlan, RetentionService
 from tiro.features.transcription.service import Records, TranscriptionService
 from tiro.features.transcripts.service import TranscriptService
 from tiro.features.uploads.service import UploadService
@@ -60,6 +63,9 @@ class Runtime:
     recordings: RecordingService
     uploads: UploadService
     openai: OpenAIService
+    audit: AuditService
+    retention: RetentionService
+    administration: AdministrationService
     hub: EmbeddedEventHub
     runner: Runner
 
@@ -82,9 +88,15 @@ class Runtime:
         self.storage.sweep_unfinished()
         self.uploads.recover()
         # A file without a row is an upload that was never acknowledged, or all that is left of recordings
-        # whose database went missing. Nobody can tell here, so nothing is deleted.
-        known = self.recordings.ids()
-        unknown = [key for key in self.storage.inventory() if key not in known]
+        # whose database went missing. Nobody can tell here, so nothing is deleted but what the rows or the
+        # audit log say was to be.
+        known, removed = self.recordings.ids()
+        kept = set(self.storage.inventory())
+        lonely = sorted(kept - known)
+        removed |= self.audit.removed(lonely)
+        for key in kept & removed:
+            self.storage.delete(key)
+        unknown = [key for key in lonely if key not in removed]
         for key in unknown:
             self.storage.set_aside(key)
         if unknown:
@@ -122,6 +134,12 @@ def build_accounts(settings: Settings, database: Database) -> AccountService:
     given = settings.auth.secret
     secret = given.get_secret_value().encode() if given else kept_secret(settings.data / "secret")
     return AccountService(database, UserService(database), Passwords(), AccessTokens(secret))
+
+
+def build_retention_plan(settings: Settings, database: Database) -> RetentionPlan:
+    """How long what is kept, as the command line asks too."""
+    said = settings.retention
+    return RetentionPlan(database, Policy(said.media_days, said.recording_days))
 
 
 def build_runtime(settings: Settings) -> Runtime:
@@ -189,6 +207,11 @@ def build_runtime(settings: Settings) -> Runtime:
             lambda: survey.names(speech.options, speech.default_model),
             keep=settings.compat.keep,
         ),
+        audit=AuditService(database, settings.audit.days),
+        retention=RetentionService(
+            database, storage, events, jobs, recordings, build_retention_plan(settings, database)
+        ),
+        administration=AdministrationService(database, recordings),
         hub=hub,
         runner=runner,
     )

@@ -1,5 +1,6 @@
 """All tables. Importing this package makes the metadata complete."""
 
+from tiro.db.tables.audit import AuditTable
 from tiro.db.tables.base import Table
 from tiro.db.tables.counters import CounterTable
 from tiro.db.tables.events import EventTable
@@ -7,11 +8,13 @@ from tiro.db.tables.jobs import JobTable, WindowTable
 from tiro.db.tables.keys import IdempotencyTable, KeyTable
 from tiro.db.tables.logins import LoginTable, PasswordLinkTable, RefreshTokenTable
 from tiro.db.tables.recordings import RecordingTable
+from tiro.db.tables.retention import RetentionTable
 from tiro.db.tables.transcripts import SegmentTable, TranscriptTable
 from tiro.db.tables.uploads import UploadTable
 from tiro.db.tables.users import UserTable
 
 __all__ = [
+    "AuditTable",
     "CounterTable",
     "EventTable",
     "IdempotencyTable",
@@ -21,6 +24,7 @@ __all__ = [
     "PasswordLinkTable",
     "RecordingTable",
     "RefreshTokenTable",
+    "RetentionTable",
     "SegmentTable",
     "Table",
     "TranscriptTable",

@@ -14,7 +14,11 @@ class RecordingTable(Table):
     """One uploaded file. Its bytes are in storage under ``id``; ``filename`` is only ever text."""
 
     __tablename__ = "recordings"
-    __table_args__ = (Index("ix_recordings_owner", "owner_id", "id"),)
+    __table_args__ = (
+        Index("ix_recordings_owner", "owner_id", "id"),
+        Index("ix_recordings_kept", "media_removed_at", "created_at"),
+        Index("ix_recordings_created_at", "created_at"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
@@ -26,3 +30,7 @@ class RecordingTable(Table):
     passing: Mapped[bool]
     """Kept only while its request is open; nobody can ask for it after a restart."""
     created_at: Mapped[datetime]
+    held_at: Mapped[datetime | None]
+    """Since then it is neither deleted nor purged, whoever asks."""
+    media_removed_at: Mapped[datetime | None]
+    """Since then there are no bytes; what was made of them stays."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -28,6 +28,32 @@ class Finding:
 
     promise: str
     faults: Sequence[str]
+
+
+_Rule = Callable[[Session], Sequence[str]]
+_THOROUGH: tuple[tuple[str, _Rule], ...] = (
+    ("the database is sound", repository.integrity),
+    ("no transcript has a gap", repository.gaps_in_segments),
+)
+_QUICK: tuple[tuple[str, _Rule], ...] = (
+    ("no running job has an expired lease", lambda session: repository.expired(session, clock.now())),
+    ("every recording has one job that speaks for it", repository.without_one_latest_job),
+    ("every user's recordings are counted", repository.miscounted),
+    ("every completed job has its transcript", repository.completed_without_transcript),
+)
+
+
+def look_at_rows(database: Database) -> list[Finding]:
+    """What can be told in a moment: neither files nor what was said are read."""
+    return _look(database, _QUICK)
+
+
+def _look(database: Database, rules: Iterable[tuple[str, _Rule]]) -> list[Finding]:
+    found = []
+    for promise, rule in rules:
+        with database.read() as session:
+            found.append(Finding(promise, rule(session)))
+    return found
 
 
 class CheckupService:
@@ -59,30 +85,16 @@ class CheckupService:
 
     def run(self) -> list[Finding]:
         rules: list[tuple[str, Callable[[], Sequence[str]]]] = [
-            ("the database is sound", self._rows(repository.integrity)),
-            (
-                "no running job has an expired lease",
-                self._rows(lambda session: repository.expired(session, clock.now())),
-            ),
-            (
-                "every recording has one job that speaks for it",
-                self._rows(repository.without_one_latest_job),
-            ),
-            ("every user's recordings are counted", self._rows(repository.miscounted)),
-            ("every completed job has its transcript", self._rows(repository.completed_without_transcript)),
-            ("no transcript has a gap", self._rows(repository.gaps_in_segments)),
             ("every recording has its file, unchanged", lambda: list(self._broken_files())),
             ("every file has its recording", lambda: self._orphans(self._without_row, "a recording")),
+            ("no file outlives its removal", lambda: self._orphans(self._removed, "leave to be there")),
             ("every part of a file has its upload", lambda: self._orphans(self._without_upload, "an upload")),
         ]
-        return [Finding(promise, rule()) for promise, rule in rules]
-
-    def _rows(self, rule: Callable[[Session], Sequence[str]]) -> Callable[[], Sequence[str]]:
-        def look() -> Sequence[str]:
-            with self._database.read() as session:
-                return rule(session)
-
-        return look
+        return [
+            *_look(self._database, _THOROUGH),
+            *look_at_rows(self._database),
+            *(Finding(promise, rule()) for promise, rule in rules),
+        ]
 
     def _files(self) -> list[tuple[str, int, str]]:
         with self._database.read() as session:
@@ -120,7 +132,12 @@ class CheckupService:
         # The files first: what is kept between the two looks has its row by the second.
         kept = set(self._inventory.inventory())
         with self._database.read() as session:
-            kept -= repository.recordings_to_be(session)
+            return kept - repository.recordings_to_be(session) - repository.recordings(session)
+
+    def _removed(self) -> set[str]:
+        kept = set(self._inventory.inventory())
+        with self._database.read() as session:
+            kept &= repository.recordings(session)
         return kept - {recording_id for recording_id, _, _ in self._files()}
 
     def _without_upload(self) -> set[str]:

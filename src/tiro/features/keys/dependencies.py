@@ -13,6 +13,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import SecurityScopes
 from starlette.concurrency import run_in_threadpool
 
+from tiro import actors
 from tiro.errors import Unauthorized
 from tiro.features.keys.scopes import Scope, missing
 from tiro.features.keys.service import Caller
@@ -47,6 +48,7 @@ async def caller(
     if found is None:
         callers = cast(Authenticator, request.app.state.runtime.callers)
         found = request.state.caller = await run_in_threadpool(callers.authenticate, secret)
+        actors.identify(found.user_id, found.name, found.key_id)
     for scope in needed.scopes:
         if scope not in found.scopes:
             raise missing(Scope(scope))

@@ -14,10 +14,12 @@ from tiro.errors import (
     IdempotencyMismatch,
     InvalidRequest,
     LimitExceeded,
+    MediaRemoved,
     ModelUnavailable,
     NoAudio,
     NotFound,
     RangeNotSatisfiable,
+    RecordingHeld,
     StorageFull,
     Unauthorized,
     UnknownEngine,
@@ -205,7 +207,7 @@ def get_recording(service: Service, session_id: str) -> SessionResult:
     "/{session_id}",
     dependencies=[WRITE],
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=documented(NotFound),
+    responses=documented(NotFound, RecordingHeld),
 )
 def delete_recording(service: Service, session_id: str) -> None:
     """Remove the recording, its file and its transcripts. Work on it stops."""
@@ -228,7 +230,7 @@ def cancel(service: Service, session_id: str) -> SessionAccepted:
     "/{session_id}/retry",
     dependencies=[WRITE],
     status_code=status.HTTP_202_ACCEPTED,
-    responses=documented(NotFound, Conflict),
+    responses=documented(NotFound, Conflict, MediaRemoved),
 )
 def retry(service: Service, session_id: str) -> SessionAccepted:
     """Run the job again. A transcript that is there stays until the new one is complete."""
@@ -244,7 +246,7 @@ def retry(service: Service, session_id: str) -> SessionAccepted:
     responses={
         200: {"description": "The file.", "content": {"audio/*": {}, "video/*": {}}},
         206: {"description": "The part that `Range` asked for."},
-        **documented(NotFound, RangeNotSatisfiable),
+        **documented(NotFound, MediaRemoved, RangeNotSatisfiable),
     },
 )
 def media(

@@ -1,0 +1,70 @@
+"""The names of deeds. They are stable: programs may rely on them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """What was done. The first word says what the entry's target is; of ``login``, ``password``, ``link`` and
+    ``retention`` it is the user, of ``job`` the recording."""
+
+    LOGIN_SUCCEEDED = "login.succeeded"
+    LOGIN_FAILED = "login.failed"
+    LOGIN_ENDED = "login.ended"
+    LOGIN_ALL_ENDED = "login.all_ended"
+    LOGIN_REFRESH_REUSED = "login.refresh_reused"
+    PASSWORD_SET = "password.set"  # noqa: S105 (a deed, not a secret)
+    PASSWORD_REFUSED = "password.refused"  # noqa: S105
+    PASSWORD_RESET = "password.reset"  # noqa: S105
+    LINK_CREATED = "link.created"
+    USER_CREATED = "user.created"
+    USER_ROLE_CHANGED = "user.role_changed"
+    USER_DISABLED = "user.disabled"
+    USER_ENABLED = "user.enabled"
+    KEY_CREATED = "key.created"
+    KEY_REVOKED = "key.revoked"
+    UPLOAD_BEGUN = "upload.begun"
+    UPLOAD_REMOVED = "upload.removed"
+    RECORDING_CREATED = "recording.created"
+    RECORDING_DELETED = "recording.deleted"
+    RECORDING_HELD = "recording.held"
+    RECORDING_RELEASED = "recording.released"
+    RECORDING_MEDIA_REMOVED = "recording.media_removed"
+    RECORDING_PURGED = "recording.purged"
+    JOB_CANCELLED = "job.cancelled"
+    JOB_RETRIED = "job.retried"
+    RETENTION_CHANGED = "retention.changed"
+    AUDIT_PRUNED = "audit.pruned"
+
+
+ACTIONS: dict[Action, str] = {
+    Action.LOGIN_SUCCEEDED: "Somebody logged in: `by` is `password`, `link`, or `change` of the password.",
+    Action.LOGIN_FAILED: "Somebody could not: `reason`. A name that nobody has is not written down: people "
+    "type passwords there.",
+    Action.LOGIN_ENDED: "One login was ended.",
+    Action.LOGIN_ALL_ENDED: "All logins of a user were ended by themselves.",
+    Action.LOGIN_REFRESH_REUSED: "A refresh token came a second time, at which its login ended.",
+    Action.PASSWORD_SET: "A password was set: `by` is `link`, `change`, or `operator`.",
+    Action.PASSWORD_REFUSED: "A change of password was tried with a wrong current one.",
+    Action.PASSWORD_RESET: "A password was taken away.",
+    Action.LINK_CREATED: "A link that sets a password was made.",
+    Action.USER_CREATED: "A user was made: `name`, `role`.",
+    Action.USER_ROLE_CHANGED: "A user got another role: `before`, `after`.",
+    Action.USER_DISABLED: "A user was disabled.",
+    Action.USER_ENABLED: "A user was enabled.",
+    Action.KEY_CREATED: "A key was made: `name`, `scopes`, `expires_at`.",
+    Action.KEY_REVOKED: "A key was revoked.",
+    Action.UPLOAD_BEGUN: "A resumable upload was announced: `length` in bytes.",
+    Action.UPLOAD_REMOVED: "A resumable upload was given up, or by the server after its time.",
+    Action.RECORDING_CREATED: "A recording was kept: `size` in bytes, `passing` if it goes with the answer.",
+    Action.RECORDING_DELETED: "A recording was deleted with all that was made of it.",
+    Action.RECORDING_HELD: "A recording was put on hold.",
+    Action.RECORDING_RELEASED: "A recording was released from its hold.",
+    Action.RECORDING_MEDIA_REMOVED: "Retention removed a recording's file: `size`, `days`.",
+    Action.RECORDING_PURGED: "Retention removed a recording with all that was made of it: `size`, `days`.",
+    Action.JOB_CANCELLED: "A job was asked to stop.",
+    Action.JOB_RETRIED: "A recording's job was queued again.",
+    Action.RETENTION_CHANGED: "A user chose how long to keep: `media_days`, `recording_days`.",
+    Action.AUDIT_PRUNED: "Old entries of the audit log were deleted: `count`, `before`.",
+}

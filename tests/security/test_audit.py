@@ -1,0 +1,397 @@
+"""The audit log: each deed leaves its entry, in its own transaction, and nothing in it does harm."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from tests.conftest import make_settings
+from tests.makecall import wav
+from tests.serving import Client, ThreadServer
+from typer.testing import CliRunner
+
+from tiro.actors import Actor, ActorKind, acting
+from tiro.bootstrap.server import open_database
+from tiro.cli.main import app
+from tiro.features.accounts.service import Tokens
+from tiro.features.audit.actions import ACTIONS
+from tiro.features.audit.service import Action, AuditService, Wanted, record
+from tiro.kit import clock
+
+PASSWORD = "correct horse battery"
+TITLE = "our secret merger"
+SPEECH = wav(seconds=1)
+DOOR = "/api/v1/transcribe"
+UPLOADS = "/api/v1/uploads"
+AUDIT = "/api/v1/audit"
+TUS = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
+
+
+@dataclass
+class Scene:
+    """A server, its owner (who is an admin), and a user with a password who is logged in."""
+
+    server: ThreadServer
+    owner: Client
+    user_id: str
+
+    def log_in(self) -> Tokens:
+        return self.server.runtime.accounts.login("una", PASSWORD)
+
+    def recording(self) -> str:
+        answer = self.owner.send_file("call.wav", SPEECH, title=TITLE, wait=30)
+        return str(answer.json()["session_id"])
+
+    def job(self) -> str:
+        recording_id = self.recording()
+        with self.server.runtime.database.read() as session:
+            return self.server.runtime.jobs.latest(session, recording_id).id
+
+    def queued(self) -> tuple[str, str]:
+        """A recording whose job waits, and that job."""
+        recording_id = self.recording()
+        jobs = self.server.runtime.jobs
+        with self.server.runtime.database.write() as session:
+            job = jobs.latest(session, recording_id)
+            # Queued, but not to be taken for a while.
+            job.state, job.queued_at = "queued", clock.now() + timedelta(hours=1)
+            return recording_id, job.id
+
+    def upload(self) -> str:
+        headers = {**TUS, "Upload-Length": str(len(SPEECH))}
+        answer = self.owner.post(UPLOADS, headers=headers, content=SPEECH[:100])
+        return str(answer.headers["location"])
+
+    def as_user(self) -> Client:
+        return Client(self.server.address, self.log_in().access)
+
+    def anonymously(self, path: str, body: dict[str, str]) -> httpx.Response:
+        with Client(self.server.address, None) as client:
+            return client.post(path, json=body)
+
+    def entries(self, **wanted: Any) -> list[dict[str, Any]]:
+        answer = self.owner.get(AUDIT, params={"limit": 1000, **wanted})
+        assert answer.status_code == 200, answer.text
+        return list(answer.json()["items"])
+
+
+@pytest.fixture(scope="module")
+def scene(server: ThreadServer) -> Scene:
+    runtime = server.runtime
+    user = runtime.users.create("una")
+    runtime.accounts.set_password("una", PASSWORD)
+    return Scene(server, server.client, user.id)
+
+
+def continue_upload(scene: Scene) -> httpx.Response:
+    headers = {**TUS, "Upload-Offset": "100"}
+    return scene.owner.patch(scene.upload(), headers=headers, content=SPEECH[100:])
+
+
+def change_password(scene: Scene) -> httpx.Response:
+    with scene.as_user() as una:
+        return una.post("/api/v1/me/password", json={"current": PASSWORD, "new": PASSWORD})
+
+
+def log_out_everywhere(scene: Scene) -> httpx.Response:
+    with scene.as_user() as una:
+        return una.post("/api/v1/auth/logout-everywhere")
+
+
+def openai(scene: Scene, task: str) -> httpx.Response:
+    files = {"file": ("call.wav", SPEECH)}
+    return scene.owner.post(f"/v1/audio/{task}", files=files, data={"model": "echo"})
+
+
+Deed = Callable[[Scene], httpx.Response]
+DEEDS: dict[tuple[str, str], tuple[Action, Deed]] = {
+    ("POST", DOOR): (Action.RECORDING_CREATED, lambda s: s.owner.send_file("call.wav", SPEECH)),
+    ("DELETE", DOOR + "/{session_id}"): (
+        Action.RECORDING_DELETED,
+        lambda s: s.owner.delete(f"{DOOR}/{s.recording()}"),
+    ),
+    ("POST", DOOR + "/{session_id}/cancel"): (
+        Action.JOB_CANCELLED,
+        lambda s: s.owner.post(f"{DOOR}/{s.queued()[0]}/cancel"),
+    ),
+    ("POST", DOOR + "/{session_id}/retry"): (
+        Action.JOB_RETRIED,
+        lambda s: s.owner.post(f"{DOOR}/{s.recording()}/retry"),
+    ),
+    ("PUT", DOOR + "/{session_id}/hold"): (
+        Action.RECORDING_HELD,
+        lambda s: s.owner.put(f"{DOOR}/{s.recording()}/hold"),
+    ),
+    ("DELETE", DOOR + "/{session_id}/hold"): (
+        Action.RECORDING_RELEASED,
+        lambda s: s.owner.delete(s.owner.put(f"{DOOR}/{s.recording()}/hold").url.path),
+    ),
+    ("POST", UPLOADS): (
+        Action.UPLOAD_BEGUN,
+        lambda s: s.owner.post(UPLOADS, headers={"Tus-Resumable": "1.0.0", "Upload-Length": "9"}),
+    ),
+    ("PATCH", UPLOADS + "/{upload_id}"): (Action.RECORDING_CREATED, continue_upload),
+    ("DELETE", UPLOADS + "/{upload_id}"): (
+        Action.UPLOAD_REMOVED,
+        lambda s: s.owner.delete(s.upload(), headers=TUS),
+    ),
+    ("POST", "/v1/audio/transcriptions"): (Action.RECORDING_CREATED, lambda s: openai(s, "transcriptions")),
+    ("POST", "/v1/audio/translations"): (Action.RECORDING_CREATED, lambda s: openai(s, "translations")),
+    ("POST", "/api/v1/keys"): (Action.KEY_CREATED, lambda s: s.owner.post("/api/v1/keys", json={})),
+    ("DELETE", "/api/v1/keys/{key_id}"): (
+        Action.KEY_REVOKED,
+        lambda s: s.owner.delete(f"/api/v1/keys/{s.owner.post('/api/v1/keys', json={}).json()['id']}"),
+    ),
+    ("POST", "/api/v1/auth/login"): (
+        Action.LOGIN_SUCCEEDED,
+        lambda s: s.anonymously("/api/v1/auth/login", {"name": "una", "password": PASSWORD}),
+    ),
+    ("POST", "/api/v1/auth/logout"): (
+        Action.LOGIN_ENDED,
+        lambda s: s.anonymously("/api/v1/auth/logout", {"refresh_token": s.log_in().refresh}),
+    ),
+    ("POST", "/api/v1/auth/logout-everywhere"): (Action.LOGIN_ALL_ENDED, log_out_everywhere),
+    ("POST", "/api/v1/auth/link"): (
+        Action.PASSWORD_SET,
+        lambda s: s.anonymously(
+            "/api/v1/auth/link",
+            {"token": s.server.runtime.accounts.link(s.user_id), "password": PASSWORD},
+        ),
+    ),
+    ("POST", "/api/v1/me/password"): (Action.PASSWORD_SET, change_password),
+    ("PATCH", "/api/v1/me/retention"): (
+        Action.RETENTION_CHANGED,
+        lambda s: s.owner.patch("/api/v1/me/retention", json={"media_days": 999}),
+    ),
+    ("POST", "/api/v1/users"): (
+        Action.USER_CREATED,
+        lambda s: s.owner.post("/api/v1/users", json={"name": "ines"}),
+    ),
+    ("PATCH", "/api/v1/users/{user_id}"): (
+        Action.USER_ROLE_CHANGED,
+        lambda s: s.owner.patch(f"/api/v1/users/{s.user_id}", json={"role": "admin"}),
+    ),
+    ("POST", "/api/v1/users/{user_id}/reset"): (
+        Action.PASSWORD_RESET,
+        lambda s: s.owner.post(f"/api/v1/users/{s.server.runtime.users.create('rosa').id}/reset"),
+    ),
+    ("POST", "/api/v1/admin/jobs/{job_id}/cancel"): (
+        Action.JOB_CANCELLED,
+        lambda s: s.owner.post(f"/api/v1/admin/jobs/{s.queued()[1]}/cancel"),
+    ),
+    ("POST", "/api/v1/admin/jobs/{job_id}/requeue"): (
+        Action.JOB_RETRIED,
+        lambda s: s.owner.post(f"/api/v1/admin/jobs/{s.job()}/requeue"),
+    ),
+}
+EXEMPT = {
+    ("POST", "/api/v1/auth/refresh"): "goes on with a login that is in the log; a reuse is written down",
+}
+
+
+def test_every_route_that_changes_something_has_its_deed(scene: Scene) -> None:
+    """A route that nobody thought about fails here."""
+    document = scene.owner.get("/openapi.json").json()
+    routes = {(verb.upper(), path) for path, item in document["paths"].items() for verb in item}
+    changing = {route for route in routes if route[0] not in {"GET", "HEAD", "OPTIONS"}}
+    assert changing == set(DEEDS) | set(EXEMPT)
+
+
+@pytest.mark.parametrize("route", DEEDS, ids=" ".join)
+def test_every_deed_leaves_its_entry(scene: Scene, route: tuple[str, str]) -> None:
+    action, deed = DEEDS[route]
+    answer = deed(scene)
+    assert answer.is_success, answer.text
+    request_id = answer.headers["X-Request-Id"]
+    found = [entry for entry in scene.entries(action=action) if entry["request_id"] == request_id]
+    (entry,) = found
+    assert entry["actor"]["address"] == "127.0.0.1"
+    assert entry["target"]
+    kind = "key"
+    if route[1].startswith(("/api/v1/auth/", "/api/v1/me/password")):
+        kind = "anonymous" if action in {Action.LOGIN_ENDED, Action.PASSWORD_SET} else "login"
+        kind = "login" if route[1] == "/api/v1/me/password" else kind
+        assert entry["target"] == scene.user_id
+    assert entry["actor"]["kind"] == kind
+    assert (entry["actor"]["user_id"] is None) == (kind == "anonymous")
+
+
+def test_logins_that_fail_leave_theirs(scene: Scene) -> None:
+    def failed(name: str, password: str) -> dict[str, Any]:
+        answer = scene.anonymously("/api/v1/auth/login", {"name": name, "password": password})
+        assert answer.status_code == 401
+        entry = scene.entries(action=Action.LOGIN_FAILED)[0]
+        assert entry["request_id"] == answer.headers["X-Request-Id"]
+        assert (entry["actor"]["kind"], entry["actor"]["address"]) == ("anonymous", "127.0.0.1")
+        return entry
+
+    known = failed("una", "wrong password")
+    assert (known["target"], known["details"]) == (scene.user_id, {"reason": "wrong password"})
+    unknown = failed("a password in the wrong field", "x")
+    assert (unknown["target"], unknown["details"]) == (None, {"reason": "unknown name"})
+    scene.anonymously("/api/v1/auth/link", {"token": "unknown", "password": PASSWORD})
+    assert scene.entries(action=Action.LOGIN_FAILED)[0]["details"] == {"reason": "link"}
+    with scene.as_user() as una:
+        wrong = una.post("/api/v1/me/password", json={"current": "wrong password", "new": PASSWORD})
+        assert wrong.status_code == 403
+    assert scene.entries(action=Action.PASSWORD_REFUSED)[0]["target"] == scene.user_id
+
+
+def test_a_refresh_token_that_comes_twice_is_written_down(scene: Scene) -> None:
+    token = {"refresh_token": scene.log_in().refresh}
+    assert scene.anonymously("/api/v1/auth/refresh", token).status_code == 200
+    assert scene.anonymously("/api/v1/auth/refresh", token).status_code == 401
+    assert scene.entries(action=Action.LOGIN_REFRESH_REUSED)[0]["target"] == scene.user_id
+
+
+def test_a_deed_that_cannot_be_written_down_does_not_happen(scene: Scene) -> None:
+    runtime = scene.server.runtime
+    row, secret = runtime.keys.create("spare")
+    with runtime.database.write() as session:
+        stop = "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END"
+        session.execute(text(stop))
+    try:
+        with pytest.raises(IntegrityError, match="full"):
+            runtime.keys.revoke(row.id)
+    finally:
+        with runtime.database.write() as session:
+            session.execute(text("DROP TRIGGER full"))
+    assert runtime.keys.authenticate(secret).key_id == row.id
+
+
+def test_no_entry_is_ever_changed(scene: Scene) -> None:
+    with (
+        pytest.raises(IntegrityError, match="never changed"),
+        scene.server.runtime.database.write() as session,
+    ):
+        session.execute(text("UPDATE audit SET address = 'elsewhere'"))
+
+
+def test_entries_hold_no_secrets_and_no_titles(scene: Scene) -> None:
+    made = scene.owner.post("/api/v1/keys", json={"name": "new"}).json()
+    scene.recording()
+    tokens = scene.log_in()
+    link = scene.server.runtime.accounts.link(scene.user_id)
+    exported = scene.owner.get(f"{AUDIT}/export.jsonl").text
+    assert made["id"] in exported
+    for secret in (made["secret"], PASSWORD, tokens.access, tokens.refresh, link, TITLE, "call.wav"):
+        assert secret not in exported
+
+
+def test_filters_and_pages(scene: Scene) -> None:
+    everything = scene.entries()
+    assert {entry["action"] for entry in everything} <= set(ACTIONS)
+    pages, before = [], None
+    while True:
+        params = {"limit": 7, "action": "key"} | ({} if before is None else {"before": before})
+        page = scene.owner.get(AUDIT, params=params).json()
+        pages += page["items"]
+        if (before := page["next"]) is None:
+            break
+    assert pages == [entry for entry in everything if entry["action"].startswith("key.")]
+    middle = everything[len(everything) // 2]
+    assert scene.entries(target=middle["target"]) == [
+        entry for entry in everything if entry["target"] == middle["target"]
+    ]
+    assert scene.entries(since=middle["at"]) == [entry for entry in everything if entry["at"] >= middle["at"]]
+    assert scene.entries(until=middle["at"]) == [entry for entry in everything if entry["at"] < middle["at"]]
+    mine = scene.entries(actor=scene.user_id)
+    assert mine == [entry for entry in everything if entry["actor"]["user_id"] == scene.user_id]
+    key_id = next(entry["actor"]["key_id"] for entry in everything if entry["actor"]["key_id"])
+    assert {entry["actor"]["key_id"] for entry in scene.entries(actor=key_id)} == {key_id}
+    assert {entry["actor"]["kind"] for entry in scene.entries(actor="anonymous")} == {"anonymous"}
+    for wrong in ({"action": "key.eaten"}, {"since": "yesterday"}, {"since": "2026-01-01T00:00:00"}):
+        for path in ("", "/export.csv"):
+            assert scene.owner.get(AUDIT + path, params=wrong).status_code == 422
+
+
+def test_exports_do_no_harm(scene: Scene) -> None:
+    """A spreadsheet that opens the log runs none of it, and a line of it stays one line."""
+    formula = '=HYPERLINK("http://evil.example","x")'
+    scene.owner.post("/api/v1/keys", json={"name": formula})
+    odd = Actor(ActorKind.COMMAND_LINE, "+1\r\nforged \u202etxt")
+    with acting(odd), scene.server.runtime.database.write() as session:
+        record(session, Action.KEY_REVOKED, "@SUM(A1)", owner="-2", name="a\x1b[2J")
+    lines = [json.loads(line) for line in scene.owner.get(f"{AUDIT}/export.jsonl").text.splitlines()]
+    assert lines == scene.entries()
+    assert lines[0]["actor"]["name"] == r"+1\r\nforged \u202etxt"
+    assert lines[0]["details"] == {"name": r"a\x1b[2J"}
+    answer = scene.owner.get(f"{AUDIT}/export.csv")
+    assert answer.headers["Content-Type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert len(rows) == len(lines)
+    assert not [cell for row in rows for cell in row.values() if cell[:1] in "=+-@\t\r" and cell]
+    assert (rows[0]["target"], rows[0]["owner_id"]) == ("'@SUM(A1)", "'-2")
+    made = next(row for row in rows if formula in json.loads(row["details"]).values())
+    with Client(scene.server.address, None) as client:
+        client.headers["Authorization"] = scene.owner.headers["Authorization"]
+        client.delete(f"/api/v1/keys/{made['target']}")
+
+
+def test_ones_own_activity(scene: Scene) -> None:
+    """One sees what others did to one's own, but not from where; nobody else's."""
+    runtime = scene.server.runtime
+    ben = runtime.users.create("ben")
+    _, secret = runtime.keys.create("ben's", "ben")
+    with Client(scene.server.address, secret) as client:
+        key_id = client.post("/api/v1/keys", json={"name": "second"}).json()["id"]
+        scene.owner.patch(f"/api/v1/users/{ben.id}", json={"role": "admin"})
+        items = client.get("/api/v1/me/activity").json()["items"]
+    assert [item["action"] for item in items] == [
+        "user.role_changed",
+        "key.created",
+        "key.created",
+        "user.created",
+    ]
+    by_admin, own = items[0], items[1]
+    assert (by_admin["actor"]["user"], by_admin["actor"]["address"]) == ("owner", None)
+    assert by_admin["request_id"] is by_admin["actor"]["key_id"] is None
+    assert (own["target"], own["actor"]["address"], own["actor"]["name"]) == (key_id, "127.0.0.1", "ben's")
+
+
+def test_the_command_line_is_an_actor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIRO_DATA", str(tmp_path))
+    runner = CliRunner()
+    for arguments in (["users", "add", "cleo"], ["keys", "create", "ci", "--user", "cleo"]):
+        assert runner.invoke(app, arguments).exit_code == 0
+    assert runner.invoke(app, ["users", "password", "cleo"], input=PASSWORD + "\n").exit_code == 0
+    database = open_database(make_settings(tmp_path))
+    try:
+        items = AuditService(database, 1).page(Wanted(actor="command line"), 10).items
+    finally:
+        database.close()
+    assert [item.action for item in items][:3] == ["password.set", "key.created", "user.created"]
+    assert {(item.actor.kind, item.actor.address) for item in items} == {("command line", None)}
+
+
+def test_old_entries_go_and_that_is_written_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = open_database(make_settings(tmp_path))
+    try:
+        audit = AuditService(database, days=30)
+        with database.write() as session:
+            record(session, Action.KEY_REVOKED, "old")
+        now = clock.now()
+        monkeypatch.setattr(clock, "now", lambda: now + timedelta(days=20))
+        with database.write() as session:
+            record(session, Action.KEY_REVOKED, "young")
+        assert not audit.sweep()
+        assert len(audit.page(Wanted(), 10).items) == 2
+        monkeypatch.setattr(clock, "now", lambda: now + timedelta(days=31))
+        assert not audit.sweep()
+        pruned, young = audit.page(Wanted(), 10).items
+        assert (young.target, pruned.action, pruned.details["count"]) == ("young", "audit.pruned", 1)
+        assert pruned.actor.kind == "server"
+        assert not audit.sweep()
+        assert len(audit.page(Wanted(), 10).items) == 2
+    finally:
+        database.close()
