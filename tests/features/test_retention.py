@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -210,27 +209,24 @@ def test_whoever_follows_hears_of_it(server: ThreadServer, person: Client) -> No
 def test_an_interrupted_removal_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The row goes first. Whatever dies between it and the file, the next start knows what was meant."""
     settings = make_settings(tmp_path, retention={"media_days": 0})
-    deaf = threading.Event()
 
     def fails(_key: str) -> None:
-        deaf.set()
         raise OSError("the disk is read-only")
 
     with thread_server(settings) as server:
         first, second, third = (sent(server.client) for _ in range(3))
-        stranger = tmp_path / "media" / "00" / "a-file-of-unknown-origin"
+        stranger = file_of(server, "a-file-of-unknown-origin")
         stranger.parent.mkdir(exist_ok=True)
         stranger.touch()
-        monkeypatch.setattr(server.runtime.storage, "delete", fails)
-        sweep(server)
-        assert deaf.is_set()
-        assert server.client.get(f"{DOOR}/{first}/media").status_code == 410
-        assert file_of(server, first).exists()
-        broken = {found.promise: found.faults for found in inspect_data(settings, settle_seconds=0)}
-        assert len(broken["no file outlives its removal"]) == 3
-        with pytest.raises(OSError, match="read-only"):
-            server.runtime.recordings.delete(second)
-        monkeypatch.undo()
+        with monkeypatch.context() as patched:
+            patched.setattr(server.runtime.storage, "delete", fails)
+            sweep(server)
+            assert server.client.get(f"{DOOR}/{first}/media").status_code == 410
+            assert file_of(server, first).exists()
+            broken = {found.promise: found.faults for found in inspect_data(settings, settle_seconds=0)}
+            assert len(broken["no file outlives its removal"]) == 3
+            with pytest.raises(OSError, match="read-only"):
+                server.runtime.recordings.delete(second)
         file_of(server, third).rename(tmp_path / "elsewhere")
         sweep(server)
         assert not file_of(server, first).exists()

@@ -86,9 +86,12 @@ class CheckupService:
     def run(self) -> list[Finding]:
         rules: list[tuple[str, Callable[[], Sequence[str]]]] = [
             ("every recording has its file, unchanged", lambda: list(self._broken_files())),
-            ("every file has its recording", lambda: self._orphans(self._without_row, "a recording")),
-            ("no file outlives its removal", lambda: self._orphans(self._removed, "leave to be there")),
-            ("every part of a file has its upload", lambda: self._orphans(self._without_upload, "an upload")),
+            ("every file has its recording", lambda: self._lasting(self._without_row, "without a recording")),
+            ("no file outlives its removal", lambda: self._lasting(self._removed, "that was to be removed")),
+            (
+                "every part of a file has its upload",
+                lambda: self._lasting(self._without_upload, "without an upload"),
+            ),
         ]
         return [
             *_look(self._database, _THOROUGH),
@@ -120,13 +123,14 @@ class CheckupService:
                 length += len(chunk)
         return digest.hexdigest(), length
 
-    def _orphans(self, find: Callable[[], set[str]], owner: str) -> Sequence[str]:
-        lonely = find()
+    def _lasting(self, find: Callable[[], set[str]], what: str) -> Sequence[str]:
+        """Files that are as they should not be for longer than a server at work needs."""
+        found = find()
         deadline = time.monotonic() + self._settle_seconds
-        while lonely and time.monotonic() < deadline and self._running():
+        while found and time.monotonic() < deadline and self._running():
             time.sleep(_PAUSE)
-            lonely &= find()
-        return [f"{key}: a file without {owner}" for key in sorted(lonely)]
+            found &= find()
+        return [f"{key}: a file {what}" for key in sorted(found)]
 
     def _without_row(self) -> set[str]:
         # The files first: what is kept between the two looks has its row by the second.

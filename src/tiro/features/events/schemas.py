@@ -38,6 +38,9 @@ EVENT_TYPES: dict[EventType, str] = {
 PASSING: tuple[EventType, ...] = ("progress", "download")
 """Of no interest once the job has ended."""
 
+AFTERWARDS: tuple[EventType, ...] = ("media_removed",)
+"""What may come when the job has long ended."""
+
 END = "end"
 END_TEXT = (
     "The job has ended and nothing more comes: `status`. It has the number of the event before it; whoever "

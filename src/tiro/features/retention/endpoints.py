@@ -75,8 +75,8 @@ class DueItem(BaseModel):
 class Preview(BaseModel):
     """What retention would remove now. Nothing on hold is among it."""
 
-    media: int = Field(description="Recordings whose file would go.")
-    recordings: int = Field(description="Recordings that would go.")
+    media: int = Field(description="Recordings whose file would go; 10,000 are counted at most.")
+    recordings: int = Field(description="Recordings that would go; 10,000 are counted at most.")
     bytes: int
     items: list[DueItem] = Field(description=f"The oldest, {_SHOWN} at most.")
 
@@ -115,10 +115,10 @@ def preview(service: Service, who: Reader, supposed: Annotated[Days, Query()]) -
     """What retention would remove of yours now; with `media_days` or `recording_days`, if you chose that."""
     values = supposed.model_dump(exclude_unset=True)
     chosen = replace(service.plan.chosen(who.user_id), **values)
-    return summed(service.plan.due(owner=who.user_id, supposed=chosen))
+    return _summed(service.plan.due(owner=who.user_id, supposed=chosen))
 
 
-def summed(found: list[Due]) -> Preview:
+def _summed(found: list[Due]) -> Preview:
     items = [
         DueItem(session_id=due.recording_id, part=due.part, size=due.size, created_at=due.created_at)
         for due in found[:_SHOWN]
