@@ -104,7 +104,7 @@ class AccountService:
         """End the login of a refresh token; nothing where it is unknown."""
         with self._database.write() as session:
             row = repository.refresh_token(session, _digest(token))
-            login = row and repository.login(session, row.login_id)
+            login = None if row is None else repository.login(session, row.login_id)
             if login is not None and login.revoked_at is None:
                 repository.revoke(session, login.id, clock.now())
                 record(session, Action.LOGIN_ENDED, login.user_id, owner=login.user_id)

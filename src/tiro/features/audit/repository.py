@@ -39,8 +39,8 @@ def add(session: Session, row: AuditTable) -> None:
     session.add(row)
 
 
-def page(session: Session, wanted: Wanted, limit: int) -> Sequence[Row[tuple[AuditTable, str | None]]]:
-    """Entries, newest first, each with what its user is called."""
+def page(session: Session, wanted: Wanted, limit: int) -> Sequence[Row[tuple[AuditTable, str]]]:
+    """Entries, newest first, each with what its user is called (None where it has none)."""
     query = (
         select(AuditTable, UserTable.name)
         .outerjoin(UserTable, UserTable.id == AuditTable.user_id)

@@ -178,7 +178,7 @@ def _made(
         owner=holder.id,
         name=name,
         scopes=row.scopes.split(),
-        expires_at=expires_at and expires_at.isoformat(),
+        expires_at=None if expires_at is None else expires_at.isoformat(),
     )
     return row, secret
 
