@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.exc import IntegrityError
 from tests.conftest import make_settings
 from tests.makecall import wav
@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 from tiro.actors import Actor, ActorKind, acting
 from tiro.bootstrap.server import open_database
 from tiro.cli.main import app
+from tiro.db.tables import JobTable
 from tiro.features.accounts.service import Tokens
 from tiro.features.audit.actions import ACTIONS
 from tiro.features.audit.service import Action, AuditService, Wanted, record
@@ -44,6 +45,7 @@ class Scene:
     server: ThreadServer
     owner: Client
     user_id: str
+    kept_id: str = ""
 
     def log_in(self) -> Tokens:
         return self.server.runtime.accounts.login("una", PASSWORD)
@@ -52,20 +54,23 @@ class Scene:
         answer = self.owner.send_file("call.wav", SPEECH, title=TITLE, wait=30)
         return str(answer.json()["session_id"])
 
+    def kept(self) -> str:
+        """A recording that stays, and whose job has ended."""
+        self.owner.until_ended(self.kept_id)
+        return self.kept_id
+
     def job(self) -> str:
-        recording_id = self.recording()
         with self.server.runtime.database.read() as session:
-            return self.server.runtime.jobs.latest(session, recording_id).id
+            return self.server.runtime.jobs.latest(session, self.kept()).id
 
     def queued(self) -> tuple[str, str]:
-        """A recording whose job waits, and that job."""
-        recording_id = self.recording()
-        jobs = self.server.runtime.jobs
+        """The same, as if its job waited, and that job."""
+        job_id = self.job()
         with self.server.runtime.database.write() as session:
-            job = jobs.latest(session, recording_id)
-            # Queued, but not to be taken for a while.
-            job.state, job.queued_at = "queued", clock.now() + timedelta(hours=1)
-            return recording_id, job.id
+            later = clock.now() + timedelta(hours=1)
+            change = update(JobTable).where(JobTable.id == job_id).values(state="queued", queued_at=later)
+            session.execute(change)
+        return self.kept_id, job_id
 
     def upload(self) -> str:
         headers = {**TUS, "Upload-Length": str(len(SPEECH))}
@@ -90,7 +95,9 @@ def scene(server: ThreadServer) -> Scene:
     runtime = server.runtime
     user = runtime.users.create("una")
     runtime.accounts.set_password("una", PASSWORD)
-    return Scene(server, server.client, user.id)
+    scene = Scene(server, server.client, user.id)
+    scene.kept_id = scene.recording()
+    return scene
 
 
 def continue_upload(scene: Scene) -> httpx.Response:
@@ -126,15 +133,15 @@ DEEDS: dict[tuple[str, str], tuple[Action, Deed]] = {
     ),
     ("POST", DOOR + "/{session_id}/retry"): (
         Action.JOB_RETRIED,
-        lambda s: s.owner.post(f"{DOOR}/{s.recording()}/retry"),
+        lambda s: s.owner.post(f"{DOOR}/{s.kept()}/retry"),
     ),
     ("PUT", DOOR + "/{session_id}/hold"): (
         Action.RECORDING_HELD,
-        lambda s: s.owner.put(f"{DOOR}/{s.recording()}/hold"),
+        lambda s: s.owner.put(f"{DOOR}/{s.kept()}/hold"),
     ),
     ("DELETE", DOOR + "/{session_id}/hold"): (
         Action.RECORDING_RELEASED,
-        lambda s: s.owner.delete(s.owner.put(f"{DOOR}/{s.recording()}/hold").url.path),
+        lambda s: s.owner.delete(s.owner.put(f"{DOOR}/{s.kept()}/hold").url.path),
     ),
     ("POST", UPLOADS): (
         Action.UPLOAD_BEGUN,
@@ -280,7 +287,6 @@ def test_no_entry_is_ever_changed(scene: Scene) -> None:
 
 def test_entries_hold_no_secrets_and_no_titles(scene: Scene) -> None:
     made = scene.owner.post("/api/v1/keys", json={"name": "new"}).json()
-    scene.recording()
     tokens = scene.log_in()
     link = scene.server.runtime.accounts.link(scene.user_id)
     exported = scene.owner.get(f"{AUDIT}/export.jsonl").text

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, false, or_, select
+from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
 from tiro.db.tables import JobTable, RecordingTable, RetentionTable
@@ -20,9 +20,13 @@ class Ages:
     some: Mapping[int, set[str]]
     others: int | None
 
-    @property
-    def least(self) -> int | None:
-        return min([*self.some, *([] if self.others is None else [self.others])], default=None)
+    def groups(self, now: datetime) -> Iterator[tuple[ColumnElement[bool], datetime]]:
+        """Whose recordings go that are not younger than what."""
+        for days, users in self.some.items():
+            yield RecordingTable.owner_id.in_(users), now - timedelta(days=days)
+        if self.others is not None:
+            apart = {user_id for users in self.some.values() for user_id in users}
+            yield RecordingTable.owner_id.not_in(apart), now - timedelta(days=self.others)
 
 
 def choice(session: Session, user_id: str) -> RetentionTable | None:
@@ -43,50 +47,52 @@ def recording(session: Session, recording_id: str) -> RecordingTable | None:
 
 def old_recordings(
     session: Session, ages: Ages, now: datetime, owner: str | None, limit: int
-) -> Sequence[RecordingTable]:
+) -> list[RecordingTable]:
     """Recordings that are old enough, the oldest first: not those on hold, nor those with work to do.
 
     Args:
         owner: only this user's.
     """
-    if ages.least is None:
-        return []
     ended = JobTable.state.in_([state for state in JobState if state.ended])
-    return session.scalars(_old(ages, ages.least, now, owner).where(ended).limit(limit)).all()
+    return _old(session, ages, now, owner, limit, [_latest_job(ended)])
 
 
 def old_media(
     session: Session, ages: Ages, now: datetime, owner: str | None, limit: int, grace: timedelta
-) -> Sequence[RecordingTable]:
+) -> list[RecordingTable]:
     """As ``old_recordings``, those that still have a file. Where the last job made no transcript, it stays
     for ``grace`` after that."""
-    if ages.least is None:
-        return []
     unfinished = JobTable.state.in_([JobState.FAILED, JobState.CANCELLED])
-    query = _old(ages, ages.least, now, owner).where(
-        RecordingTable.media_removed_at.is_(None),
-        or_(JobTable.state == JobState.COMPLETED, and_(unfinished, JobTable.finished_at <= now - grace)),
-    )
-    return session.scalars(query.limit(limit)).all()
+    over = or_(JobTable.state == JobState.COMPLETED, and_(unfinished, JobTable.finished_at <= now - grace))
+    wanted = [RecordingTable.media_removed_at.is_(None), _latest_job(over)]
+    return _old(session, ages, now, owner, limit, wanted)
 
 
-def _old(ages: Ages, least: int, now: datetime, owner: str | None) -> Select[tuple[RecordingTable]]:
-    def before(days: int) -> ColumnElement[bool]:
-        return RecordingTable.created_at <= now - timedelta(days=days)
+def _latest_job(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Asked of each recording that is old enough: a join would begin with all jobs."""
+    latest = select(JobTable.id).where(JobTable.recording_id == RecordingTable.id, JobTable.latest)
+    return latest.where(condition).exists()
 
-    groups = [and_(RecordingTable.owner_id.in_(users), before(days)) for days, users in ages.some.items()]
-    if ages.others is not None:
-        apart = {user_id for users in ages.some.values() for user_id in users}
-        groups.append(and_(RecordingTable.owner_id.not_in(apart), before(ages.others)))
-    query = (
-        select(RecordingTable)
-        .join(JobTable, (JobTable.recording_id == RecordingTable.id) & JobTable.latest)
-        .where(
-            before(least),  # what all groups have in common: an index finds these
-            or_(*groups),
+
+def _old(
+    session: Session,
+    ages: Ages,
+    now: datetime,
+    owner: str | None,
+    limit: int,
+    wanted: Sequence[ColumnElement[bool]],
+) -> list[RecordingTable]:
+    """One query for each group: an index finds what is old enough of each, but not of several at once."""
+    found: list[RecordingTable] = []
+    for whose, before in ages.groups(now):
+        query = select(RecordingTable).where(
+            whose,
+            RecordingTable.created_at <= before,
             RecordingTable.held_at.is_(None),
             RecordingTable.passing == false(),
+            *wanted,
         )
-        .order_by(RecordingTable.created_at)
-    )
-    return query if owner is None else query.where(RecordingTable.owner_id == owner)
+        if owner is not None:
+            query = query.where(RecordingTable.owner_id == owner)
+        found += session.scalars(query.order_by(RecordingTable.created_at).limit(limit))
+    return sorted(found, key=lambda row: row.created_at)[:limit]

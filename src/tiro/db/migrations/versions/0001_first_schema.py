@@ -108,7 +108,9 @@ def upgrade() -> None:
     with op.batch_alter_table("recordings", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_recordings_sha256"), ["sha256"], unique=False)
         batch_op.create_index("ix_recordings_owner", ["owner_id", "id"], unique=False)
-        batch_op.create_index("ix_recordings_kept", ["media_removed_at", "created_at"], unique=False)
+        batch_op.create_index(
+            "ix_recordings_kept", ["owner_id", "media_removed_at", "created_at"], unique=False
+        )
         batch_op.create_index("ix_recordings_created_at", ["created_at"], unique=False)
 
     op.create_table(

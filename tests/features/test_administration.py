@@ -1,4 +1,4 @@
-"""What is kept for long enough goes, what is on hold stays, and rows and files agree at any moment."""
+"""Retention (what is kept for long enough goes, what is on hold stays), and what admins see of the server."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ from sqlalchemy import update
 from tests.checkup import assert_sound
 from tests.conftest import make_settings
 from tests.makecall import wav
-from tests.serving import Client, ThreadServer, thread_server
+from tests.serving import Client, ThreadServer
 from typer.testing import CliRunner
 
 from tiro.bootstrap.server import inspect_data, open_database
 from tiro.cli.main import app
 from tiro.db.session import Database
-from tiro.db.tables import JobTable, RecordingTable
+from tiro.db.tables import JobTable, RecordingTable, UserTable
 from tiro.features.retention.service import Policy, RetentionPlan
 from tiro.features.users.service import UserService
 from tiro.kit import clock
 
 SPEECH = wav(seconds=1)
 DOOR = "/api/v1/transcribe"
+ADMIN = "/api/v1/admin"
+JOBS = f"{ADMIN}/jobs"
+SECRET = "9f8a1c0be37d45628a4b7c19e0d2f36a"
 RETENTION = "/api/v1/me/retention"
 
 
@@ -207,37 +210,39 @@ def test_whoever_follows_hears_of_it(server: ThreadServer, person: Client) -> No
     assert "event: end" in more
 
 
-def test_an_interrupted_removal_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_removal_is_finished(
+    server: ThreadServer, person: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The row goes first. Whatever dies between it and the file, the next start knows what was meant."""
-    settings = make_settings(tmp_path, retention={"media_days": 0})
 
     def fails(_key: str) -> None:
         raise OSError("the disk is read-only")
 
-    with thread_server(settings) as server:
-        first, second, third = (sent(server.client) for _ in range(3))
-        stranger = file_of(server, "a-file-of-unknown-origin")
-        stranger.parent.mkdir(exist_ok=True)
-        stranger.touch()
-        with monkeypatch.context() as patched:
-            patched.setattr(server.runtime.storage, "delete", fails)
-            sweep(server)
-            assert server.client.get(f"{DOOR}/{first}/media").status_code == 410
-            assert file_of(server, first).exists()
-            broken = {found.promise: found.faults for found in inspect_data(settings, settle_seconds=0)}
-            assert len(broken["no file outlives its removal"]) == 3
-            with pytest.raises(OSError, match="read-only"):
-                server.runtime.recordings.delete(second)
-        file_of(server, third).rename(tmp_path / "elsewhere")
+    settings = server.runtime.settings
+    first, second, third = (sent(person) for _ in range(3))
+    choose(person, media_days=0)
+    stranger = file_of(server, "a-file-of-unknown-origin")
+    stranger.parent.mkdir(exist_ok=True)
+    stranger.touch()
+    with monkeypatch.context() as patched:
+        patched.setattr(server.runtime.storage, "delete", fails)
         sweep(server)
-        assert not file_of(server, first).exists()
-        (tmp_path / "elsewhere").rename(file_of(server, third))
-        file_of(server, second).touch()
-        server.runtime.recover()
-        assert not file_of(server, third).exists()
-        assert not file_of(server, second).exists()
-        assert [path.name for path in (tmp_path / "orphaned").iterdir()] == [stranger.name]
-    assert_sound(tmp_path)
+        assert person.get(f"{DOOR}/{first}/media").status_code == 410
+        assert file_of(server, first).exists()
+        broken = {found.promise: found.faults for found in inspect_data(settings, settle_seconds=0)}
+        assert len(broken["no file outlives its removal"]) == 3
+        with pytest.raises(OSError, match="read-only"):
+            server.runtime.recordings.delete(second)
+    file_of(server, third).rename(settings.data / "elsewhere")
+    sweep(server)
+    assert not file_of(server, first).exists()
+    (settings.data / "elsewhere").rename(file_of(server, third))
+    file_of(server, second).touch()
+    server.runtime.recover()
+    assert not file_of(server, third).exists()
+    assert not file_of(server, second).exists()
+    assert [path.name for path in (settings.data / "orphaned").iterdir()] == [stranger.name]
+    assert_sound(settings.data)
 
 
 def test_the_command_line_shows_what_would_go(
@@ -251,6 +256,107 @@ def test_the_command_line_shows_what_would_go(
     shown = runner.invoke(app, ["retention", "preview", "--recording-days", "365"])
     assert (shown.exit_code, recording_id in shown.output) == (0, True)
     assert person.get(f"{DOOR}/{recording_id}").status_code == 200
+
+
+# --- what admins see ------------------------------------------------------------------------------
+
+
+def job_of(server: ThreadServer, recording_id: str) -> str:
+    with server.runtime.database.read() as session:
+        return server.runtime.jobs.latest(session, recording_id).id
+
+
+def test_jobs_of_all_without_what_they_are_about(server: ThreadServer, person: Client) -> None:
+    mine, theirs = sent(server.client), sent(person)
+    their_id = person.get("/api/v1/me").json()["id"]
+    answer = server.client.get(JOBS)
+    items = {item["session_id"]: item for item in answer.json()["items"]}
+    assert {mine, theirs} <= set(items)
+    assert items[theirs]["owner"] == {"id": their_id, "name": "test_jobs_of_all_without_what_they_are_about"}
+    assert (items[theirs]["state"], items[theirs]["attempt"]) == ("completed", 1)
+    assert "call" not in answer.text
+    assert "call.wav" not in answer.text
+    only = server.client.get(JOBS, params={"owner": their_id, "state": "completed"}).json()["items"]
+    assert {item["owner"]["name"] for item in only} == {"test_jobs_of_all_without_what_they_are_about"}
+    assert server.client.get(JOBS, params={"state": "failed"}).json()["items"] == []
+    first = server.client.get(JOBS, params={"limit": 1}).json()
+    second = server.client.get(JOBS, params={"limit": 200, "before": first["next"]}).json()
+    assert first["items"] + second["items"] == answer.json()["items"]
+    assert second["next"] is None
+    assert server.client.get(f"{DOOR}/{theirs}").status_code == 404
+
+
+def test_anybodys_job_is_stopped_and_run_again(server: ThreadServer, person: Client) -> None:
+    recording_id = sent(person)
+    job_id = job_of(server, recording_id)
+    with server.runtime.database.write() as session:
+        later = clock.now() + timedelta(hours=1)
+        change = update(JobTable).where(JobTable.id == job_id).values(state="queued", queued_at=later)
+        session.execute(change)
+    refused = server.client.post(f"{JOBS}/{job_id}/requeue")
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    stopped = server.client.post(f"{JOBS}/{job_id}/cancel")
+    assert (stopped.status_code, stopped.json()["state"]) == (202, "cancelled")
+    assert server.client.post(f"{JOBS}/{job_id}/cancel").status_code == 409
+    again = server.client.post(f"{JOBS}/{job_id}/requeue")
+    assert again.status_code == 202
+    assert again.json()["job_id"] == job_of(server, recording_id) != job_id
+    assert person.until_ended(recording_id)["status"] == "completed"
+    late = server.client.post(f"{JOBS}/{job_id}/requeue")
+    assert (late.status_code, late.json()["code"]) == (409, "conflict")
+    assert server.client.post(f"{JOBS}/unknown/cancel").status_code == 404
+    entries = person.get("/api/v1/me/activity").json()["items"]
+    assert [entry["action"] for entry in entries[:2]] == ["job.retried", "job.cancelled"]
+    assert {entry["actor"]["user"] for entry in entries[:2]} == {"owner"}
+
+
+def test_room(server: ThreadServer, person: Client) -> None:
+    kept, _ = sent(person), sent(person)
+    person.put(f"{DOOR}/{kept}/hold")
+    choose(person, media_days=0)
+    sweep(server)
+    person.post("/api/v1/uploads", headers={"Tus-Resumable": "1.0.0", "Upload-Length": "1000"})
+    found = server.client.get(f"{ADMIN}/storage").json()
+    (use,) = [user for user in found["users"] if user["name"] == "test_room"]
+    assert (use["recordings"], use["bytes"], use["held"]) == (2, len(SPEECH), 1)
+    assert (use["uploads"], use["upload_bytes"]) == (1, 1000)
+    assert 0 < found["disk"]["free"] < found["disk"]["total"]
+
+
+def test_settings_without_secrets(server: ThreadServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    more = {"auth": {"secret": SECRET}, "openai": {"url": "http://u:hush@127.0.0.1:9/v1", "key": "sk-hidden"}}
+    settings = make_settings(server.runtime.settings.data, **more)
+    for name in ("auth", "openai"):
+        monkeypatch.setattr(server.runtime.settings, name, getattr(settings, name))
+    answer = server.client.get(f"{ADMIN}/settings")
+    found = {item["name"]: item for item in answer.json()["items"]}
+    for name, value, default in (("TIRO_HTTP_PORT", 8000, True), ("TIRO_ENGINE_DOWNLOAD", False, False)):
+        assert found[name] == {"name": name, "value": value, "default": default}
+    assert found["TIRO_AUTH_SECRET"]["value"] == found["TIRO_OPENAI_KEY"]["value"] == "********"
+    assert found["TIRO_OPENAI_URL"]["value"] == "http://********@127.0.0.1:9/v1"
+    for secret in (SECRET, "sk-hidden", "hush"):
+        assert secret not in answer.text
+
+
+def test_health_tells_what_the_doctor_finds(server: ThreadServer) -> None:
+    found = server.client.get(f"{ADMIN}/health").json()
+    assert (found["status"], found["queue"]["running"]) == ("ok", 0)
+    assert {check["count"] for check in found["checks"]} == {0}
+    assert {"database", "storage", "worker", "engine:echo"} <= set(found["components"])
+    with server.runtime.database.write() as session:
+        session.execute(update(UserTable).values(recordings=UserTable.recordings + 1))
+    try:
+        found = server.client.get(f"{ADMIN}/health").json()
+        assert found["status"] == "degraded"
+        (broken,) = [check for check in found["checks"] if check["count"]]
+        assert broken["promise"] == "every user's recordings are counted"
+        assert "owner" in broken["faults"]
+    finally:
+        with server.runtime.database.write() as session:
+            session.execute(update(UserTable).values(recordings=UserTable.recordings - 1))
+
+
+# --- many users -----------------------------------------------------------------------------------
 
 
 def test_many_policies_at_once(tmp_path: Path) -> None:
