@@ -90,10 +90,9 @@ class Runtime:
         # A file without a row is an upload that was never acknowledged, or all that is left of recordings
         # whose database went missing. Nobody can tell here, so nothing is deleted but what the rows or the
         # audit log say was to be.
-        known, removed = self.recordings.ids()
         kept = set(self.storage.inventory())
-        lonely = sorted(kept - known)
-        removed |= self.audit.removed(lonely)
+        lonely = sorted(kept - self.recordings.ids())
+        removed = self.recordings.without_media() | self.audit.removed(lonely)
         for key in kept & removed:
             self.storage.delete(key)
         unknown = [key for key in lonely if key not in removed]

@@ -321,10 +321,14 @@ class RecordingService:
         container = recording.media["container"] if recording.media else None
         return self._storage.open(recording_id), recording.filename, container
 
-    def ids(self) -> tuple[set[str], set[str]]:
-        """Of all recordings, and of those among them whose file was removed."""
+    def ids(self) -> set[str]:
         with self._database.read() as session:
-            return repository.ids(session), repository.without_media(session)
+            return repository.ids(session)
+
+    def without_media(self) -> set[str]:
+        """The ids of those whose file retention removed."""
+        with self._database.read() as session:
+            return repository.without_media(session)
 
     def require(self, recording_id: str, user_id: str) -> None:
         """Raises NotFound where the user has no such recording; another's and none look the same."""
