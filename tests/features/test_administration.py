@@ -150,6 +150,7 @@ def test_a_file_that_is_still_needed_stays(server: ThreadServer, person: Client,
     gone = state in {"failed", "cancelled"}
     assert person.get(f"{DOOR}/{recording_id}/media").status_code == (410 if gone else 200)
     choose(person, recording_days=7)
+    assert person.get(f"{RETENTION}/preview").json()["recordings"] == int(gone)
     sweep(server)
     assert person.get(f"{DOOR}/{recording_id}").status_code == (404 if gone else 200)
     in_state(server, recording_id, "completed")
@@ -181,6 +182,7 @@ def test_a_preview_shows_ones_own_and_removes_nothing(server: ThreadServer, pers
     aged(server, young, days=20)
     anothers = sent(server.client)
     aged(server, anothers, days=40)
+    choose(server.client, recording_days=35)
     nothing = person.get(f"{RETENTION}/preview").json()
     assert nothing == {"media": 0, "recordings": 0, "bytes": 0, "items": []}
     query = {"media_days": 10, "recording_days": 30}
@@ -190,6 +192,7 @@ def test_a_preview_shows_ones_own_and_removes_nothing(server: ThreadServer, pers
         (old, "recording"),
         (young, "media"),
     ]
+    choose(server.client, recording_days=None)
     sweep(server)
     assert person.get(DOOR).json()["total"] == 2
     choose(person, **query)
