@@ -17,9 +17,9 @@ help: ## list the commands
 run: .venv/run.stamp ## install what is needed, start the server, transcribe the sample call
 	@.venv/bin/tiro serve --demo
 
-test: .venv/dev.stamp ## the default tests, three at a time since many of them wait, and their coverage
-	@.venv/bin/pytest -m "not slow" -n 3 --dist loadfile --cov --cov-report=
-	@echo "coverage: $$(.venv/bin/coverage report --format=total) %"
+test: .venv/dev.stamp ## the default tests, three at a time since many of them wait; COVERAGE=1 measures it too
+	@.venv/bin/pytest -m "not slow" -n 3 --dist loadfile $(if $(COVERAGE),--cov --cov-report=)
+	@$(if $(COVERAGE),echo "coverage: $$(.venv/bin/coverage report --format=total) %")
 
 test-slow: .venv/dev.stamp ## the tests that take minutes
 	@.venv/bin/pytest -m slow
