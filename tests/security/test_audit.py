@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -15,11 +16,13 @@ import httpx
 import pytest
 from sqlalchemy import text, update
 from sqlalchemy.exc import IntegrityError
+from starlette.types import Receive, Scope, Send
 from tests.conftest import make_settings
 from tests.makecall import wav
 from tests.serving import Client, ThreadServer
 from typer.testing import CliRunner
 
+from tiro import actors
 from tiro.actors import Actor, ActorKind, acting
 from tiro.bootstrap.server import open_database
 from tiro.cli.main import app
@@ -27,6 +30,7 @@ from tiro.db.tables import JobTable
 from tiro.features.accounts.service import Tokens
 from tiro.features.audit.actions import ACTIONS
 from tiro.features.audit.service import Action, AuditService, Wanted, record
+from tiro.http.middleware import RequestEnvelope
 from tiro.kit import clock
 
 PASSWORD = "correct horse battery"
@@ -39,7 +43,7 @@ TUS = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-strea
 
 
 @dataclass
-class Scene:
+class Stage:
     """A server, its owner (who is an admin), and a user with a password who is logged in."""
 
     server: ThreadServer
@@ -91,36 +95,36 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(server: ThreadServer) -> Scene:
+def scene(server: ThreadServer) -> Stage:
     runtime = server.runtime
     user = runtime.users.create("una")
     runtime.accounts.set_password("una", PASSWORD)
-    scene = Scene(server, server.client, user.id)
+    scene = Stage(server, server.client, user.id)
     scene.kept_id = scene.recording()
     return scene
 
 
-def continue_upload(scene: Scene) -> httpx.Response:
+def continue_upload(scene: Stage) -> httpx.Response:
     headers = {**TUS, "Upload-Offset": "100"}
     return scene.owner.patch(scene.upload(), headers=headers, content=SPEECH[100:])
 
 
-def change_password(scene: Scene) -> httpx.Response:
+def change_password(scene: Stage) -> httpx.Response:
     with scene.as_user() as una:
         return una.post("/api/v1/me/password", json={"current": PASSWORD, "new": PASSWORD})
 
 
-def log_out_everywhere(scene: Scene) -> httpx.Response:
+def log_out_everywhere(scene: Stage) -> httpx.Response:
     with scene.as_user() as una:
         return una.post("/api/v1/auth/logout-everywhere")
 
 
-def openai(scene: Scene, task: str) -> httpx.Response:
+def openai(scene: Stage, task: str) -> httpx.Response:
     files = {"file": ("call.wav", SPEECH)}
     return scene.owner.post(f"/v1/audio/{task}", files=files, data={"model": "echo"})
 
 
-Deed = Callable[[Scene], httpx.Response]
+Deed = Callable[[Stage], httpx.Response]
 DEEDS: dict[tuple[str, str], tuple[Action, Deed]] = {
     ("POST", DOOR): (Action.RECORDING_CREATED, lambda s: s.owner.send_file("call.wav", SPEECH)),
     ("DELETE", DOOR + "/{session_id}"): (
@@ -206,7 +210,7 @@ EXEMPT = {
 }
 
 
-def test_every_route_that_changes_something_has_its_deed(scene: Scene) -> None:
+def test_every_route_that_changes_something_has_its_deed(scene: Stage) -> None:
     """A route that nobody thought about fails here."""
     document = scene.owner.get("/openapi.json").json()
     routes = {(verb.upper(), path) for path, item in document["paths"].items() for verb in item}
@@ -215,7 +219,7 @@ def test_every_route_that_changes_something_has_its_deed(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("route", DEEDS, ids=" ".join)
-def test_every_deed_leaves_its_entry(scene: Scene, route: tuple[str, str]) -> None:
+def test_every_deed_leaves_its_entry(scene: Stage, route: tuple[str, str]) -> None:
     action, deed = DEEDS[route]
     answer = deed(scene)
     # The echo engine translates nothing, but the recording has come.
@@ -234,7 +238,7 @@ def test_every_deed_leaves_its_entry(scene: Scene, route: tuple[str, str]) -> No
     assert (entry["actor"]["user_id"] is None) == (kind == "anonymous")
 
 
-def test_logins_that_fail_leave_theirs(scene: Scene) -> None:
+def test_logins_that_fail_leave_theirs(scene: Stage) -> None:
     def failed(name: str, password: str) -> dict[str, Any]:
         answer = scene.anonymously("/api/v1/auth/login", {"name": name, "password": password})
         assert answer.status_code == 401
@@ -255,14 +259,14 @@ def test_logins_that_fail_leave_theirs(scene: Scene) -> None:
     assert scene.entries(action=Action.PASSWORD_REFUSED)[0]["target"] == scene.user_id
 
 
-def test_a_refresh_token_that_comes_twice_is_written_down(scene: Scene) -> None:
+def test_a_refresh_token_that_comes_twice_is_written_down(scene: Stage) -> None:
     token = {"refresh_token": scene.log_in().refresh}
     assert scene.anonymously("/api/v1/auth/refresh", token).status_code == 200
     assert scene.anonymously("/api/v1/auth/refresh", token).status_code == 401
     assert scene.entries(action=Action.LOGIN_REFRESH_REUSED)[0]["target"] == scene.user_id
 
 
-def test_a_deed_that_cannot_be_written_down_does_not_happen(scene: Scene) -> None:
+def test_a_deed_that_cannot_be_written_down_does_not_happen(scene: Stage) -> None:
     runtime = scene.server.runtime
     row, secret = runtime.keys.create("spare")
     with runtime.database.write() as session:
@@ -277,7 +281,7 @@ def test_a_deed_that_cannot_be_written_down_does_not_happen(scene: Scene) -> Non
     assert runtime.keys.authenticate(secret).key_id == row.id
 
 
-def test_no_entry_is_ever_changed(scene: Scene) -> None:
+def test_no_entry_is_ever_changed(scene: Stage) -> None:
     with (
         pytest.raises(IntegrityError, match="never changed"),
         scene.server.runtime.database.write() as session,
@@ -285,7 +289,7 @@ def test_no_entry_is_ever_changed(scene: Scene) -> None:
         session.execute(text("UPDATE audit SET address = 'elsewhere'"))
 
 
-def test_entries_hold_no_secrets_and_no_titles(scene: Scene) -> None:
+def test_entries_hold_no_secrets_and_no_titles(scene: Stage) -> None:
     made = scene.owner.post("/api/v1/keys", json={"name": "new"}).json()
     tokens = scene.log_in()
     link = scene.server.runtime.accounts.link(scene.user_id)
@@ -295,7 +299,7 @@ def test_entries_hold_no_secrets_and_no_titles(scene: Scene) -> None:
         assert secret not in exported
 
 
-def test_filters_and_pages(scene: Scene) -> None:
+def test_filters_and_pages(scene: Stage) -> None:
     everything = scene.entries()
     assert {entry["action"] for entry in everything} <= set(ACTIONS)
     pages, before = [], None
@@ -322,7 +326,7 @@ def test_filters_and_pages(scene: Scene) -> None:
             assert scene.owner.get(AUDIT + path, params=wrong).status_code == 422
 
 
-def test_exports_do_no_harm(scene: Scene) -> None:
+def test_exports_do_no_harm(scene: Stage) -> None:
     """A spreadsheet that opens the log runs none of it, and a line of it stays one line."""
     formula = '=HYPERLINK("http://evil.example","x")'
     scene.owner.post("/api/v1/keys", json={"name": formula})
@@ -345,7 +349,7 @@ def test_exports_do_no_harm(scene: Scene) -> None:
         client.delete(f"/api/v1/keys/{made['target']}")
 
 
-def test_ones_own_activity(scene: Scene) -> None:
+def test_ones_own_activity(scene: Stage) -> None:
     """One sees what others did to one's own, but not from where; nobody else's."""
     runtime = scene.server.runtime
     ben = runtime.users.create("ben")
@@ -379,6 +383,28 @@ def test_the_command_line_is_an_actor(tmp_path: Path, monkeypatch: pytest.Monkey
         database.close()
     assert [item.action for item in items][:3] == ["password.set", "key.created", "user.created"]
     assert {(item.actor.kind, item.actor.address) for item in items} == {("command line", None)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("websocket", Actor(ActorKind.ANONYMOUS, address="192.0.2.7")),
+        ("lifespan", actors.SERVER),  # what a server does of its own accord begins there
+    ],
+)
+def test_who_is_at_work_before_anybody_has_shown_a_key(kind: str, expected: Actor) -> None:
+    seen = []
+
+    async def look(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        seen.append(actors.current())
+
+    async def nothing(*_: object) -> Any:
+        pass
+
+    scope = {"type": kind, "client": ("192.0.2.7", 4711)}
+    asyncio.run(RequestEnvelope(look)(scope, nothing, nothing))
+    assert seen == [expected]
+    assert actors.current() == actors.SERVER
 
 
 def test_old_entries_go_and_that_is_written_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
