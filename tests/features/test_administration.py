@@ -14,10 +14,10 @@ from tests.makecall import wav
 from tests.serving import Client, ThreadServer
 from typer.testing import CliRunner
 
-from tiro.bootstrap.server import inspect_data, open_database
+from tiro.bootstrap.server import inspect_data
 from tiro.cli.main import app
 from tiro.db.session import Database
-from tiro.db.tables import JobTable, RecordingTable, UserTable
+from tiro.db.tables import JobTable, RecordingTable, Table, UserTable
 from tiro.features.retention.service import Policy, RetentionPlan
 from tiro.features.users.service import UserService
 from tiro.kit import clock
@@ -364,7 +364,8 @@ def test_health_tells_what_the_doctor_finds(server: ThreadServer) -> None:
 
 def test_many_policies_at_once(tmp_path: Path) -> None:
     """Each user's recordings go by their own days, those of all others by the server's."""
-    database = open_database(make_settings(tmp_path))
+    database = Database(f"sqlite:///{tmp_path / 'tiro.db'}")
+    Table.metadata.create_all(database.engine)
     users, plan = UserService(database), RetentionPlan(database, Policy(recording_days=30))
     chosen = {"none": None, "ten": 10, "twenty": 20, "same": 30}
     expected: dict[str, int] = {}

@@ -17,16 +17,15 @@ import pytest
 from sqlalchemy import text, update
 from sqlalchemy.exc import IntegrityError
 from starlette.types import Receive, Scope, Send
-from tests.conftest import make_settings
 from tests.makecall import wav
 from tests.serving import Client, ThreadServer
 from typer.testing import CliRunner
 
 from tiro import actors
 from tiro.actors import Actor, ActorKind, acting
-from tiro.bootstrap.server import open_database
 from tiro.cli.main import app
-from tiro.db.tables import JobTable
+from tiro.db.session import Database
+from tiro.db.tables import JobTable, Table
 from tiro.features.accounts.service import Tokens
 from tiro.features.audit.actions import ACTIONS
 from tiro.features.audit.service import Action, AuditService, Wanted, record
@@ -370,19 +369,15 @@ def test_ones_own_activity(scene: Stage) -> None:
     assert (own["target"], own["actor"]["address"], own["actor"]["name"]) == (key_id, "127.0.0.1", "ben's")
 
 
-def test_the_command_line_is_an_actor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TIRO_DATA", str(tmp_path))
+def test_the_command_line_is_an_actor(scene: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIRO_DATA", str(scene.server.runtime.settings.data))
     runner = CliRunner()
     for arguments in (["users", "add", "cleo"], ["keys", "create", "ci", "--user", "cleo"]):
         assert runner.invoke(app, arguments).exit_code == 0
     assert runner.invoke(app, ["users", "password", "cleo"], input=PASSWORD + "\n").exit_code == 0
-    database = open_database(make_settings(tmp_path))
-    try:
-        items = AuditService(database, 1).page(Wanted(actor="command line"), 10).items
-    finally:
-        database.close()
-    assert [item.action for item in items][:3] == ["password.set", "key.created", "user.created"]
-    assert {(item.actor.kind, item.actor.address) for item in items} == {("command line", None)}
+    items = scene.entries(actor="command line")[:3]
+    assert [item["action"] for item in items] == ["password.set", "key.created", "user.created"]
+    assert {(item["actor"]["kind"], item["actor"]["address"]) for item in items} == {("command line", None)}
 
 
 @pytest.mark.parametrize(
@@ -408,7 +403,8 @@ def test_who_is_at_work_before_anybody_has_shown_a_key(kind: str, expected: Acto
 
 
 def test_old_entries_go_and_that_is_written_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    database = open_database(make_settings(tmp_path))
+    database = Database(f"sqlite:///{tmp_path / 'tiro.db'}")
+    Table.metadata.create_all(database.engine)
     try:
         audit = AuditService(database, days=30)
         with database.write() as session:
