@@ -21,6 +21,7 @@ from tiro.features.keys.service import KeyService
 from tiro.features.openai import endpoints as openai_endpoints
 from tiro.features.recordings import endpoints, event_endpoints, export_endpoints
 from tiro.features.uploads import endpoints as upload_endpoints
+from tiro.features.webhooks import endpoints as webhook_endpoints
 from tiro.http import problems
 from tiro.http.middleware import RequestEnvelope
 
@@ -43,6 +44,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         rounds = [
             asyncio.create_task(runtime.uploads.sweep_forever()),
             asyncio.create_task(_note_uses(runtime.keys)),
+            asyncio.create_task(runtime.sender.run()),
         ]
         try:
             yield
@@ -75,6 +77,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(key_endpoints.router)
     app.include_router(account_endpoints.router)
     app.include_router(admin_endpoints.router)
+    app.include_router(webhook_endpoints.router)
     app.include_router(health.router)
     docs.mount(app)
     password.mount(app)
