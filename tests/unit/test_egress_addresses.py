@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
+from tests.conftest import make_settings
 
 from tiro.egress.addresses import Allowed, bare, is_public
 from tiro.egress.targets import target_of
@@ -44,6 +47,18 @@ def test_what_an_operator_allows() -> None:
     assert not allowed.host("x.hooks.corp.example")
     with pytest.raises(ValueError, match="does not appear"):
         Allowed.of(["10.1.0.0/33"])
+
+
+@pytest.mark.parametrize("allow", ["10.1.0.0/33", "10.1", "1.2.3.4.5", "fe80:::1"])
+def test_settings_that_are_no_networks(tmp_path: Path, allow: str) -> None:
+    with pytest.raises(ValidationError):
+        make_settings(tmp_path, egress={"allow": f"hooks.example, {allow}"})
+
+
+def test_settings_as_an_operator_writes_them(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path, egress={"allow": "10.1.0.0/16, hooks.example fd00::/8,::1"})
+    assert settings.egress.allowed == ("10.1.0.0/16", "hooks.example", "fd00::/8", "::1")
+    assert Allowed.of(settings.egress.allowed).host("hooks.example")
 
 
 @pytest.mark.parametrize(

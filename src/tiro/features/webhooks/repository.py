@@ -117,6 +117,16 @@ def free(session: Session, now: datetime) -> int:
     return _rows(session, change)
 
 
+def hurry(session: Session, webhook_id: str, now: datetime) -> None:
+    """Make due what waits for its next try."""
+    change = update(DeliveryTable).where(
+        DeliveryTable.webhook_id == webhook_id,
+        DeliveryTable.state == DeliveryState.PENDING,
+        DeliveryTable.lease_until.is_(None),
+    )
+    _rows(session, change.values(next_at=now))
+
+
 def deliveries(
     session: Session, webhook_id: str, state: str | None, limit: int, offset: int
 ) -> Sequence[DeliveryTable]:

@@ -118,17 +118,19 @@ class WebhookService:
         return row
 
     def change(self, webhook_id: str, user_id: str, wish: WebhookWish) -> WebhookTable:
-        """Turned on again, it gets what waited for it. Raises NotFound and InvalidRequest."""
+        """Turned on again, it gets what waited for it, at once. Raises NotFound and InvalidRequest."""
         with self._database.write() as session:
             row = _own(session, webhook_id, user_id)
-            if wish.url is not None:
+            if wish.url is not None and wish.url != row.url:
                 row.url = wish.url
+                row.failing_since = row.failed_at = None
             if wish.name is not None:
                 row.name = _checked_name(wish.name)
             if wish.events is not None:
                 row.events = stored(_chosen(wish.events))
             if wish.enabled is True:
                 row.disabled_at = row.disabled_for = row.failing_since = row.failed_at = None
+                repository.hurry(session, webhook_id, clock.now())
                 self._wake(session)
             elif wish.enabled is False:
                 row.disabled_at = row.disabled_at or clock.now()
