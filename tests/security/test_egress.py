@@ -233,7 +233,7 @@ def test_an_answer_costs_no_more_than_its_caps() -> None:
         assert call(egress, inside.url, lambda answer: answer.head(10, 1)) == b"x" * 10
     hold = threading.Event()
     with receiving([Reply(hold=hold), Reply(hold=hold)]) as inside:
-        for caps in (Caps(seconds=0.2, size=10), Caps(seconds=5, size=10, silence=0.2)):
+        for caps in (Caps(seconds=0.2, size=10), Caps(seconds=60, size=10, silence=0.2)):
             with pytest.raises(HostUnreachable, match="in time"):
                 call(egress, inside.url, caps=caps)
         hold.set()
@@ -272,6 +272,19 @@ def test_an_answer_that_never_ends() -> None:
 
     egress = Egress(Names(), Allowed.of(["127.0.0.1"]))
     with line_server(flood) as port, pytest.raises(LimitExceeded):
+        call(egress, f"http://127.0.0.1:{port}/", lambda answer: answer.body())
+
+
+def test_an_answer_that_is_announced_as_too_long() -> None:
+    """Nobody waits for its first byte."""
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n")
+        connection.recv(1)  # until the caller hangs up
+
+    egress = Egress(Names(), Allowed.of(["127.0.0.1"]))
+    with line_server(serve) as port, pytest.raises(LimitExceeded):
         call(egress, f"http://127.0.0.1:{port}/", lambda answer: answer.body())
 
 
