@@ -65,7 +65,7 @@ def reason(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its certificate is not accepted: {cause.verify_message}"
+            return f"its certificate is not accepted: {cause.verify_message.rstrip('.')}"
         if isinstance(cause, ssl.SSLError):
             return f"TLS failed: {cause.reason or 'unknown reason'}"
         cause = cause.__cause__ or cause.__context__
