@@ -13,30 +13,38 @@ from typing import Any
 
 import pytest
 import standardwebhooks.webhooks
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 from tests.checkup import assert_sound, rows, stuck_at
 from tests.conftest import make_settings
 from tests.makecall import wav
 from tests.receiver import Reply, receiving
 from tests.serving import ServerProcess, thread_server, wait_until
+from tests.workers import runtime_of
 
-from tiro.bootstrap.server import Runtime, build_runtime, inspect_data
+from tiro.bootstrap.server import Runtime
 from tiro.db.tables import DeliveryTable, RecordingTable, WebhookTable
+from tiro.features.checkup.repository import lost_deliveries
 from tiro.features.webhooks.service import WebhookEvent, WebhookWish
 from tiro.features.webhooks.states import PAUSES, DeliveryState
 from tiro.kit import clock
+from tiro.settings import Settings
+
+
+def settings_of(data: Path, answer_seconds: float) -> Settings:
+    return make_settings(
+        data,
+        egress={"allow": "127.0.0.1"},
+        webhooks={"answer_seconds": answer_seconds, "keep_days": 30},
+    )
 
 
 class House:
     """Webhooks on a real database and real sockets, at a time of the test's choosing."""
 
-    def __init__(self, data: Path, monkeypatch: pytest.MonkeyPatch, answer_seconds: float = 0.3) -> None:
-        self.data = data
+    def __init__(self, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ahead = timedelta()
-        settings = make_settings(
-            data, egress={"allow": "127.0.0.1"}, webhooks={"answer_seconds": answer_seconds, "keep_days": 30}
-        )
-        self.runtime: Runtime = build_runtime(settings)
+        self.runtime = runtime
         self.webhooks = self.runtime.webhooks
         with self.runtime.database.write() as session:
             self.owner = self.runtime.users.owner(session).id
@@ -91,13 +99,26 @@ class House:
         return self.webhooks.get(webhook.id, self.owner)
 
 
+@pytest.fixture(scope="module")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
+    with runtime_of(settings_of(tmp_path_factory.mktemp("data"), answer_seconds=0.3)) as runtime:
+        yield runtime
+
+
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    house = House(tmp_path / "data", monkeypatch)
-    yield house
-    house.runtime.close()
-    found = inspect_data(make_settings(house.data))
-    assert [one.faults for one in found if "webhook" in one.promise] == [[]]
+def house(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    yield House(runtime, monkeypatch)
+    with runtime.database.write() as session:
+        assert lost_deliveries(session) == []
+        session.execute(delete(WebhookTable))
+        session.execute(delete(RecordingTable))
+
+
+@pytest.fixture
+def patient_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """One of its own, that waits for slow receivers, and whose sender may be stopped for good."""
+    with runtime_of(settings_of(tmp_path / "data", answer_seconds=20)) as runtime:
+        yield House(runtime, monkeypatch)
 
 
 def test_a_difficult_receiver_gets_its_message_nevertheless(house: House) -> None:
@@ -236,8 +257,8 @@ def test_a_receiver_may_ask_for_less_haste(house: House, asked: str, least: floa
     assert least - 1 <= (row.next_at - clock.now()).total_seconds() <= 1.2 * least
 
 
-def test_a_slow_receiver_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    house = House(tmp_path / "data", monkeypatch, answer_seconds=20)
+def test_a_slow_receiver_holds_nobody_up(patient_house: House) -> None:
+    house = patient_house
     hold = threading.Event()
     with receiving(lambda _: Reply(hold=hold)) as slow, receiving() as quick:
         slow_one, quick_one = house.webhook(slow.url), house.webhook(quick.url)
@@ -257,7 +278,6 @@ def test_a_slow_receiver_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.Mon
 
         house.in_loop(look())
     assert {row.state for row in house.deliveries(quick_one)} == {"delivered"}
-    house.runtime.close()
 
 
 def test_whose_webhooks_hear_of_what(house: House) -> None:
@@ -338,8 +358,9 @@ def test_a_sender_that_was_thought_dead_changes_nothing(house: House) -> None:
 
 
 def test_a_sender_that_stops_gives_back_what_it_could_not_end(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    patient_house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    house = patient_house
     monkeypatch.setattr("tiro.features.webhooks.sender._GRACE_SECONDS", 0.05)
     hold = threading.Event()
     with receiving([Reply(hold=hold)]) as receiver:
@@ -398,6 +419,18 @@ def test_a_start_frees_what_a_dead_server_was_sending(house: House) -> None:
         house.webhooks.recover()
         house.send_due()
     assert [row.state for row in house.deliveries(webhook)] == ["delivered"]
+
+
+@pytest.mark.parametrize("broken", [{"next_at": None}, {"state": "failed"}, {"finished_at": clock.now()}])
+def test_the_doctor_finds_a_message_that_nobody_would_send(house: House, broken: dict[str, Any]) -> None:
+    webhook = house.webhook("http://127.0.0.1:9/")
+    house.recording("r")
+    house.happens("r")
+    with house.runtime.database.write() as session:
+        assert lost_deliveries(session) == []
+        session.execute(update(DeliveryTable).values(**broken))
+        assert lost_deliveries(session) == [house.deliveries(webhook)[0].id]
+        session.rollback()
 
 
 @pytest.mark.slow

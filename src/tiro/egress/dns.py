@@ -11,7 +11,8 @@ from ipaddress import ip_address
 from tiro.egress.base import Address
 from tiro.errors import HostUnreachable
 
-_THREADS = 8
+_THREADS = 64
+"""Made when they are needed. So many, because a name server that does not answer keeps one for half a minute."""
 
 
 class SystemResolver:
