@@ -12,7 +12,7 @@ from tiro.egress.base import Address
 from tiro.errors import HostUnreachable
 
 _THREADS = 64
-"""Made when they are needed. So many, because a name server that does not answer keeps one for half a minute."""
+"""Made when they are needed. So many, because a name server that is away keeps one for half a minute."""
 
 
 class SystemResolver:
