@@ -29,6 +29,7 @@ from tiro.db.tables import JobTable, Table
 from tiro.features.accounts.service import Tokens
 from tiro.features.audit.actions import ACTIONS
 from tiro.features.audit.service import Action, AuditService, Wanted, record
+from tiro.features.webhooks.service import WebhookWish
 from tiro.http.middleware import RequestEnvelope
 from tiro.kit import clock
 
@@ -74,6 +75,14 @@ class Stage:
             change = update(JobTable).where(JobTable.id == job_id).values(state="queued", queued_at=later)
             session.execute(change)
         return self.kept_id, job_id
+
+    def webhook(self) -> str:
+        """One that leads nowhere."""
+        webhooks = self.server.runtime.webhooks
+        owner = self.owner.get("/api/v1/me").json()["id"]
+        for left in webhooks.list(owner):
+            webhooks.remove(left.id, owner)
+        return webhooks.add(owner, WebhookWish(url="http://127.0.0.1:9/")).id
 
     def upload(self) -> str:
         headers = {**TUS, "Upload-Length": str(len(SPEECH))}
@@ -121,6 +130,12 @@ def log_out_everywhere(scene: Stage) -> httpx.Response:
 def openai(scene: Stage, task: str) -> httpx.Response:
     files = {"file": ("call.wav", SPEECH)}
     return scene.owner.post(f"/v1/audio/{task}", files=files, data={"model": "echo"})
+
+
+def redeliver(stage: Stage) -> httpx.Response:
+    address = f"{HOOKS}/{stage.webhook()}"
+    delivery_id = stage.owner.post(f"{address}/test").json()["id"]
+    return stage.owner.post(f"{address}/deliveries/{delivery_id}/redeliver")
 
 
 Deed = Callable[[Stage], httpx.Response]
@@ -202,6 +217,33 @@ DEEDS: dict[tuple[str, str], tuple[Action, Deed]] = {
     ("POST", "/api/v1/admin/jobs/{job_id}/requeue"): (
         Action.JOB_RETRIED,
         lambda s: s.owner.post(f"/api/v1/admin/jobs/{s.job()}/requeue"),
+    ),
+}
+HOOKS = "/api/v1/webhooks"
+DEEDS |= {
+    ("POST", HOOKS): (
+        Action.WEBHOOK_CREATED,
+        lambda s: s.owner.post(HOOKS, json={"url": "http://93.184.216.34/"}),
+    ),
+    ("PATCH", HOOKS + "/{webhook_id}"): (
+        Action.WEBHOOK_CHANGED,
+        lambda s: s.owner.patch(f"{HOOKS}/{s.webhook()}", json={"name": "another"}),
+    ),
+    ("DELETE", HOOKS + "/{webhook_id}"): (
+        Action.WEBHOOK_REMOVED,
+        lambda s: s.owner.delete(f"{HOOKS}/{s.webhook()}"),
+    ),
+    ("POST", HOOKS + "/{webhook_id}/rotate"): (
+        Action.WEBHOOK_ROTATED,
+        lambda s: s.owner.post(f"{HOOKS}/{s.webhook()}/rotate", json={}),
+    ),
+    ("POST", HOOKS + "/{webhook_id}/test"): (
+        Action.WEBHOOK_TESTED,
+        lambda s: s.owner.post(f"{HOOKS}/{s.webhook()}/test"),
+    ),
+    ("POST", HOOKS + "/{webhook_id}/deliveries/{delivery_id}/redeliver"): (
+        Action.WEBHOOK_REDELIVERED,
+        redeliver,
     ),
 }
 EXEMPT = {

@@ -23,6 +23,7 @@ from tiro.features.openai import endpoints as openai_endpoints
 from tiro.features.recordings import endpoints, event_endpoints, export_endpoints
 from tiro.features.retention import endpoints as retention_endpoints
 from tiro.features.uploads import endpoints as upload_endpoints
+from tiro.features.webhooks import endpoints as webhook_endpoints
 from tiro.http import problems
 from tiro.http.middleware import RequestEnvelope
 
@@ -46,6 +47,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         rounds = [
             asyncio.create_task(runtime.uploads.sweep_forever()),
             asyncio.create_task(_note_uses(runtime.keys)),
+            asyncio.create_task(runtime.sender.run()),
             asyncio.create_task(_rounds("retention", runtime.retention.sweep, _MINUTE)),
             asyncio.create_task(_rounds("audit", runtime.audit.sweep, _HOUR)),
         ]
@@ -82,6 +84,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(key_endpoints.router)
     app.include_router(account_endpoints.router)
     app.include_router(admin_endpoints.router)
+    app.include_router(webhook_endpoints.router)
     app.include_router(audit_endpoints.own)
     app.include_router(audit_endpoints.router)
     app.include_router(job_endpoints.router)

@@ -12,10 +12,12 @@ from tiro.db.tables.retention import RetentionTable
 from tiro.db.tables.transcripts import SegmentTable, TranscriptTable
 from tiro.db.tables.uploads import UploadTable
 from tiro.db.tables.users import UserTable
+from tiro.db.tables.webhooks import DeliveryTable, WebhookTable
 
 __all__ = [
     "AuditTable",
     "CounterTable",
+    "DeliveryTable",
     "EventTable",
     "IdempotencyTable",
     "JobTable",
@@ -30,5 +32,6 @@ __all__ = [
     "TranscriptTable",
     "UploadTable",
     "UserTable",
+    "WebhookTable",
     "WindowTable",
 ]

@@ -34,6 +34,13 @@ class Action(StrEnum):
     RECORDING_PURGED = "recording.purged"
     JOB_CANCELLED = "job.cancelled"
     JOB_RETRIED = "job.retried"
+    WEBHOOK_CREATED = "webhook.created"
+    WEBHOOK_CHANGED = "webhook.changed"
+    WEBHOOK_ROTATED = "webhook.rotated"
+    WEBHOOK_REMOVED = "webhook.removed"
+    WEBHOOK_DISABLED = "webhook.disabled"
+    WEBHOOK_TESTED = "webhook.tested"
+    WEBHOOK_REDELIVERED = "webhook.redelivered"
     RETENTION_CHANGED = "retention.changed"
     AUDIT_PRUNED = "audit.pruned"
 
@@ -65,6 +72,13 @@ ACTIONS: dict[Action, str] = {
     Action.RECORDING_PURGED: "Retention removed a recording with all that was made of it: `size`, `days`.",
     Action.JOB_CANCELLED: "A job was asked to stop.",
     Action.JOB_RETRIED: "A recording's job was queued again.",
+    Action.WEBHOOK_CREATED: "A webhook was made: `name`. Its address is not written down.",
+    Action.WEBHOOK_CHANGED: "A webhook was changed: `changed` names what of it.",
+    Action.WEBHOOK_ROTATED: "A webhook got another secret.",
+    Action.WEBHOOK_REMOVED: "A webhook was removed.",
+    Action.WEBHOOK_DISABLED: "The server turned a webhook off: `reason`.",
+    Action.WEBHOOK_TESTED: "A test message was sent to a webhook: `delivery_id`.",
+    Action.WEBHOOK_REDELIVERED: "A message was sent to a webhook once more: `delivery_id`.",
     Action.RETENTION_CHANGED: "A user chose how long to keep: `media_days`, `recording_days`.",
     Action.AUDIT_PRUNED: "Old entries of the audit log were deleted: `count`, `before`.",
 }

@@ -40,6 +40,7 @@ _QUICK: tuple[tuple[str, _Rule], ...] = (
     ("every recording has one job that speaks for it", repository.without_one_latest_job),
     ("every user's recordings are counted", repository.miscounted),
     ("every completed job has its transcript", repository.completed_without_transcript),
+    ("every message to a webhook waits or has ended", repository.lost_deliveries),
 )
 
 

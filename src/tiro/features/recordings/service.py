@@ -33,11 +33,12 @@ from tiro.errors import (
 from tiro.events.base import EventHub
 from tiro.features.audit.service import Action, record
 from tiro.features.jobs.service import JobService
-from tiro.features.jobs.states import Priority
+from tiro.features.jobs.states import JobState, Priority
 from tiro.features.recordings import repository, shown
 from tiro.features.recordings.asked import Asked
 from tiro.features.recordings.schemas import SessionPage, SessionResult, SessionSummary
 from tiro.features.transcripts.service import StoredTranscript, TranscriptService
+from tiro.features.webhooks.service import WebhookEvent, WebhookService
 from tiro.kit import clock
 from tiro.media.decode import DecoderPool
 from tiro.speech.captions import FORMATS
@@ -102,6 +103,7 @@ class RecordingService:
         transcripts: TranscriptService,
         check_engine: Callable[[str], None],
         limits: IntakeLimits,
+        webhooks: WebhookService,
     ) -> None:
         self.limits = limits
         self._database = database
@@ -111,6 +113,7 @@ class RecordingService:
         self._jobs = jobs
         self._transcripts = transcripts
         self._check_engine = check_engine
+        self._webhooks = webhooks
         # Looking into a file costs a decoder each; a crowd of uploads waits here rather than in memory.
         self._probing = threading.BoundedSemaphore(4)
 
@@ -297,6 +300,7 @@ class RecordingService:
     def remove(self, session: Session, recording: RecordingTable) -> None:
         """Delete the rows now, and the file after the commit: a crash in between leaves a file without a
         row, which the next start recognises."""
+        self._webhooks.publish(session, recording.id, WebhookEvent.DELETED, {"status": "deleted"})
         repository.remove(session, recording)
         after_commit(session, lambda: self._storage.delete(recording.id))
         after_commit(session, lambda: self._hub.announce(recording.id))
@@ -396,6 +400,7 @@ class RecordingService:
                 session, intake.owner_id, intake.idempotency_key, intake.fingerprint, recording.id, now
             )
         self._jobs.enqueue(session, recording.id, intake.owner_id, intake.options, intake.priority)
+        self._webhooks.publish(session, recording.id, WebhookEvent.ACCEPTED, {"status": JobState.QUEUED})
         _log.info("recording.accepted", recording_id=recording.id, size=intake.size)
 
 
