@@ -220,6 +220,8 @@ def test_a_password_is_set(folder: Path) -> None:
     done = run(folder, "users", "password", "anna", stdin=b"correct horse battery\n")
     assert done.returncode == 0, done.stderr
     assert "horse" not in done.stdout + done.stderr
+    assert run(folder, "users", "reset-second-factor", "anna").returncode == 0
+    assert run(folder, "users", "reset-second-factor", "bob").returncode == 2
     for name, new in (("anna", b"short\n"), ("bob", b"correct horse battery\n")):
         refused = run(folder, "users", "password", name, stdin=new)
         assert refused.returncode == 2
