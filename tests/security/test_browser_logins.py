@@ -328,5 +328,6 @@ def test_foreign_sockets(scheme: str, origin: str | None, status: int) -> None:
     if status == 101:
         assert sent[0]["type"] == "websocket.accept"
     else:
-        assert sent[0]["status"] == status
+        assert [message["type"].rpartition(".")[2] for message in sent] == ["start", "body"]
+        assert (sent[0]["type"], sent[0]["status"]) == ("websocket.http.response.start", status)
         assert b"cross_site_request" in sent[1]["body"]

@@ -11,7 +11,6 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
-from starlette.websockets import WebSocket, WebSocketState
 
 from tiro.errors import ChecksumMismatch, InvalidRequest, MethodNotAllowed, NotFound, TiroError
 from tiro.http import openai_errors
@@ -78,10 +77,7 @@ async def _on_tiro_error(request: HTTPConnection, error: Exception) -> JSONRespo
     assert isinstance(error, TiroError)
     if error.status >= 500:
         _log.warning("request.failed", code=error.code, detail=error.message)
-    answer = render(request, error)
-    if isinstance(request, WebSocket) and request.client_state is WebSocketState.CONNECTING:
-        await request.send_denial_response(answer)  # the handshake's answer, with its status and body
-    return answer
+    return render(request, error)  # before a socket is open it is the handshake's answer
 
 
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
