@@ -385,12 +385,17 @@ def test_the_provider_is_away(
 
     def forget() -> None:
         known._metadata = known._keys = None
+        known._away_until = 0.0
 
     forget()
     for status, named in ((500, provider.issuer), (404, provider.issuer), (200, "https://elsewhere.org")):
         provider.status, provider.named = status, named
-        answer = browser.get(START)
-        assert (answer.status_code, answer.json()["code"]) == (503, "identity_provider_away")
+        asked = len(provider.asked)
+        for _ in range(2):  # the second time nobody is asked, and nobody waits
+            answer = browser.get(START)
+            assert (answer.status_code, answer.json()["code"]) == (503, "identity_provider_away")
+            assert len(provider.asked) == asked + 1
+        forget()
     provider.be_honest()
     address = come_back(browser)
     forget()
@@ -398,6 +403,7 @@ def test_the_provider_is_away(
     answer = browser.get(address)
     assert (answer.status_code, answer.json()["code"]) == (503, "identity_provider_away")
     provider.be_honest()
+    forget()
     assert log_in(browser).status_code == 303
 
 

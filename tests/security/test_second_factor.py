@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -160,6 +161,13 @@ def test_a_code_is_used_once(person: Person, time: Clock) -> None:
     time.wait(seconds=30)
     assert person.answer(second, person.code()).status_code == 200
     assert person.answer(second, person.code(1)).status_code == 401  # and so is a challenge
+
+
+def test_a_code_is_used_once_by_two_at_the_same_moment(person: Person) -> None:
+    challenges, code = [person.challenge() for _ in range(4)], person.code()
+    with ThreadPoolExecutor() as threads:
+        answers = threads.map(lambda challenge: person.answer(challenge, code).status_code, challenges)
+    assert sorted(answers) == [200, 401, 401, 401]
 
 
 def test_the_code_that_confirmed_logs_nobody_in(server: ThreadServer, time: Clock) -> None:

@@ -7,6 +7,7 @@ import json
 import ssl
 import time
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
@@ -24,6 +25,7 @@ _WELL_KNOWN = "/.well-known/openid-configuration"
 _FRESH_SECONDS = 3600.0
 _KEYS_AGAIN_SECONDS = 60.0
 _TIMEOUT = httpx.Timeout(10.0)
+_AWAY_SECONDS = 5.0
 _MOST_BYTES = 1_000_000
 _LEEWAY = 60
 _ALGORITHMS = frozenset(
@@ -64,15 +66,15 @@ class Provider:
         self._lock = asyncio.Lock()
         self._metadata: _Metadata | None = None
         self._keys: KeySet | None = None
-        self._metadata_until = self._keys_at = 0.0
+        self._metadata_until = self._away_until = self._keys_at = 0.0
         self._tls: ssl.SSLContext | None = None
 
     async def address(self, attempt: Attempt, redirect: str) -> str:
         """Where the browser goes to log in."""
+        metadata = await self._described()
         from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
         from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-        metadata = await self._described()
         address: str = prepare_grant_uri(
             metadata.authorization_endpoint,
             self._client_id,
@@ -159,18 +161,24 @@ class Provider:
 
     async def _described(self) -> _Metadata:
         async with self._lock:
-            if self._metadata is None or time.monotonic() > self._metadata_until:
-                status, found = await self._ask("GET", self.issuer.rstrip("/") + _WELL_KNOWN)
-                if status != 200 or found.get("issuer") != self.issuer:
-                    named = str(found.get("issuer"))[:200]
-                    _log.warning("identity.misdescribed", status=status, issuer=named)
-                    raise IdentityProviderAway(
-                        f"What answers at {self.issuer} is no identity provider of this name. Check "
-                        "TIRO_OIDC_ISSUER; meanwhile log in with a password."
-                    )
-                self._metadata = _read(found)
-                self._metadata_until = time.monotonic() + _FRESH_SECONDS
+            now = time.monotonic()
+            if self._metadata is None or now > self._metadata_until:
+                if now < self._away_until:  # nobody shall queue up to wait for it in vain
+                    raise IdentityProviderAway(retry_after=_AWAY_SECONDS)
+                self._away_until = now + _AWAY_SECONDS
+                self._metadata = await self._asked()
+                self._metadata_until, self._away_until = now + _FRESH_SECONDS, 0.0
             return self._metadata
+
+    async def _asked(self) -> _Metadata:
+        status, found = await self._ask("GET", self.issuer.rstrip("/") + _WELL_KNOWN)
+        if status != 200 or found.get("issuer") != self.issuer:
+            _log.warning("identity.misdescribed", status=status, issuer=str(found.get("issuer"))[:200])
+            raise IdentityProviderAway(
+                f"What answers at {self.issuer} is no identity provider of this name. Check "
+                "TIRO_OIDC_ISSUER; meanwhile log in with a password."
+            )
+        return _read(found)
 
     async def _key_set(self, metadata: _Metadata, *, anew: bool = False) -> KeySet:
         """``anew``: not those that are known, unless they are fresh: forged tokens shall not make us ask and
@@ -197,8 +205,8 @@ class Provider:
     ) -> tuple[int, dict[str, Any]]:
         """The status, and the JSON object of the answer; an empty one where it has none."""
         headers = {"Accept": "application/json"}
-        if self._tls is None:  # made once, and aside: it reads all certificates
-            self._tls = await asyncio.to_thread(httpx.create_ssl_context)
+        if self._tls is None:
+            self._tls = await asyncio.to_thread(_prepared)
         try:
             async with (
                 httpx.AsyncClient(timeout=_TIMEOUT, verify=self._tls) as client,
@@ -213,14 +221,26 @@ class Provider:
                         raise IdentityProviderAway
         except (httpx.HTTPError, httpx.InvalidURL) as err:
             _log.warning("identity.provider_away", reason=type(err).__name__)
-            raise IdentityProviderAway(retry_after=5) from err
+            raise IdentityProviderAway(retry_after=_AWAY_SECONDS) from err
         if answer.status_code >= 500:
-            raise IdentityProviderAway(retry_after=5)
+            raise IdentityProviderAway(retry_after=_AWAY_SECONDS)
         try:
             found = json.loads(body)
         except ValueError:
             found = {}
         return answer.status_code, found if isinstance(found, dict) else {}
+
+
+def _prepared() -> ssl.SSLContext:
+    """What takes a while, once: all certificates are read, and the libraries are loaded."""
+    for name in (
+        "authlib.oauth2.rfc6749.parameters",
+        "authlib.oauth2.rfc7636",
+        "authlib.oidc.core",
+        "joserfc.jwt",
+    ):
+        import_module(name)
+    return httpx.create_ssl_context()
 
 
 def _read(found: dict[str, Any]) -> _Metadata:
