@@ -54,8 +54,7 @@ MOMENTS = {
     "fourth window": ("INSERT ON windows WHEN NEW.position = 3", "SELECT 1 FROM windows WHERE position = 2"),
     "record": ("INSERT ON transcripts", "SELECT 1 FROM windows WHERE position = {last}"),
 }
-IN_SHORT = {"fourth window", "record"}
-
+IN_SHORT = {"fourth window"}
 
 TIMES = 5
 """How often each moment is tried where there is time."""
