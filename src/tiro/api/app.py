@@ -23,6 +23,7 @@ from tiro.features.keys.service import KeyService
 from tiro.features.openai import endpoints as openai_endpoints
 from tiro.features.recordings import endpoints, event_endpoints, export_endpoints
 from tiro.features.uploads import endpoints as upload_endpoints
+from tiro.features.webhooks import endpoints as webhook_endpoints
 from tiro.http import cors, problems
 from tiro.http.middleware import RequestEnvelope
 
@@ -46,6 +47,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         rounds = [
             asyncio.create_task(runtime.uploads.sweep_forever()),
             asyncio.create_task(_note_uses(runtime.keys)),
+            asyncio.create_task(runtime.sender.run()),
         ]
         try:
             yield
@@ -81,6 +83,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(factor_endpoints.router)
     app.include_router(identity_endpoints.router)
     app.include_router(admin_endpoints.router)
+    app.include_router(webhook_endpoints.router)
     app.include_router(health.router)
     docs.mount(app)
     password.mount(app)

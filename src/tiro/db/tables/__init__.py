@@ -12,9 +12,11 @@ from tiro.db.tables.recordings import RecordingTable
 from tiro.db.tables.transcripts import SegmentTable, TranscriptTable
 from tiro.db.tables.uploads import UploadTable
 from tiro.db.tables.users import UserTable
+from tiro.db.tables.webhooks import DeliveryTable, WebhookTable
 
 __all__ = [
     "CounterTable",
+    "DeliveryTable",
     "EventTable",
     "IdempotencyTable",
     "IdentityTable",
@@ -33,5 +35,6 @@ __all__ = [
     "UploadTable",
     "UsedAttemptTable",
     "UserTable",
+    "WebhookTable",
     "WindowTable",
 ]
