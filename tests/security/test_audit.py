@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import csv
 import io
 import json
@@ -26,12 +27,14 @@ from tiro.actors import Actor, ActorKind, acting
 from tiro.cli.main import app
 from tiro.db.session import Database
 from tiro.db.tables import JobTable, Table
+from tiro.features.accounts.factors import codes
 from tiro.features.accounts.service import Tokens
 from tiro.features.audit.actions import ACTIONS
 from tiro.features.audit.service import Action, AuditService, Wanted, record
 from tiro.features.webhooks.service import WebhookWish
 from tiro.http.middleware import RequestEnvelope
 from tiro.kit import clock
+from tiro.kit.ids import uuid7
 
 PASSWORD = "correct horse battery"
 TITLE = "our secret merger"
@@ -52,7 +55,9 @@ class Stage:
     kept_id: str = ""
 
     def log_in(self) -> Tokens:
-        return self.server.runtime.accounts.login("una", PASSWORD)
+        tokens = self.server.runtime.accounts.login("una", PASSWORD)
+        assert isinstance(tokens, Tokens)
+        return tokens
 
     def recording(self) -> str:
         answer = self.owner.send_file("call.wav", SPEECH, title=TITLE, wait=30)
@@ -132,13 +137,67 @@ def openai(scene: Stage, task: str) -> httpx.Response:
     return scene.owner.post(f"/v1/audio/{task}", files=files, data={"model": "echo"})
 
 
+Deed = Callable[[Stage], httpx.Response]
+
+
+class Guarded:
+    """A user with a second factor, and their client, which is logged in."""
+
+    def __init__(self, stage: Stage, *, confirm: bool = True) -> None:
+        runtime = stage.server.runtime
+        self.id = runtime.users.create(f"guarded {uuid7()}").id
+        self.name = runtime.users.get(self.id).name
+        runtime.accounts.set_password(self.name, PASSWORD)
+        tokens = runtime.accounts.login(self.name, PASSWORD)
+        assert isinstance(tokens, Tokens)
+        self.client = Client(stage.server.address, tokens.access)
+        self.factor = "/api/v1/me/second-factor"
+        if confirm:
+            self.secret = base64.b32decode(runtime.accounts.factors.enrol(self.id, PASSWORD).secret)
+            runtime.accounts.factors.confirm(self.id, self.code(0))
+
+    def code(self, later: int = 1) -> str:
+        return codes.code_at(self.secret, int(clock.now().timestamp()) // 30 + later)
+
+    def post(self, path: str, **body: str) -> httpx.Response:
+        with self.client as client:
+            return client.post(self.factor + path, json=body)
+
+
+def confirm_factor(stage: Stage) -> httpx.Response:
+    una = Guarded(stage, confirm=False)
+    factors = stage.server.runtime.accounts.factors
+    una.secret = base64.b32decode(factors.enrol(una.id, PASSWORD).secret)
+    return una.post("/confirm", code=una.code(0))
+
+
+def give_code(stage: Stage) -> httpx.Response:
+    una = Guarded(stage)
+    una.client.close()
+    challenge = stage.anonymously("/api/v1/auth/login", {"name": una.name, "password": PASSWORD}).json()
+    body = {"challenge": challenge["challenge"], "code": una.code()}
+    return stage.anonymously("/api/v1/auth/second-factor", body)
+
+
+def with_factor(path: str) -> Deed:
+    def deed(stage: Stage) -> httpx.Response:
+        una = Guarded(stage)
+        return una.post(path, password=PASSWORD, code=una.code())
+
+    return deed
+
+
+def unlink(stage: Stage) -> httpx.Response:
+    with stage.as_user() as una:
+        return una.delete("/api/v1/me/identities")
+
+
 def redeliver(stage: Stage) -> httpx.Response:
     address = f"{HOOKS}/{stage.webhook()}"
     delivery_id = stage.owner.post(f"{address}/test").json()["id"]
     return stage.owner.post(f"{address}/deliveries/{delivery_id}/redeliver")
 
 
-Deed = Callable[[Stage], httpx.Response]
 DEEDS: dict[tuple[str, str], tuple[Action, Deed]] = {
     ("POST", DOOR): (Action.RECORDING_CREATED, lambda s: s.owner.send_file("call.wav", SPEECH)),
     ("DELETE", DOOR + "/{session_id}"): (
@@ -220,7 +279,28 @@ DEEDS: dict[tuple[str, str], tuple[Action, Deed]] = {
     ),
 }
 HOOKS = "/api/v1/webhooks"
+FACTOR = "/api/v1/me/second-factor"
 DEEDS |= {
+    ("POST", FACTOR): (
+        Action.FACTOR_BEGUN,
+        lambda s: Guarded(s, confirm=False).post("", password=PASSWORD),
+    ),
+    ("POST", FACTOR + "/confirm"): (Action.FACTOR_ENABLED, confirm_factor),
+    ("POST", FACTOR + "/recovery-codes"): (
+        Action.FACTOR_RECOVERY_RENEWED,
+        with_factor("/recovery-codes"),
+    ),
+    ("POST", FACTOR + "/disable"): (Action.FACTOR_DISABLED, with_factor("/disable")),
+    ("POST", "/api/v1/auth/second-factor"): (Action.LOGIN_SUCCEEDED, give_code),
+    ("DELETE", "/api/v1/users/{user_id}/second-factor"): (
+        Action.FACTOR_RESET,
+        lambda s: s.owner.delete(f"/api/v1/users/{s.user_id}/second-factor"),
+    ),
+    ("DELETE", "/api/v1/users/{user_id}/identities"): (
+        Action.IDENTITY_UNLINKED,
+        lambda s: s.owner.delete(f"/api/v1/users/{s.user_id}/identities"),
+    ),
+    ("DELETE", "/api/v1/me/identities"): (Action.IDENTITY_UNLINKED, unlink),
     ("POST", HOOKS): (
         Action.WEBHOOK_CREATED,
         lambda s: s.owner.post(HOOKS, json={"url": "http://93.184.216.34/"}),
@@ -247,6 +327,7 @@ DEEDS |= {
     ),
 }
 EXEMPT = {
+    ("POST", "/api/v1/me/identities"): "only tells where to log in; `identity.linked` comes of that",
     ("POST", "/api/v1/auth/refresh"): "goes on with a login that is in the log; a reuse is written down",
 }
 
@@ -271,10 +352,9 @@ def test_every_deed_leaves_its_entry(scene: Stage, route: tuple[str, str]) -> No
     assert entry["actor"]["address"] == "127.0.0.1"
     assert entry["target"]
     kind = "key"
-    if route[1].startswith(("/api/v1/auth/", "/api/v1/me/password")):
-        kind = "anonymous" if action in {Action.LOGIN_ENDED, Action.PASSWORD_SET} else "login"
-        kind = "login" if route[1] == "/api/v1/me/password" else kind
-        assert entry["target"] == scene.user_id
+    if route[1].startswith(("/api/v1/auth/", "/api/v1/me/")) and route[1] != "/api/v1/me/retention":
+        kind = "anonymous" if route[1].endswith(("/logout", "/link")) else "login"
+        assert entry["target"] == entry["owner_id"]
     assert entry["actor"]["kind"] == kind
     assert (entry["actor"]["user_id"] is None) == (kind == "anonymous")
 

@@ -4,6 +4,8 @@ from tiro.db.tables.audit import AuditTable
 from tiro.db.tables.base import Table
 from tiro.db.tables.counters import CounterTable
 from tiro.db.tables.events import EventTable
+from tiro.db.tables.factors import LoginChallengeTable, RecoveryCodeTable, SecondFactorTable
+from tiro.db.tables.identities import IdentityTable, UsedAttemptTable
 from tiro.db.tables.jobs import JobTable, WindowTable
 from tiro.db.tables.keys import IdempotencyTable, KeyTable
 from tiro.db.tables.logins import LoginTable, PasswordLinkTable, RefreshTokenTable
@@ -20,17 +22,22 @@ __all__ = [
     "DeliveryTable",
     "EventTable",
     "IdempotencyTable",
+    "IdentityTable",
     "JobTable",
     "KeyTable",
+    "LoginChallengeTable",
     "LoginTable",
     "PasswordLinkTable",
     "RecordingTable",
+    "RecoveryCodeTable",
     "RefreshTokenTable",
     "RetentionTable",
+    "SecondFactorTable",
     "SegmentTable",
     "Table",
     "TranscriptTable",
     "UploadTable",
+    "UsedAttemptTable",
     "UserTable",
     "WebhookTable",
     "WindowTable",

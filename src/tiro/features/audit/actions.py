@@ -6,14 +6,23 @@ from enum import StrEnum
 
 
 class Action(StrEnum):
-    """What was done. The first word says what the entry's target is; of ``login``, ``password``, ``link`` and
-    ``retention`` it is the user, of ``job`` the recording."""
+    """What was done. The first word says what the entry's target is: of ``job`` it is the recording; of
+    ``login``, ``password``, ``second_factor``, ``identity``, ``link`` and ``retention`` the user."""
 
     LOGIN_SUCCEEDED = "login.succeeded"
     LOGIN_FAILED = "login.failed"
     LOGIN_ENDED = "login.ended"
     LOGIN_ALL_ENDED = "login.all_ended"
     LOGIN_REFRESH_REUSED = "login.refresh_reused"
+    LOGIN_CHALLENGED = "login.challenged"
+    FACTOR_BEGUN = "second_factor.begun"
+    FACTOR_ENABLED = "second_factor.enabled"
+    FACTOR_DISABLED = "second_factor.disabled"
+    FACTOR_RESET = "second_factor.reset"
+    FACTOR_RECOVERY_USED = "second_factor.recovery_used"
+    FACTOR_RECOVERY_RENEWED = "second_factor.recovery_renewed"
+    IDENTITY_LINKED = "identity.linked"
+    IDENTITY_UNLINKED = "identity.unlinked"
     PASSWORD_SET = "password.set"  # noqa: S105 (a deed, not a secret)
     PASSWORD_REFUSED = "password.refused"  # noqa: S105
     PASSWORD_RESET = "password.reset"  # noqa: S105
@@ -46,12 +55,22 @@ class Action(StrEnum):
 
 
 ACTIONS: dict[Action, str] = {
-    Action.LOGIN_SUCCEEDED: "Somebody logged in: `by` is `password`, `link`, or `change` of the password.",
+    Action.LOGIN_SUCCEEDED: "Somebody logged in: `by` is `password`, `link`, `change` of the password, "
+    "`second factor` or `identity`.",
     Action.LOGIN_FAILED: "Somebody could not: `reason`. A name that nobody has is not written down: people "
     "type passwords there.",
     Action.LOGIN_ENDED: "One login was ended.",
     Action.LOGIN_ALL_ENDED: "All logins of a user were ended by themselves.",
     Action.LOGIN_REFRESH_REUSED: "A refresh token came a second time, at which its login ended.",
+    Action.LOGIN_CHALLENGED: "A password was right, and a code of the second factor was asked for.",
+    Action.FACTOR_BEGUN: "A second factor was begun; it counts once it is confirmed.",
+    Action.FACTOR_ENABLED: "A second factor was confirmed.",
+    Action.FACTOR_DISABLED: "A user disabled their second factor.",
+    Action.FACTOR_RESET: "A user's second factor was taken away, by an admin or the operator.",
+    Action.FACTOR_RECOVERY_USED: "A recovery code was used.",
+    Action.FACTOR_RECOVERY_RENEWED: "Other recovery codes were made.",
+    Action.IDENTITY_LINKED: "A user was linked to what they are at the identity provider: `issuer`.",
+    Action.IDENTITY_UNLINKED: "A user's links to the identity provider were taken away.",
     Action.PASSWORD_SET: "A password was set: `by` is `link`, `change`, or `operator`.",
     Action.PASSWORD_REFUSED: "A change of password was tried with a wrong current one.",
     Action.PASSWORD_RESET: "A password was taken away.",
