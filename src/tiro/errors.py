@@ -116,6 +116,11 @@ class ChecksumMismatch(TiroError):
     default = "The bytes are not those that the checksum was made of. None of them was kept; send them again."
 
 
+class NotShared(TiroError):
+    code, status, exit_code = "not_shared", 403, 5
+    default = "This recording is shared with you, but not for that. Ask its owner."
+
+
 # --- media -----------------------------------------------------------------------------------------
 
 

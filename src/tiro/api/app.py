@@ -16,10 +16,18 @@ from tiro.bootstrap.server import Runtime
 from tiro.errors import TiroError
 from tiro.features.accounts import admin_endpoints
 from tiro.features.accounts import endpoints as account_endpoints
+from tiro.features.batches import endpoints as batch_endpoints
+from tiro.features.groups import endpoints as group_endpoints
 from tiro.features.keys import endpoints as key_endpoints
 from tiro.features.keys.service import KeyService
 from tiro.features.openai import endpoints as openai_endpoints
-from tiro.features.recordings import endpoints, event_endpoints, export_endpoints
+from tiro.features.recordings import (
+    endpoints,
+    event_endpoints,
+    export_endpoints,
+    link_endpoints,
+    share_endpoints,
+)
 from tiro.features.uploads import endpoints as upload_endpoints
 from tiro.http import problems
 from tiro.http.middleware import RequestEnvelope
@@ -70,8 +78,12 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(endpoints.router)
     app.include_router(export_endpoints.router)
     app.include_router(event_endpoints.router)
+    app.include_router(batch_endpoints.router)
     app.include_router(upload_endpoints.router)
     app.include_router(openai_endpoints.router)
+    app.include_router(share_endpoints.router)
+    app.include_router(link_endpoints.router)
+    app.include_router(group_endpoints.router)
     app.include_router(key_endpoints.router)
     app.include_router(account_endpoints.router)
     app.include_router(admin_endpoints.router)

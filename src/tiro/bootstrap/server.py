@@ -20,13 +20,16 @@ from tiro.features.accounts.callers import Callers
 from tiro.features.accounts.passwords import Passwords
 from tiro.features.accounts.service import AccountService
 from tiro.features.accounts.tokens import AccessTokens
+from tiro.features.batches.service import BatchService
 from tiro.features.checkup.service import SETTLE_SECONDS, CheckupService, Finding
 from tiro.features.counters.service import CounterService
 from tiro.features.events.service import EventService
+from tiro.features.groups.service import GroupService
 from tiro.features.jobs.service import JobService
 from tiro.features.keys.service import KeyService
 from tiro.features.openai.service import OpenAIService
 from tiro.features.recordings.service import IntakeLimits, RecordingService
+from tiro.features.sharing.service import SharingService
 from tiro.features.transcription.service import Records, TranscriptionService
 from tiro.features.transcripts.service import TranscriptService
 from tiro.features.uploads.service import UploadService
@@ -57,7 +60,10 @@ class Runtime:
     events: EventService
     jobs: JobService
     counters: CounterService
+    groups: GroupService
+    sharing: SharingService
     recordings: RecordingService
+    batches: BatchService
     uploads: UploadService
     openai: OpenAIService
     hub: EmbeddedEventHub
@@ -146,6 +152,8 @@ def build_runtime(settings: Settings) -> Runtime:
         max_wait=settings.http.max_wait,
         default_engine=settings.engine.default,
     )
+    groups = GroupService(database, users)
+    sharing = SharingService(database, users, groups)
     recordings = RecordingService(
         database,
         storage,
@@ -153,6 +161,7 @@ def build_runtime(settings: Settings) -> Runtime:
         speech.decoders,
         jobs,
         transcripts,
+        sharing,
         check_engine=lambda text: survey.check(text, speech.options, speech.default_model),
         limits=limits,
     )
@@ -176,7 +185,10 @@ def build_runtime(settings: Settings) -> Runtime:
         events=events,
         jobs=jobs,
         counters=counters,
+        groups=groups,
+        sharing=sharing,
         recordings=recordings,
+        batches=BatchService(database, recordings, jobs),
         uploads=UploadService(
             database,
             LocalParts(settings.data, storage),

@@ -25,6 +25,7 @@ _SAFE_HEADERS = {
     ),
 }
 _QUIET = {"/live", "/ready", "/metrics"}
+_SECRET = "/api/v1/shared/"  # noqa: S105 (what stands behind it is one)
 
 
 class RequestEnvelope:
@@ -65,8 +66,16 @@ class RequestEnvelope:
                 _log.info(
                     "http.request",
                     method=scope["method"],
-                    # As it came, in ASCII: decoded it could steer the terminal that shows the log.
-                    path=scope["raw_path"].decode("ascii", "replace"),
+                    path=shown_path(scope),
                     status=status,
                     ms=round((time.perf_counter() - started) * 1000, 1),
                 )
+
+
+def shown_path(scope: Scope) -> str:
+    """The path for the log: without what opens something to whoever reads it there."""
+    path: str = scope["path"]
+    if path.startswith(_SECRET):
+        return f"{_SECRET}***"
+    # As it came, in ASCII: decoded it could steer the terminal that shows the log.
+    return bytes(scope["raw_path"]).decode("ascii", "replace")

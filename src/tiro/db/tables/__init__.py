@@ -1,27 +1,35 @@
 """All tables. Importing this package makes the metadata complete."""
 
 from tiro.db.tables.base import Table
+from tiro.db.tables.batches import BatchFileTable, BatchTable
 from tiro.db.tables.counters import CounterTable
 from tiro.db.tables.events import EventTable
 from tiro.db.tables.jobs import JobTable, WindowTable
 from tiro.db.tables.keys import IdempotencyTable, KeyTable
 from tiro.db.tables.logins import LoginTable, PasswordLinkTable, RefreshTokenTable
 from tiro.db.tables.recordings import RecordingTable
+from tiro.db.tables.sharing import GroupTable, MemberTable, ShareLinkTable, ShareTable
 from tiro.db.tables.transcripts import SegmentTable, TranscriptTable
 from tiro.db.tables.uploads import UploadTable
 from tiro.db.tables.users import UserTable
 
 __all__ = [
+    "BatchFileTable",
+    "BatchTable",
     "CounterTable",
     "EventTable",
+    "GroupTable",
     "IdempotencyTable",
     "JobTable",
     "KeyTable",
     "LoginTable",
+    "MemberTable",
     "PasswordLinkTable",
     "RecordingTable",
     "RefreshTokenTable",
     "SegmentTable",
+    "ShareLinkTable",
+    "ShareTable",
     "Table",
     "TranscriptTable",
     "UploadTable",

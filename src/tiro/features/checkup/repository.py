@@ -8,7 +8,17 @@ from datetime import datetime
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from tiro.db.tables import JobTable, RecordingTable, SegmentTable, TranscriptTable, UploadTable, UserTable
+from tiro.db.tables import (
+    BatchFileTable,
+    BatchTable,
+    JobTable,
+    RecordingTable,
+    SegmentTable,
+    ShareTable,
+    TranscriptTable,
+    UploadTable,
+    UserTable,
+)
 from tiro.features.jobs.states import JobState
 
 
@@ -59,6 +69,25 @@ def miscounted(session: Session) -> Sequence[str]:
         select(UserTable.name)
         .outerjoin(counted, counted.c.owner_id == UserTable.id)
         .where(UserTable.recordings != func.coalesce(counted.c.found, 0))
+    )
+    return session.scalars(query).all()
+
+
+def in_anothers_batch(session: Session) -> Sequence[str]:
+    query = (
+        select(RecordingTable.id)
+        .join(BatchFileTable, BatchFileTable.recording_id == RecordingTable.id)
+        .join(BatchTable, BatchTable.id == BatchFileTable.batch_id)
+        .where(BatchTable.owner_id != RecordingTable.owner_id)
+    )
+    return session.scalars(query).all()
+
+
+def shared_with_their_owner(session: Session) -> Sequence[str]:
+    query = (
+        select(RecordingTable.id)
+        .join(ShareTable, ShareTable.recording_id == RecordingTable.id)
+        .where(ShareTable.user_id == RecordingTable.owner_id)
     )
     return session.scalars(query).all()
 

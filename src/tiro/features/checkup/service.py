@@ -69,6 +69,8 @@ class CheckupService:
                 self._rows(repository.without_one_latest_job),
             ),
             ("every user's recordings are counted", self._rows(repository.miscounted)),
+            ("every batch holds its owner's recordings", self._rows(repository.in_anothers_batch)),
+            ("recordings are shared with others", self._rows(repository.shared_with_their_owner)),
             ("every completed job has its transcript", self._rows(repository.completed_without_transcript)),
             ("no transcript has a gap", self._rows(repository.gaps_in_segments)),
             ("every recording has its file, unchanged", lambda: list(self._broken_files())),
