@@ -203,7 +203,7 @@ def test_a_link_opens_one_recording_for_reading(house: House) -> None:
     recording_id = house.recording()
     made = house.link(recording_id)
     with Client(made["link"], None) as anybody:
-        found = anybody.get("")
+        found = anybody.get(made["link"])
         assert found.json()["transcript"] == house.owner.session(recording_id)["transcript"]
         assert set(found.json()["links"].values()) == {
             made["link"].removeprefix(house.server.address) + tail
@@ -216,7 +216,7 @@ def test_a_link_opens_one_recording_for_reading(house: House) -> None:
         answers.append(anybody.get("/media", headers={"Range": "bytes=9999999-"}))
         assert [answer.status_code for answer in answers] == [200, 206, 200, 200, 416]
         house.owner.delete(f"{DOOR}/{recording_id}/links/{made['id']}")
-        answers.append(anybody.get(""))
+        answers.append(anybody.get(made["link"]))
         assert answers[-1].status_code == 404
     for answer in answers:
         assert answer.headers["cache-control"] == "no-store"

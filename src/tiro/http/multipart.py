@@ -63,7 +63,8 @@ class Form:
     ``broken`` says that the error just raised was the form's own, and no file can follow.
 
     Args:
-        max_files: files in ``file_field``; one more is refused.
+        max_files: files in ``file_field``; one more is refused. Of several, all fields come before the first,
+            so that they are known when it comes.
         max_body: bytes of the whole form, where they have a limit.
     """
 
@@ -110,7 +111,9 @@ class Form:
             while not pieces:
                 chunk = await anext(self._chunks, None)
                 if chunk is None:
-                    return self._over()
+                    if not self._reader.ended:
+                        raise UploadInterrupted
+                    return None
                 self._received += len(chunk)
                 self._reader.feed(chunk)
                 if self._max_body is not None and self._received > self._max_body:
@@ -119,10 +122,6 @@ class Form:
             self.broken = True
             raise
         return pieces.popleft()
-
-    def _over(self) -> None:
-        if not self._reader.ended:
-            raise UploadInterrupted
 
 
 class IncomingFile:
@@ -180,7 +179,9 @@ class _FormReader:
         self.ended = False
         self._file_field = file_field
         self._files_left = max_files
+        self._fields_first = max_files > 1
         self._fields_left = _MAX_FIELDS
+        self._may_have_fields = True
         self._headers: dict[bytes, bytes] = {}
         self._header_bytes = 0
         self._name, self._value = bytearray(), bytearray()
@@ -240,10 +241,13 @@ class _FormReader:
             if self._files_left < 0:
                 raise InvalidRequest("The form has too many files.")
             self.pieces.append(options[b"filename"].decode("utf-8", "replace"))
+            self._may_have_fields = not self._fields_first
         else:
             self._fields_left -= 1
             if self._fields_left < 0:
                 raise InvalidRequest("The form has too many fields.")
+            if not self._may_have_fields:
+                raise InvalidRequest("Put the fields of the form before its files; they hold for all.")
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._in_file:

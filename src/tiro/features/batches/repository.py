@@ -19,7 +19,7 @@ class Totals(NamedTuple):
 
     batch_id: str
     state: str
-    count: int
+    files: int
     position: float
     duration: float
     unknown: int

@@ -93,11 +93,11 @@ class BatchService:
             pass  # all that is announced has room
         intake: _Intake | None = None
         async for file in form.files():
-            intake = intake or await asyncio.to_thread(self._begin, form.fields, owner_id, token)
-            _check_fields(intake, form.fields)
+            if intake is None:
+                intake = await asyncio.to_thread(self._begin, form.fields, owner_id, token)
             await self._take(form, intake, file)
-        intake = intake or await asyncio.to_thread(self._begin, form.fields, owner_id, token)
-        _check_fields(intake, form.fields)
+        if intake is None:
+            intake = await asyncio.to_thread(self._begin, form.fields, owner_id, token)
         results = await asyncio.to_thread(self._finish, intake)
         summary = await asyncio.to_thread(self.summary, intake.batch_id)
         accepted = BatchAccepted.model_validate({**summary.model_dump(), "results": results})
@@ -235,17 +235,11 @@ class BatchService:
         return row
 
 
-def _check_fields(intake: _Intake, fields: Mapping[str, list[str]]) -> None:
-    """They hold for all files, so one that comes behind a file comes too late."""
-    if fields != intake.sent:
-        raise InvalidRequest("Put the fields of the form before its files; they hold for all.")
-
-
 def _summary(row: BatchTable, totals: Iterable[Totals]) -> Json:
     counts = dict.fromkeys(JobState, 0)
     position, duration, unknown = 0.0, 0.0, 0
     for found in totals:
-        counts[JobState(found.state)] = found.count
+        counts[JobState(found.state)] = found.files
         position, duration = position + found.position, duration + found.duration
         unknown += found.unknown
     refused = len(_refusals(row))

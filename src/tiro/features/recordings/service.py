@@ -51,6 +51,8 @@ from tiro.speech.options import TranscriptionOptions
 from tiro.speech.result import media_json, segment_json
 from tiro.storage.base import Arrival, Storage, Upload
 
+__all__ = ["Intake", "IntakeLimits", "RecordingService"]
+
 _log = structlog.get_logger(__name__)
 _MAX_NAME = 200
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, literal_column, or_, select, true, union
+from sqlalchemy import CompoundSelect, Select, bindparam, func, literal_column, or_, select, true, union
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import SelectBase
 
@@ -41,7 +41,8 @@ def count(session: Session, user_id: str, groups: Sequence[str], status: str | N
 
 def _listed(row: Any) -> Listed:
     *columns, owner_id, owner, role, user_id = row
-    return Listed(*columns) if owner_id == user_id else Listed(*columns, owner, role)
+    listed = Listed(*columns)
+    return listed if owner_id == user_id else listed._replace(owner=owner, role=role)
 
 
 def _values(user_id: str, groups: Sequence[str], status: str | None) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def _page(groups: int, own: bool, by_status: bool) -> Select[Any]:
         if by_status:
             mine.append(JobTable.state == bindparam("status"))
         parts.append(select(JobTable.recording_id).where(*mine))
-    newest = union(*parts).order_by(literal_column("recording_id").desc())
+    newest: CompoundSelect[Any] = union(*parts).order_by(literal_column("recording_id").desc())
     chosen = newest.limit(bindparam("limit")).offset(bindparam("offset")).subquery()
     with_them = or_(
         ShareTable.user_id == bindparam("user"), ShareTable.group_id.in_(bindparam("groups", expanding=True))
