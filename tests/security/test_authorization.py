@@ -315,8 +315,14 @@ def targets(house: House, path: str, session_id: str, person: str) -> dict[str, 
 
 
 @pytest.mark.parametrize(("verb", "path"), MATRIX)
-@pytest.mark.parametrize("person", PERSONS)
-def test_matrix(house: House, kept: str, verb: str, path: str, person: str) -> None:
+def test_matrix(house: House, kept: str, verb: str, path: str) -> None:
+    """A row at a time: a test for each cell would take as long again."""
+    found = {person: cell(house, kept, verb, path, person) for person in PERSONS}
+    assert found == MATRIX[verb, path]
+
+
+def cell(house: House, kept: str, verb: str, path: str, person: str) -> str:
+    """How the route answers the person, who leaves all that is not theirs as it was."""
     owner = house.clients["owner"]
     mine = person in {"owner", "writer", "login"}
     if person == "login":
@@ -333,12 +339,12 @@ def test_matrix(house: House, kept: str, verb: str, path: str, person: str) -> N
         upload_id=upload_id,
         **targets(house, path, session_id, person),
     )
-    assert outcome(answer) == MATRIX[verb, path][person]
     if upload_id and not mine:
         left = owner.head(f"{UPLOADS}/{upload_id}", headers=TUS)
         assert left.headers["upload-offset"] == str(HALF)
     if not changes and "{session_id}" in path:
         assert owner.session(session_id)["status"] == "completed"
+    return outcome(answer)
 
 
 @pytest.mark.parametrize(("verb", "path"), OPEN)
