@@ -16,8 +16,9 @@ from tests.serving import ThreadServer, thread_server
 from tiro import logs
 from tiro.cli import batch as batch_command
 from tiro.cli.main import main
+from tiro.cli.sources import expand
 from tiro.client import Batch, Client
-from tiro.errors import Conflict, NotFound, StorageFull, UnknownEngine, UnsupportedMedia
+from tiro.errors import Conflict, InvalidRequest, NotFound, StorageFull, UnknownEngine, UnsupportedMedia
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -80,18 +81,20 @@ def where(request: pytest.FixtureRequest, server: ThreadServer) -> list[str]:
     return [] if request.param == "here" else ["--server", server.address, "--key", server.key]
 
 
-def test_a_folder(command: Command, calls: Path, where: list[str]) -> None:
-    done = command("calls", "-o", "out", "--format", "srt", *where)
+def test_a_folder_becomes_a_folder(command: Command, calls: Path, where: list[str]) -> None:
+    done = command("calls", "-r", "-o", "out", "--format", "srt", *where)
     assert done.returncode == 0, done.stderr
-    assert written(Path("out")) == ["a.srt", "b.srt"]
-    deep = command("calls", "-r", "-o", "deep", *where)
-    assert deep.returncode == 0, deep.stderr
-    assert written(Path("deep")) == ["a.txt", "b.txt", "monday/a.txt"]
+    assert written(Path("out")) == ["a.srt", "b.srt", "monday/a.srt"]
 
 
-def test_one_bad_file_in_a_folder(command: Command, calls: Path, where: list[str]) -> None:
+def test_without_r_what_is_below_a_folder_does_not_count(calls: Path) -> None:
+    named = expand([str(calls), str(calls / "notes.txt")], recursive=False)
+    assert [source.filename for source in named] == ["a.WAV", "b.wav", "notes.txt"]
+
+
+def test_one_bad_file_in_a_folder(command: Command, calls: Path, server: ThreadServer) -> None:
     (calls / "0.mp3").write_text("no audio")
-    done = command("calls", *where)
+    done = command("calls", "--server", server.address, "--key", server.key)
     assert done.returncode == UnsupportedMedia.exit_code
     assert "0.mp3: This is not a recording" in done.stderr
     assert [line for line in done.stdout.splitlines() if line.startswith("==>")] == [
@@ -100,12 +103,11 @@ def test_one_bad_file_in_a_folder(command: Command, calls: Path, where: list[str
     ]
 
 
-def test_a_folder_without_recordings(command: Command, calls: Path) -> None:
+def test_a_folder_without_recordings(calls: Path) -> None:
     for path in (calls / "a.WAV", calls / "b.wav"):
         path.unlink()
-    done = command("calls")
-    assert done.returncode == 2
-    assert "no recording in 'calls'. With -r" in done.stderr
+    with pytest.raises(InvalidRequest, match="With -r"):
+        expand([str(calls)], recursive=False)
 
 
 def test_a_folder_is_one_batch_with_one_summary(
