@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +13,11 @@ import pytest
 from tests.checkup import assert_sound, rows
 from tests.conftest import make_settings
 from tests.makecall import wav
-from tests.serving import ENDED, ThreadServer, thread_server, wait_until
+from tests.serving import ENDED, Client, ThreadServer, thread_server, wait_until
 
 from tiro.errors import DatabaseBusy
+from tiro.features.batches import service
+from tiro.features.keys import dependencies
 
 BATCHES = "/api/v1/batches"
 DOOR = "/api/v1/transcribe"
@@ -42,6 +45,14 @@ def send(
     parts += [("audio", file) for file in files]
     headers = {"Idempotency-Key": key} if key else {}
     return server.client.post(BATCHES, files=parts or {"title": (None, "")}, headers=headers)
+
+
+def told_by(answer: httpx.Response) -> Iterator[dict[str, Any]]:
+    """What each event of a batch's stream says."""
+    for block in filter(None, answer.read().decode().split("\n\n")):
+        named = dict(line.partition(": ")[::2] for line in block.splitlines())
+        if named.get("event") == "batch":
+            yield json.loads(named["data"])
 
 
 def ended(server: ThreadServer, batch_id: str) -> dict[str, Any]:
@@ -130,6 +141,39 @@ def test_a_whole_batch_is_cancelled(server: ThreadServer) -> None:
     assert server.client.post(f"{BATCHES}/{sent['batch_id']}/cancel").status_code == 202
     batch = ended(server, sent["batch_id"])
     assert (batch["status"], batch["counts"]["cancelled"]) == ("cancelled", 4)
+
+
+def test_a_batch_is_followed_to_its_end(server: ThreadServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "_POLL_SECONDS", 0.02)
+    sent = send(server, [("a.wav", wav(seconds=3)), ("b.wav", SPEECH[0])], engine="echo:0.1").json()
+    with server.client.stream("GET", sent["links"]["events"]) as answer:
+        told = list(told_by(answer))
+    assert told[0]["status"] in {"queued", "running"}
+    assert (told[-1]["status"], told[-1]["counts"]["completed"]) == ("completed", 2)
+    positions = [one["progress"]["position"] for one in told]
+    assert positions == sorted(positions)
+    assert len({json.dumps(one) for one in told}) == len(told)
+
+
+@pytest.mark.parametrize("end", ["forgotten", "key revoked"])
+def test_an_open_stream_ends_with_its_reason(
+    server: ThreadServer, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr(service, "_POLL_SECONDS", 0.02)
+    monkeypatch.setattr(dependencies, "RECHECK_SECONDS", 0.0)
+    batch = send(server, [], title="empty").json()
+    row, secret = server.runtime.keys.create("short-lived")
+    with (
+        Client(server.address, secret) as client,
+        client.stream("GET", batch["links"]["events"]) as answer,
+    ):
+        lines = answer.iter_lines()
+        assert next(lines) == "event: batch"
+        if end == "forgotten":
+            server.client.delete(batch["links"]["self"])
+        else:
+            server.runtime.keys.revoke(row.id)
+        assert not [line for line in lines if line.startswith("event: ")]
 
 
 @pytest.mark.parametrize(

@@ -182,6 +182,7 @@ def test_nothing_without_a_key(server: ThreadServer) -> None:
         "/api/v1/groups/x/members/y": "put delete",
         "/api/v1/batches": "get post",
         "/api/v1/batches/x": "get delete",
+        "/api/v1/batches/x/events": "get",
         "/api/v1/batches/x/cancel": "post",
         "/api/v1/uploads": "post",
         "/api/v1/uploads/x": "patch delete",

@@ -82,6 +82,7 @@ MATRIX = {
     ("POST", BATCHES): WRITE,
     ("GET", BATCHES): READ,
     ("GET", BATCHES + "/{batch_id}"): READ_OWN,
+    ("GET", BATCHES + "/{batch_id}/events"): READ_OWN,
     ("POST", BATCHES + "/{batch_id}/cancel"): WRITE_OWN,
     ("DELETE", BATCHES + "/{batch_id}"): WRITE_OWN,
     ("OPTIONS", UPLOADS): WRITE,
@@ -297,7 +298,8 @@ def targets(house: House, path: str, session_id: str, person: str) -> dict[str, 
     runtime = house.server.runtime
     found = {"user_id": house.people["otto"]}
     if "{batch_id}" in path:
-        made = house.clients["owner"].post(BATCHES, files={"title": (None, "spare")})
+        # One that has ended, or its stream of events would not.
+        made = house.clients["owner"].post(BATCHES, files={"audio": ("bad.wav", b"no audio")})
         found["batch_id"] = made.json()["batch_id"]
     if "{key_id}" in path:
         found["key_id"] = runtime.keys.create("spare", "owen")[0].id

@@ -188,7 +188,7 @@ def build_runtime(settings: Settings) -> Runtime:
         groups=groups,
         sharing=sharing,
         recordings=recordings,
-        batches=BatchService(database, recordings, jobs),
+        batches=BatchService(database, hub, recordings, jobs),
         uploads=UploadService(
             database,
             LocalParts(settings.data, storage),

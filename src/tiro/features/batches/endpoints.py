@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from tiro.errors import (
     Conflict,
@@ -20,7 +23,7 @@ from tiro.errors import (
 )
 from tiro.features.batches.dependencies import Service, own_batch
 from tiro.features.batches.schemas import BatchAccepted, BatchPage, BatchStatus, BatchSummary
-from tiro.features.keys.dependencies import READ, WRITE, Reader, Writer
+from tiro.features.keys.dependencies import READ, WRITE, Reader, StandingDependency, Writer
 from tiro.http.multipart import Form
 from tiro.http.problems import documented
 
@@ -113,6 +116,26 @@ def get_batch(
 ) -> BatchStatus:
     """One status for all, and that of each file."""
     return service.status(batch_id, limit, offset)
+
+
+@router.get(
+    "/{batch_id}/events",
+    dependencies=[READ],
+    response_class=EventSourceResponse,
+    responses=documented(Unauthorized, Forbidden, NotFound),
+    description="Server-sent events: `batch`, as `GET` on the batch without its files, at first and whenever "
+    "it has changed, until all work on it has ended. Whoever connects again is told anew how far it is.",
+)
+async def batch_events(
+    service: Service, batch_id: str, standing: StandingDependency
+) -> AsyncIterator[ServerSentEvent]:
+    """Follow a batch."""
+    async with aclosing(service.follow(batch_id)) as summaries:
+        async for summary in summaries:
+            if await standing.lost():
+                return  # whoever comes again is told why
+            if summary is not None:
+                yield ServerSentEvent(event="batch", data=summary.model_dump(mode="json"))
 
 
 @router.post(

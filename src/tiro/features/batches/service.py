@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -14,6 +15,7 @@ from tiro.db.session import Database
 from tiro.db.tables import BatchTable
 from tiro.db.tables.base import Json
 from tiro.errors import Conflict, IdempotencyMismatch, InvalidRequest, NotFound, TiroError
+from tiro.events.base import EventHub
 from tiro.features.batches import repository
 from tiro.features.batches.repository import FileRow, Totals
 from tiro.features.batches.schemas import (
@@ -35,6 +37,8 @@ from tiro.kit.ids import uuid7
 _log = structlog.get_logger(__name__)
 _MAX_TITLE = 1000
 _TITLE = "Batch"
+_POLL_SECONDS = 1.0
+"""A batch has no log of its own; how far it is, is counted from its recordings."""
 
 
 @dataclass(slots=True)
@@ -64,8 +68,11 @@ class _Intake:
 class BatchService:
     """Batches: what belongs together, and comes to one end. A file that is no recording stops no other."""
 
-    def __init__(self, database: Database, recordings: RecordingService, jobs: JobService) -> None:
+    def __init__(
+        self, database: Database, hub: EventHub, recordings: RecordingService, jobs: JobService
+    ) -> None:
         self._database = database
+        self._hub = hub
         self._recordings = recordings
         self._jobs = jobs
 
@@ -108,6 +115,23 @@ class BatchService:
             row = self._found(repository.get(session, batch_id))
             totals = repository.totals(session, [batch_id])
         return BatchSummary.model_validate(_summary(row, totals))
+
+    async def follow(self, batch_id: str) -> AsyncGenerator[BatchSummary | None]:
+        """Yield how far the batch is, at first and whenever that has changed, and None where it has not for a
+        while. Ends when all work on it has ended, it is forgotten, or the server stops."""
+        told: BatchSummary | None = None
+        async with self._hub.listen(batch_id) as closing:
+            while not self._hub.closed:
+                try:
+                    summary = await asyncio.to_thread(self.summary, batch_id)
+                except NotFound:
+                    return
+                yield None if summary == told else summary
+                told = summary
+                if JobState(summary.status).ended:
+                    return
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(closing.wait(), _POLL_SECONDS)
 
     def status(self, batch_id: str, limit: int, offset: int) -> BatchStatus:
         with self._database.read() as session:
@@ -253,7 +277,7 @@ def _summary(row: BatchTable, totals: Iterable[Totals]) -> Json:
         "total": sum(counts.values()),
         "refused": refused,
         "progress": {"position": round(position, 3), "duration": None if unknown else round(duration, 3)},
-        "links": {"self": base},
+        "links": {"self": base, "events": f"{base}/events"},
     }
 
 

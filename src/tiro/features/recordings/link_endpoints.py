@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.routing import APIRoute
 
 from tiro.errors import Conflict, NotFound, TiroError
@@ -39,7 +39,7 @@ class _PrivateRoute(APIRoute):
         return handler
 
 
-def _opened(request: Request, token: Annotated[str, Path(max_length=200)]) -> str:
+def _opened(request: Request, token: str) -> str:
     """The id of the recording that the link opens."""
     return cast(SharingService, request.app.state.runtime.sharing).opened_by(token)
 
