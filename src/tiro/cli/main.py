@@ -12,6 +12,7 @@ from pydantic import ValidationError
 import tiro
 from tiro.cli import doctor, keys, models, serve, transcribe, users
 from tiro.errors import TiroError
+from tiro.kit import memory
 
 _EPILOG = (
     "Exit codes: 0 done, 1 internal error, 2 wrong request, 3 the recording cannot be used, 4 engine or "
@@ -52,6 +53,7 @@ def _root(
 
 def main() -> None:
     """Entry point of the `tiro` command: errors become one sentence and an exit code, never a traceback."""
+    memory.keep_together()
     try:
         app()
     except TiroError as error:
