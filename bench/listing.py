@@ -156,6 +156,7 @@ def _share(database: Database, owner_id: str) -> None:
                 {
                     "id": f"{every}-{recording_id}",
                     "recording_id": recording_id,
+                    "owner_id": owner_id,
                     "group_id": group.id,
                     "role": "viewer",
                     "created_at": clock.now(),

@@ -35,18 +35,19 @@ class ShareTable(Table):
     """A recording shared with a user or with a group, one of the two. ``role`` is ``viewer`` or ``editor``.
 
     Each index gives one user's or group's in the order of a list, so that a page of it is read and not
-    sorted.
+    sorted; with ``owner_id``, the recording's, so that one's own are left out without a look at each.
     """
 
     __tablename__ = "shares"
     __table_args__ = (
         CheckConstraint("(user_id IS NULL) != (group_id IS NULL)", name="ck_shares_with_one"),
-        Index("uq_shares_user", "user_id", "recording_id", unique=True),
-        Index("uq_shares_group", "group_id", "recording_id", unique=True),
+        Index("uq_shares_user", "user_id", "recording_id", "owner_id", unique=True),
+        Index("uq_shares_group", "group_id", "recording_id", "owner_id", unique=True),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id", ondelete="CASCADE"), index=True)
+    owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     group_id: Mapped[str | None] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"))
     role: Mapped[str]

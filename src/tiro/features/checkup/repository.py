@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
 
 from tiro.db.tables import (
@@ -83,11 +83,14 @@ def in_anothers_batch(session: Session) -> Sequence[str]:
     return session.scalars(query).all()
 
 
-def shared_with_their_owner(session: Session) -> Sequence[str]:
+def shares_of_others(session: Session) -> Sequence[str]:
+    """Shares that do not name the recording's owner, or are with the owner."""
     query = (
-        select(RecordingTable.id)
-        .join(ShareTable, ShareTable.recording_id == RecordingTable.id)
-        .where(ShareTable.user_id == RecordingTable.owner_id)
+        select(ShareTable.id)
+        .join(RecordingTable, RecordingTable.id == ShareTable.recording_id)
+        .where(
+            or_(ShareTable.owner_id != RecordingTable.owner_id, ShareTable.user_id == RecordingTable.owner_id)
+        )
     )
     return session.scalars(query).all()
 

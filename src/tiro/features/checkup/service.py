@@ -70,7 +70,7 @@ class CheckupService:
             ),
             ("every user's recordings are counted", self._rows(repository.miscounted)),
             ("every batch holds its owner's recordings", self._rows(repository.in_anothers_batch)),
-            ("recordings are shared with others", self._rows(repository.shared_with_their_owner)),
+            ("every share is its owner's, with another", self._rows(repository.shares_of_others)),
             ("every completed job has its transcript", self._rows(repository.completed_without_transcript)),
             ("no transcript has a gap", self._rows(repository.gaps_in_segments)),
             ("every recording has its file, unchanged", lambda: list(self._broken_files())),

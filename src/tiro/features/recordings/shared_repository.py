@@ -92,11 +92,7 @@ def _parts(groups: int, by_status: bool) -> list[SelectBase]:
 
 def _part(condition: Any, by_status: bool) -> Select[tuple[str]]:
     # One's own recording may be shared with a group that one is in.
-    query = (
-        select(ShareTable.recording_id)
-        .join(RecordingTable, RecordingTable.id == ShareTable.recording_id)
-        .where(condition, RecordingTable.owner_id != bindparam("user"))
-    )
+    query = select(ShareTable.recording_id).where(condition, ShareTable.owner_id != bindparam("user"))
     if by_status:
         query = query.join(
             JobTable, (JobTable.recording_id == ShareTable.recording_id) & JobTable.latest

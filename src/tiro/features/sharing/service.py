@@ -55,7 +55,9 @@ class SharingService:
         """
         if (user is None) == (group is None):
             raise InvalidRequest("Name a user or a group, one of the two.")
-        row = ShareTable(id=str(uuid7()), recording_id=recording_id, role=role, created_at=clock.now())
+        row = ShareTable(
+            id=str(uuid7()), recording_id=recording_id, owner_id=owner_id, role=role, created_at=clock.now()
+        )
         with self._database.write() as session:
             _require(session, recording_id)
             if user is not None:

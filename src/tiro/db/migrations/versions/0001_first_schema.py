@@ -295,6 +295,7 @@ def _sharing_and_batches() -> None:
         "shares",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("recording_id", sa.String(), nullable=False),
+        sa.Column("owner_id", sa.String(), nullable=False),
         sa.Column("user_id", sa.String(), nullable=True),
         sa.Column("group_id", sa.String(), nullable=True),
         sa.Column("role", sa.String(), nullable=False),
@@ -306,6 +307,7 @@ def _sharing_and_batches() -> None:
             name=op.f("fk_shares_recording_id_recordings"),
             ondelete="CASCADE",
         ),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_shares_owner_id_users")),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name=op.f("fk_shares_user_id_users"), ondelete="CASCADE"
         ),
@@ -316,8 +318,8 @@ def _sharing_and_batches() -> None:
     )
     with op.batch_alter_table("shares", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_shares_recording_id"), ["recording_id"], unique=False)
-        batch_op.create_index("uq_shares_user", ["user_id", "recording_id"], unique=True)
-        batch_op.create_index("uq_shares_group", ["group_id", "recording_id"], unique=True)
+        batch_op.create_index("uq_shares_user", ["user_id", "recording_id", "owner_id"], unique=True)
+        batch_op.create_index("uq_shares_group", ["group_id", "recording_id", "owner_id"], unique=True)
 
     op.create_table(
         "share_links",
