@@ -20,6 +20,7 @@ from tiro.db.tables import KeyTable
 from tiro.errors import Conflict, NotFound
 from tiro.features.sharing.access import Role as ShareRole
 from tiro.features.users.service import Role
+from tiro.features.webhooks.service import WebhookWish
 from tiro.kit import clock
 from tiro.settings import Settings
 
@@ -51,6 +52,7 @@ UPLOADS = "/api/v1/uploads"
 LINK = "/api/v1/shared/{token}"
 GROUPS = "/api/v1/groups"
 BATCHES = "/api/v1/batches"
+HOOK = "/api/v1/webhooks/{webhook_id}"
 TUS = {"Tus-Resumable": "1.0.0"}
 MATRIX = {
     ("GET", "/api/v1/health"): READ,
@@ -95,6 +97,16 @@ MATRIX = {
     ("GET", "/api/v1/keys"): READ,
     ("POST", "/api/v1/keys"): WRITE,
     ("DELETE", "/api/v1/keys/{key_id}"): WRITE_OWN,
+    ("GET", "/api/v1/webhooks"): READ,
+    ("POST", "/api/v1/webhooks"): WRITE,
+    ("GET", HOOK): READ_OWN,
+    ("PATCH", HOOK): WRITE_OWN,
+    ("DELETE", HOOK): WRITE_OWN,
+    ("POST", HOOK + "/rotate"): WRITE_OWN,
+    ("POST", HOOK + "/test"): WRITE_OWN,
+    ("GET", HOOK + "/deliveries"): READ_OWN,
+    ("GET", HOOK + "/deliveries/{delivery_id}"): READ_OWN,
+    ("POST", HOOK + "/deliveries/{delivery_id}/redeliver"): WRITE_OWN,
     ("GET", "/api/v1/me"): READ,
     ("POST", "/api/v1/me/password"): WRITE,
     ("POST", "/api/v1/auth/logout-everywhere"): WRITE,
@@ -124,6 +136,9 @@ OPEN = {
 _KEYED = ("/api/", "/v1/")
 BODIES: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/api/v1/keys"): {},
+    ("POST", "/api/v1/webhooks"): {"url": "http://127.0.0.1/"},
+    ("PATCH", HOOK): {},
+    ("POST", HOOK + "/rotate"): {},
     ("POST", "/api/v1/me/password"): {"current": "", "new": "short"},
     ("POST", "/api/v1/users"): {"name": " "},
     ("PATCH", "/api/v1/users/{user_id}"): {},
@@ -256,6 +271,17 @@ def call(client: Client, verb: str, path: str, **ids: str) -> httpx.Response:
     return client.request(verb, path.format(extension="txt", name="echo", **ids), json=body)
 
 
+def hooked(house: House) -> dict[str, str]:
+    """The ids of a webhook of the owner's and of a message to it."""
+    runtime = house.server.runtime
+    owner = next(user.id for user in runtime.users.list() if user.name == "owen")
+    for left in runtime.webhooks.list(owner):
+        runtime.webhooks.remove(left.id, owner)
+    webhook = runtime.webhooks.add(owner, WebhookWish(url="http://127.0.0.1:9/"))
+    sent = runtime.webhooks.begin_test(webhook.id, owner)
+    return {"webhook_id": webhook.id, "delivery_id": sent.delivery_id}
+
+
 def begun(house: House) -> str:
     """The id of an upload of the owner's, half of which is there."""
     headers = {**TUS, "Upload-Length": str(len(SPEECH)), "Content-Type": "application/offset+octet-stream"}
@@ -310,6 +336,8 @@ def targets(house: House, path: str, session_id: str, person: str) -> dict[str, 
         found["share_id"] = house.share(session_id, user="spare")
     if "{link_id}" in path:
         found["link_id"] = runtime.sharing.make_link(session_id, None)[0].id
+    if "{webhook_id}" in path:
+        found |= hooked(house)
     link = runtime.sharing.make_link(session_id, None)[1] if person == "link" else None
     if link is not None:
         house.clients["link"].headers["Authorization"] = f"Bearer {link}"

@@ -12,11 +12,13 @@ from tiro.db.tables.sharing import GroupTable, MemberTable, ShareLinkTable, Shar
 from tiro.db.tables.transcripts import SegmentTable, TranscriptTable
 from tiro.db.tables.uploads import UploadTable
 from tiro.db.tables.users import UserTable
+from tiro.db.tables.webhooks import DeliveryTable, WebhookTable
 
 __all__ = [
     "BatchFileTable",
     "BatchTable",
     "CounterTable",
+    "DeliveryTable",
     "EventTable",
     "GroupTable",
     "IdempotencyTable",
@@ -34,5 +36,6 @@ __all__ = [
     "TranscriptTable",
     "UploadTable",
     "UserTable",
+    "WebhookTable",
     "WindowTable",
 ]

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from tiro.db.tables import (
     BatchFileTable,
     BatchTable,
+    DeliveryTable,
     JobTable,
     RecordingTable,
     SegmentTable,
@@ -102,6 +103,15 @@ def completed_without_transcript(session: Session) -> Sequence[str]:
             TranscriptTable, (TranscriptTable.recording_id == JobTable.recording_id) & TranscriptTable.current
         )
         .where(JobTable.latest, JobTable.state == JobState.COMPLETED, TranscriptTable.job_id.is_(None))
+    )
+    return session.scalars(query).all()
+
+
+def lost_deliveries(session: Session) -> Sequence[str]:
+    """Messages that wait and yet are never due, or have ended and are."""
+    waits = DeliveryTable.state == "pending"
+    query = select(DeliveryTable.id).where(
+        (waits != DeliveryTable.next_at.is_not(None)) | (waits != DeliveryTable.finished_at.is_(None))
     )
     return session.scalars(query).all()
 
