@@ -136,7 +136,7 @@ def test_a_whole_batch_is_cancelled(server: ThreadServer) -> None:
     ended(server, done["batch_id"])
     assert server.client.post(f"{BATCHES}/{done['batch_id']}/cancel").status_code == 409
     files = [(f"{number}.wav", wav(seconds=5)) for number in range(4)]
-    sent = send(server, files, engine="echo:0.05").json()
+    sent = send(server, files, engine="echo:1").json()
     wait_until(lambda: server.client.get(f"{BATCHES}/{sent['batch_id']}").json()["status"] == "running")
     assert server.client.post(f"{BATCHES}/{sent['batch_id']}/cancel").status_code == 202
     batch = ended(server, sent["batch_id"])

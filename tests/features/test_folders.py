@@ -154,7 +154,7 @@ def test_ctrl_c_cancels_the_batch(
 
     monkeypatch.setattr(batch_command.time, "sleep", interrupted)
     (calls / "a.WAV").write_bytes(wav(30))
-    done = command("calls", "--engine", "echo:0.05", "--server", server.address, "--key", server.key)
+    done = command("calls", "--engine", "echo:0.5", "--server", server.address, "--key", server.key)
     monkeypatch.undo()
     assert done.returncode == 130
     (batch, *_) = client.batches(limit=1)
@@ -192,7 +192,7 @@ def test_a_batch_from_python(client: Client, tmp_path: Path) -> None:
 
 
 def test_a_wait_for_a_batch_ends_in_time(client: Client) -> None:
-    batch = client.batch([wav(20)], engine="echo:0.05")
+    batch = client.batch([wav(20)], engine="echo:0.5")
     with pytest.raises(TimeoutError):
         client.wait_batch(batch.id, timeout=0.01)
     client.cancel_batch(batch.id)

@@ -189,7 +189,7 @@ def test_what_cannot_be_shared_is_refused(house: House, body: dict[str, str]) ->
 
 def test_an_open_stream_ends_with_the_share(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dependencies, "RECHECK_SECONDS", 0.0)
-    recording_id = house.owner.send_file("long.wav", wav(seconds=30), engine="echo:0.05").json()["session_id"]
+    recording_id = house.owner.send_file("long.wav", wav(seconds=30), engine="echo:0.5").json()["session_id"]
     share_id = house.share(recording_id, user="fred")
     with house.friend.stream("GET", f"{DOOR}/{recording_id}/events") as events:
         lines = events.iter_lines()
