@@ -32,12 +32,17 @@ NARROW = {"reader": ["read"], "writer": ["write"]}
 """The owner, with a key that has not all scopes."""
 SHARED = ("viewer", "editor", "group viewer")
 """Those with whom the owner shares the recording; the last is in a group with which it is shared."""
-PERSONS = (*NOBODY, "link", *NARROW, "owner", "login", *SHARED, "other", "admin")
-"""``login`` is the owner with a password in place of a key; ``link`` has a link's token, and it for a key."""
+LOGINS = ("login", "cookie", "cookie alone")
+PERSONS = (*NOBODY, "link", *NARROW, "owner", *LOGINS, *SHARED, "other", "admin")
+"""``login`` is the owner with a password in place of a key; ``cookie`` so in a browser, and ``cookie alone``
+what another site makes that browser send. ``link`` has a link's token, and it for a key."""
 
+SAFE = {"GET", "HEAD", "OPTIONS"}
 READ = dict.fromkeys(PERSONS, "allowed") | dict.fromkeys((*NOBODY, "link"), "unauthorized")
 READ |= {"writer": "lacks read"}
 WRITE = READ | {"reader": "lacks write", "writer": "allowed"}
+# How one logs in is not for keys to change.
+LOGIN = WRITE | dict.fromkeys(("owner", "writer", *SHARED, "other", "admin"), "needs login")
 # An admin runs the server; that is no right to read what others said.
 _STRANGERS = {"other": "missing", "admin": "missing"}
 _SHARED = dict.fromkeys(SHARED, "not shared")
@@ -52,6 +57,7 @@ UPLOADS = "/api/v1/uploads"
 LINK = "/api/v1/shared/{token}"
 GROUPS = "/api/v1/groups"
 BATCHES = "/api/v1/batches"
+FACTOR = "/api/v1/me/second-factor"
 HOOK = "/api/v1/webhooks/{webhook_id}"
 TUS = {"Tus-Resumable": "1.0.0"}
 MATRIX = {
@@ -110,10 +116,20 @@ MATRIX = {
     ("GET", "/api/v1/me"): READ,
     ("POST", "/api/v1/me/password"): WRITE,
     ("POST", "/api/v1/auth/logout-everywhere"): WRITE,
+    ("GET", FACTOR): READ,
+    ("POST", FACTOR): LOGIN,
+    ("POST", FACTOR + "/confirm"): LOGIN,
+    ("POST", FACTOR + "/recovery-codes"): LOGIN,
+    ("POST", FACTOR + "/disable"): LOGIN,
+    ("GET", "/api/v1/me/identities"): READ,
+    ("POST", "/api/v1/me/identities"): LOGIN,
+    ("DELETE", "/api/v1/me/identities"): LOGIN,
     ("GET", "/api/v1/users"): ADMIN,
     ("POST", "/api/v1/users"): ADMIN,
     ("PATCH", "/api/v1/users/{user_id}"): ADMIN,
     ("POST", "/api/v1/users/{user_id}/reset"): ADMIN,
+    ("DELETE", "/api/v1/users/{user_id}/second-factor"): ADMIN,
+    ("DELETE", "/api/v1/users/{user_id}/identities"): ADMIN,
     ("POST", "/v1/audio/transcriptions"): WRITE,
     ("POST", "/v1/audio/translations"): WRITE,
     ("GET", "/v1/models"): READ,
@@ -126,13 +142,18 @@ CHANGES = {
 }
 """What would leave others a recording that is gone, or at work."""
 _AUTH = "/api/v1/auth/"
-OPEN = {
+OPEN: dict[tuple[str, str], dict[str, str] | None] = {
     ("POST", _AUTH + "login"): {"name": "owen", "password": "wrong password"},
     ("POST", _AUTH + "refresh"): {"refresh_token": "unknown"},
     ("POST", _AUTH + "logout"): {"refresh_token": "unknown"},
     ("POST", _AUTH + "link"): {"token": "unknown", "password": "long enough"},
+    ("POST", _AUTH + "second-factor"): {"challenge": "unknown", "code": "123456"},
+    ("GET", _AUTH + "methods"): None,
+    ("GET", _AUTH + "oidc/login"): None,
+    ("GET", _AUTH + "oidc/callback"): None,
 }
 """Routes that ask for no key, for their body says who calls; and a body that says nothing of use."""
+OPEN_STATUS = {"logout": 204, "methods": 200, "oidc/login": 503, "oidc/callback": 403}
 _KEYED = ("/api/", "/v1/")
 BODIES: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/api/v1/keys"): {},
@@ -140,6 +161,11 @@ BODIES: dict[tuple[str, str], dict[str, str]] = {
     ("PATCH", HOOK): {},
     ("POST", HOOK + "/rotate"): {},
     ("POST", "/api/v1/me/password"): {"current": "", "new": "short"},
+    ("POST", FACTOR): {"password": PASSWORD},
+    ("POST", FACTOR + "/confirm"): {"code": "unknown"},
+    ("POST", FACTOR + "/recovery-codes"): {"password": PASSWORD, "code": "unknown"},
+    ("POST", FACTOR + "/disable"): {"password": PASSWORD, "code": "unknown"},
+    ("POST", "/api/v1/me/identities"): {"password": PASSWORD},
     ("POST", "/api/v1/users"): {"name": " "},
     ("PATCH", "/api/v1/users/{user_id}"): {},
     ("POST", DOOR + "/{session_id}/shares"): {"user": "spare"},
@@ -162,8 +188,15 @@ class House:
     clients: dict[str, Client]
     people: dict[str, str]
 
-    def log_in(self) -> str:
-        return self.server.runtime.accounts.login("owen", PASSWORD).access
+    def log_in(self, person: str) -> None:
+        tokens = self.server.runtime.accounts.login("owen", PASSWORD)
+        client = self.clients[person]
+        if person == "login":
+            client.headers["Authorization"] = f"Bearer {tokens.access}"
+            return
+        client.cookies = httpx.Cookies({"tiro-access": tokens.access})
+        if person == "cookie":
+            client.headers["X-CSRF-Token"] = self.server.runtime.browsers.csrf_token(tokens.login_id)
 
     def share(self, session_id: str, role: ShareRole = "viewer", **with_whom: str | None) -> str:
         whom: dict[str, str | None] = {"user": None, "group": None, **with_whom}
@@ -174,7 +207,8 @@ class House:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     data: Path = tmp_path_factory.mktemp("house")
-    with thread_server(Settings(data=data)) as server:
+    nobody_there = {"issuer": "http://127.0.0.1:9", "client_id": "tiro"}
+    with thread_server(Settings(data=data, oidc=nobody_there)) as server:  # type: ignore[arg-type]
         runtime = server.runtime
         for name in ("owen", "otto", "vera", "edda", "gus", "spare"):
             runtime.users.create(name)
@@ -204,7 +238,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         runtime.accounts.set_password("owen", PASSWORD)
         keys["logged out"] = runtime.accounts.login("owen", PASSWORD).access
         runtime.accounts.logout_everywhere(people["owen"])
-        keys["login"] = keys["link"] = None
+        keys |= dict.fromkeys((*LOGINS, "link"))
         clients = {person: Client(server.address, secret) for person, secret in keys.items()}
         yield House(server, clients, people)
         for client in clients.values():
@@ -243,8 +277,9 @@ def outcome(answer: httpx.Response) -> str:
             "not_found",
             "invalid_api_key",
         }
-    if answer.status_code == 403 and answer.request.method != "HEAD" and code(answer) == "not_shared":
-        return "not shared"
+    if answer.status_code == 403 and "WWW-Authenticate" not in answer.headers:
+        known = {"cross_site_request": "cross-site", "not_shared": "not shared"}
+        return known.get(code(answer)) or ("needs login" if "Log in" in answer.text else "forbidden")
     if answer.status_code == 403:
         scope = found.group(1) if (found := re.search(r"scope `(\w+)`", answer.text)) else ""
         header = answer.headers["WWW-Authenticate"]
@@ -311,7 +346,8 @@ def test_every_route_says_one_scope(house: House) -> None:
             elif path.startswith(_KEYED):
                 admins = "/users" in path or (path.startswith(GROUPS) and verb != "get")
                 needed = "admin" if admins else "read" if verb == "get" else "write"
-                assert operation["security"] == [{"HTTPBearer": [needed]}], (verb, path)
+                ways = [{"HTTPBearer": [needed]}, {"Cookie": [needed]}]
+                assert operation["security"] == ways, (verb, path)
 
 
 def test_every_route_outside_the_api_is_the_operators(house: House) -> None:
@@ -348,15 +384,16 @@ def targets(house: House, path: str, session_id: str, person: str) -> dict[str, 
 def test_matrix(house: House, kept: str, verb: str, path: str) -> None:
     """A row at a time: a test for each cell would take as long again."""
     found = {person: cell(house, kept, verb, path, person) for person in PERSONS}
-    assert found == MATRIX[verb, path]
+    cross_site = {"cookie alone": "cross-site"} if verb not in SAFE else {}
+    assert found == MATRIX[verb, path] | cross_site
 
 
 def cell(house: House, kept: str, verb: str, path: str, person: str) -> str:
     """How the route answers the person, who leaves all that is not theirs as it was."""
     owner = house.clients["owner"]
-    mine = person in {"owner", "writer", "login"}
-    if person == "login":
-        house.clients[person].headers["Authorization"] = f"Bearer {house.log_in()}"
+    mine = person in {"owner", "writer", *LOGINS}
+    if person in LOGINS:
+        house.log_in(person)
     # Whoever may change it gets one to change.
     changes = (verb, path) in CHANGES and MATRIX[verb, path][person] == "allowed"
     session_id = shared(house) if changes else kept
@@ -381,7 +418,7 @@ def cell(house: House, kept: str, verb: str, path: str, person: str) -> str:
 @pytest.mark.parametrize("person", ["anonymous", "owner"])
 def test_open_routes_give_nothing_away(house: House, verb: str, path: str, person: str) -> None:
     answer = house.clients[person].request(verb, path, json=OPEN[verb, path])
-    assert answer.status_code == (204 if path.endswith("logout") else 401)
+    assert answer.status_code == OPEN_STATUS.get(path.removeprefix(_AUTH), 401)
 
 
 def test_anothers_recording_looks_like_none(house: House) -> None:

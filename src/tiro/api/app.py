@@ -16,6 +16,8 @@ from tiro.bootstrap.server import Runtime
 from tiro.errors import TiroError
 from tiro.features.accounts import admin_endpoints
 from tiro.features.accounts import endpoints as account_endpoints
+from tiro.features.accounts.factors import endpoints as factor_endpoints
+from tiro.features.accounts.identities import endpoints as identity_endpoints
 from tiro.features.batches import endpoints as batch_endpoints
 from tiro.features.groups import endpoints as group_endpoints
 from tiro.features.keys import endpoints as key_endpoints
@@ -30,7 +32,7 @@ from tiro.features.recordings import (
 )
 from tiro.features.uploads import endpoints as upload_endpoints
 from tiro.features.webhooks import endpoints as webhook_endpoints
-from tiro.http import problems
+from tiro.http import cors, problems
 from tiro.http.middleware import RequestEnvelope
 
 _log = structlog.get_logger(__name__)
@@ -38,7 +40,8 @@ _MINUTE = 60.0
 
 _DESCRIPTION = """Recordings in, transcripts out, on your own machine.
 
-Send `Authorization: Bearer KEY` with every request, with an API key or the access token of a login.
+Send `Authorization: Bearer KEY` with every request, with an API key or the access token of a login. A browser
+may log in with cookies instead; then every request that changes something needs the header `X-CSRF-Token`.
 Errors are `application/problem+json` with a stable `code`."""
 
 
@@ -75,6 +78,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     )
     app.state.runtime = runtime
     problems.install(app)
+    cors.install(app, runtime.browsers.origins)
     app.add_middleware(RequestEnvelope)
     # In the order in which /docs shows them: the door first, what only operators need last.
     app.include_router(endpoints.router)
@@ -88,6 +92,8 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(group_endpoints.router)
     app.include_router(key_endpoints.router)
     app.include_router(account_endpoints.router)
+    app.include_router(factor_endpoints.router)
+    app.include_router(identity_endpoints.router)
     app.include_router(admin_endpoints.router)
     app.include_router(webhook_endpoints.router)
     app.include_router(health.router)

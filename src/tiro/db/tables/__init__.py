@@ -4,6 +4,8 @@ from tiro.db.tables.base import Table
 from tiro.db.tables.batches import BatchFileTable, BatchTable
 from tiro.db.tables.counters import CounterTable
 from tiro.db.tables.events import EventTable
+from tiro.db.tables.factors import LoginChallengeTable, RecoveryCodeTable, SecondFactorTable
+from tiro.db.tables.identities import IdentityTable, UsedAttemptTable
 from tiro.db.tables.jobs import JobTable, WindowTable
 from tiro.db.tables.keys import IdempotencyTable, KeyTable
 from tiro.db.tables.logins import LoginTable, PasswordLinkTable, RefreshTokenTable
@@ -22,19 +24,24 @@ __all__ = [
     "EventTable",
     "GroupTable",
     "IdempotencyTable",
+    "IdentityTable",
     "JobTable",
     "KeyTable",
+    "LoginChallengeTable",
     "LoginTable",
     "MemberTable",
     "PasswordLinkTable",
     "RecordingTable",
+    "RecoveryCodeTable",
     "RefreshTokenTable",
+    "SecondFactorTable",
     "SegmentTable",
     "ShareLinkTable",
     "ShareTable",
     "Table",
     "TranscriptTable",
     "UploadTable",
+    "UsedAttemptTable",
     "UserTable",
     "WebhookTable",
     "WindowTable",

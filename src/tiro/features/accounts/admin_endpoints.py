@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from tiro.db.tables import UserTable
 from tiro.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unauthorized
-from tiro.features.accounts.dependencies import Accounts, Users
+from tiro.features.accounts.dependencies import Accounts, Factors, Users
 from tiro.features.accounts.links import address
 from tiro.features.keys.dependencies import ADMIN
 from tiro.features.users.service import Role
@@ -30,6 +30,7 @@ class User(BaseModel):
     created_at: datetime
     disabled_at: datetime | None
     has_password: bool
+    second_factor: bool
 
 
 class People(BaseModel):
@@ -52,33 +53,45 @@ class Link(BaseModel):
 
 
 @router.get("")
-def list_users(users: Users) -> People:
+def list_users(users: Users, factors: Factors) -> People:
     """All users, in the order of their making."""
-    return People(items=[_shown(user) for user in users.list()])
+    with_factor = factors.everyone()
+    return People(items=[_shown(user, with_factor) for user in users.list()])
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, responses=documented(Conflict, InvalidRequest))
 def invite(request: Request, users: Users, accounts: Accounts, wish: Invitation) -> Link:
     """Invite somebody: give them the link, with which they set their password."""
     user = users.create(wish.name, wish.role)
-    return Link(user=_shown(user), link=address(str(request.base_url), accounts.link(user.id)))
+    return Link(user=_shown(user, frozenset()), link=address(str(request.base_url), accounts.link(user.id)))
 
 
 @router.patch("/{user_id}", responses=documented(NotFound, Conflict))
-def change_user(accounts: Accounts, user_id: str, change: UserChange) -> User:
+def change_user(accounts: Accounts, factors: Factors, user_id: str, change: UserChange) -> User:
     """Disable or enable somebody, or give them another role. Their logins end, at once; the keys of who is
     disabled are worth nothing until they are enabled again."""
-    return _shown(accounts.change_user(user_id, role=change.role, disabled=change.disabled))
+    user = accounts.change_user(user_id, role=change.role, disabled=change.disabled)
+    return _shown(user, factors.everyone())
 
 
 @router.post("/{user_id}/reset", responses=documented(NotFound))
-def reset(request: Request, users: Users, accounts: Accounts, user_id: str) -> Link:
+def reset(request: Request, users: Users, accounts: Accounts, factors: Factors, user_id: str) -> Link:
     """Take somebody's password away and end their logins; the link sets another."""
     token = accounts.reset(user_id)
-    return Link(user=_shown(users.get(user_id)), link=address(str(request.base_url), token))
+    user = _shown(users.get(user_id), factors.everyone())
+    return Link(user=user, link=address(str(request.base_url), token))
 
 
-def _shown(user: UserTable) -> User:
+@router.delete(
+    "/{user_id}/second-factor", status_code=status.HTTP_204_NO_CONTENT, responses=documented(NotFound)
+)
+def reset_second_factor(accounts: Accounts, user_id: str) -> None:
+    """For somebody who lost their phone and the recovery codes: their password alone logs in again. Their
+    logins end."""
+    accounts.reset_factor(user_id)
+
+
+def _shown(user: UserTable, with_factor: frozenset[str]) -> User:
     return User(
         id=user.id,
         name=user.name,
@@ -86,4 +99,5 @@ def _shown(user: UserTable) -> User:
         created_at=user.created_at,
         disabled_at=user.disabled_at,
         has_password=user.password is not None,
+        second_factor=user.id in with_factor,
     )
