@@ -126,6 +126,11 @@ class MediaRemoved(TiroError):
     default = "The recording's file was removed by retention. Its transcript is still there."
 
 
+class NotShared(TiroError):
+    code, status, exit_code = "not_shared", 403, 5
+    default = "This recording is shared with you, but not for that. Ask its owner."
+
+
 # --- browsers and second factors ---------------------------------------------------------------------
 
 

@@ -173,6 +173,17 @@ def test_nothing_without_a_key(server: ThreadServer) -> None:
         "/api/v1/transcribe/x/media": "get",
         "/api/v1/transcribe/x/events": "get",
         "/api/v1/transcribe/x/transcript.txt": "get",
+        "/api/v1/transcribe/x/shares": "get post",
+        "/api/v1/transcribe/x/shares/y": "delete",
+        "/api/v1/transcribe/x/links": "get post",
+        "/api/v1/transcribe/x/links/y": "delete",
+        "/api/v1/groups": "get post",
+        "/api/v1/groups/x": "delete",
+        "/api/v1/groups/x/members/y": "put delete",
+        "/api/v1/batches": "get post",
+        "/api/v1/batches/x": "get delete",
+        "/api/v1/batches/x/events": "get",
+        "/api/v1/batches/x/cancel": "post",
         "/api/v1/uploads": "post",
         "/api/v1/uploads/x": "patch delete",
         "/api/v1/keys": "get post",
@@ -222,6 +233,7 @@ def test_nothing_without_a_key(server: ThreadServer) -> None:
         "/ready",
         *(f"/api/v1/auth/{name}" for name in ("login", "second-factor", "refresh", "logout", "link")),
         *(f"/api/v1/auth/{name}" for name in ("methods", "oidc/login", "oidc/callback")),
+        *(f"/api/v1/shared/{{token}}{tail}" for tail in ("", "/media", "/transcript.{extension}")),
     }
     assert len(documented) == len(paths) + len(open_routes), "a new route needs its line here"
     assert open_routes <= set(documented)

@@ -19,10 +19,18 @@ from tiro.features.accounts import endpoints as account_endpoints
 from tiro.features.accounts.factors import endpoints as factor_endpoints
 from tiro.features.accounts.identities import endpoints as identity_endpoints
 from tiro.features.administration import audit_endpoints, job_endpoints
+from tiro.features.batches import endpoints as batch_endpoints
+from tiro.features.groups import endpoints as group_endpoints
 from tiro.features.keys import endpoints as key_endpoints
 from tiro.features.keys.service import KeyService
 from tiro.features.openai import endpoints as openai_endpoints
-from tiro.features.recordings import endpoints, event_endpoints, export_endpoints
+from tiro.features.recordings import (
+    endpoints,
+    event_endpoints,
+    export_endpoints,
+    link_endpoints,
+    share_endpoints,
+)
 from tiro.features.retention import endpoints as retention_endpoints
 from tiro.features.uploads import endpoints as upload_endpoints
 from tiro.features.webhooks import endpoints as webhook_endpoints
@@ -83,8 +91,12 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(event_endpoints.router)
     app.include_router(retention_endpoints.holds)
     app.include_router(retention_endpoints.router)
+    app.include_router(batch_endpoints.router)
     app.include_router(upload_endpoints.router)
     app.include_router(openai_endpoints.router)
+    app.include_router(share_endpoints.router)
+    app.include_router(link_endpoints.router)
+    app.include_router(group_endpoints.router)
     app.include_router(key_endpoints.router)
     app.include_router(account_endpoints.router)
     app.include_router(factor_endpoints.router)

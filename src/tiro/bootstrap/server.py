@@ -30,14 +30,17 @@ from tiro.features.accounts.service import AccountService
 from tiro.features.accounts.tokens import AccessTokens
 from tiro.features.administration.service import AdministrationService
 from tiro.features.audit.service import AuditService
+from tiro.features.batches.service import BatchService
 from tiro.features.checkup.service import SETTLE_SECONDS, CheckupService, Finding
 from tiro.features.counters.service import CounterService
 from tiro.features.events.service import EventService
+from tiro.features.groups.service import GroupService
 from tiro.features.jobs.service import JobService
 from tiro.features.keys.service import KeyService
 from tiro.features.openai.service import OpenAIService
 from tiro.features.recordings.service import IntakeLimits, RecordingService
 from tiro.features.retention.service import Policy, RetentionPlan, RetentionService
+from tiro.features.sharing.service import SharingService
 from tiro.features.transcription.service import Records, TranscriptionService
 from tiro.features.transcripts.service import TranscriptService
 from tiro.features.uploads.service import UploadService
@@ -74,7 +77,10 @@ class Runtime:
     events: EventService
     jobs: JobService
     counters: CounterService
+    groups: GroupService
+    sharing: SharingService
     recordings: RecordingService
+    batches: BatchService
     uploads: UploadService
     openai: OpenAIService
     resolver: SystemResolver
@@ -221,6 +227,8 @@ def build_runtime(settings: Settings) -> Runtime:
         max_wait=settings.http.max_wait,
         default_engine=settings.engine.default,
     )
+    groups = GroupService(database, users)
+    sharing = SharingService(database, users, groups)
     recordings = RecordingService(
         database,
         storage,
@@ -228,6 +236,7 @@ def build_runtime(settings: Settings) -> Runtime:
         speech.decoders,
         jobs,
         transcripts,
+        sharing,
         check_engine=lambda text: survey.check(text, speech.options, speech.default_model),
         limits=limits,
         webhooks=webhooks,
@@ -255,7 +264,10 @@ def build_runtime(settings: Settings) -> Runtime:
         events=events,
         jobs=jobs,
         counters=counters,
+        groups=groups,
+        sharing=sharing,
         recordings=recordings,
+        batches=BatchService(database, hub, recordings, jobs),
         uploads=UploadService(
             database,
             LocalParts(settings.data, storage),

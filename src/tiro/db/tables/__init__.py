@@ -2,6 +2,7 @@
 
 from tiro.db.tables.audit import AuditTable
 from tiro.db.tables.base import Table
+from tiro.db.tables.batches import BatchFileTable, BatchTable
 from tiro.db.tables.counters import CounterTable
 from tiro.db.tables.events import EventTable
 from tiro.db.tables.factors import LoginChallengeTable, RecoveryCodeTable, SecondFactorTable
@@ -11,6 +12,7 @@ from tiro.db.tables.keys import IdempotencyTable, KeyTable
 from tiro.db.tables.logins import LoginTable, PasswordLinkTable, RefreshTokenTable
 from tiro.db.tables.recordings import RecordingTable
 from tiro.db.tables.retention import RetentionTable
+from tiro.db.tables.sharing import GroupTable, MemberTable, ShareLinkTable, ShareTable
 from tiro.db.tables.transcripts import SegmentTable, TranscriptTable
 from tiro.db.tables.uploads import UploadTable
 from tiro.db.tables.users import UserTable
@@ -18,15 +20,19 @@ from tiro.db.tables.webhooks import DeliveryTable, WebhookTable
 
 __all__ = [
     "AuditTable",
+    "BatchFileTable",
+    "BatchTable",
     "CounterTable",
     "DeliveryTable",
     "EventTable",
+    "GroupTable",
     "IdempotencyTable",
     "IdentityTable",
     "JobTable",
     "KeyTable",
     "LoginChallengeTable",
     "LoginTable",
+    "MemberTable",
     "PasswordLinkTable",
     "RecordingTable",
     "RecoveryCodeTable",
@@ -34,6 +40,8 @@ __all__ = [
     "RetentionTable",
     "SecondFactorTable",
     "SegmentTable",
+    "ShareLinkTable",
+    "ShareTable",
     "Table",
     "TranscriptTable",
     "UploadTable",

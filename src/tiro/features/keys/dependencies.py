@@ -7,6 +7,7 @@ FastAPI puts the scope into the OpenAPI document too.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request, Security
@@ -14,7 +15,7 @@ from fastapi.security import SecurityScopes
 from starlette.concurrency import run_in_threadpool
 
 from tiro import actors
-from tiro.errors import Unauthorized
+from tiro.errors import NotFound, NotShared, Unauthorized
 from tiro.features.keys.scopes import Scope, missing
 from tiro.features.keys.service import Caller
 from tiro.http.browsers import SAFE_METHODS, browsers_of
@@ -68,12 +69,18 @@ def _check_cookie(request: Request, found: Caller) -> None:
 
 
 class Standing:
-    """Tells an open stream when its caller is none any more: the key revoked or expired, the login ended."""
+    """Tells an open stream when its caller is none any more: the key revoked or expired, the login ended, or
+    what it shows no longer open to them."""
 
     def __init__(self, callers: Authenticator, secret: str) -> None:
         self._callers = callers
         self._secret = secret
         self._next = time.monotonic() + RECHECK_SECONDS
+        self._also: Callable[[], None] = lambda: None
+
+    def also(self, check: Callable[[], None]) -> None:
+        """A further check: it raises NotFound or NotShared where the caller may not see this any more."""
+        self._also = check
 
     async def lost(self) -> bool:
         """Asks the database now and then, however often it is called."""
@@ -81,10 +88,14 @@ class Standing:
             return False
         self._next = time.monotonic() + RECHECK_SECONDS
         try:
-            await run_in_threadpool(self._callers.recheck, self._secret)
-        except Unauthorized:
+            await run_in_threadpool(self._recheck)
+        except (Unauthorized, NotFound, NotShared):
             return True
         return False
+
+    def _recheck(self) -> None:
+        self._callers.recheck(self._secret)
+        self._also()
 
 
 async def standing(request: Request, secret: Annotated[Secret, Depends(sent_secret)]) -> Standing:

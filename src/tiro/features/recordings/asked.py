@@ -28,6 +28,7 @@ class Asked(BaseModel):
     guard_off: list[str] = []
     priority: Priority = Priority.NORMAL
     title: str | None = Field(None, max_length=1000)
+    batch: str | None = None
 
     @classmethod
     def of(cls, fields: Mapping[str, list[str]]) -> Asked:

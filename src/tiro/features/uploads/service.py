@@ -84,7 +84,7 @@ class UploadService:
             raise self._recordings.limits.too_large()
         if length == 0:
             raise EmptyMedia
-        self._recordings.check(fields)
+        self._recordings.check(fields, owner_id)
         upload_id = str(uuid7())
         self._parts.begin(upload_id, length)
         row = UploadTable(
