@@ -61,6 +61,7 @@ MATRIX = {
     ("POST", "/api/v1/keys"): WRITE,
     ("DELETE", "/api/v1/keys/{key_id}"): WRITE_OWN,
     ("GET", "/api/v1/me"): READ,
+    ("GET", "/api/v1/me/usage"): READ,
     ("POST", "/api/v1/me/password"): WRITE,
     ("POST", "/api/v1/auth/logout-everywhere"): WRITE,
     ("GET", "/api/v1/users"): ADMIN,

@@ -26,15 +26,19 @@ from tiro.features.events.service import EventService
 from tiro.features.jobs.service import JobService
 from tiro.features.keys.service import KeyService
 from tiro.features.openai.service import OpenAIService
+from tiro.features.quotas.service import Quota, QuotaService
 from tiro.features.recordings.service import IntakeLimits, RecordingService
 from tiro.features.transcription.service import Records, TranscriptionService
 from tiro.features.transcripts.service import TranscriptService
 from tiro.features.uploads.service import UploadService
 from tiro.features.users.service import UserService
+from tiro.http.limits import RequestLimits
 from tiro.kit.lockfile import AlreadyLocked, FolderLock, is_locked
 from tiro.kit.secretfile import kept_secret
+from tiro.limits.base import Rate
+from tiro.limits.embedded import EmbeddedRateLimiter
 from tiro.queue.embedded import EmbeddedQueue
-from tiro.settings import Settings
+from tiro.settings import LimitSettings, QuotaSettings, Settings
 from tiro.storage.local import LocalStorage
 from tiro.storage.parts import LocalParts
 from tiro.worker.runner import Runner
@@ -60,6 +64,8 @@ class Runtime:
     recordings: RecordingService
     uploads: UploadService
     openai: OpenAIService
+    quotas: QuotaService
+    limits: RequestLimits
     hub: EmbeddedEventHub
     runner: Runner
 
@@ -140,7 +146,8 @@ def build_runtime(settings: Settings) -> Runtime:
     )
     transcripts = TranscriptService()
     counters = CounterService()
-    records = Records(database, jobs, transcripts, events, counters)
+    quotas = QuotaService(database, _default_quota(settings.quota))
+    records = Records(database, jobs, transcripts, events, counters, quotas)
     limits = IntakeLimits(
         max_upload=int(settings.http.max_upload),
         max_wait=settings.http.max_wait,
@@ -153,6 +160,7 @@ def build_runtime(settings: Settings) -> Runtime:
         speech.decoders,
         jobs,
         transcripts,
+        quotas,
         check_engine=lambda text: survey.check(text, speech.options, speech.default_model),
         limits=limits,
     )
@@ -181,6 +189,7 @@ def build_runtime(settings: Settings) -> Runtime:
             database,
             LocalParts(settings.data, storage),
             recordings,
+            quotas,
             lifetime=timedelta(hours=settings.http.upload_expires),
         ),
         openai=OpenAIService(
@@ -189,8 +198,31 @@ def build_runtime(settings: Settings) -> Runtime:
             lambda: survey.names(speech.options, speech.default_model),
             keep=settings.compat.keep,
         ),
+        quotas=quotas,
+        limits=_request_limits(settings.limits),
         hub=hub,
         runner=runner,
+    )
+
+
+def _default_quota(settings: QuotaSettings) -> Quota:
+    return Quota(
+        storage=int(settings.storage), minutes=settings.minutes, jobs=settings.jobs, uploads=settings.uploads
+    )
+
+
+def _request_limits(settings: LimitSettings) -> RequestLimits:
+    def rate(name: str, what: str, count: int, seconds: int) -> Rate | None:
+        return Rate(name, what, count, seconds) if count else None
+
+    return RequestLimits(
+        EmbeddedRateLimiter(),
+        address=rate("address", "requests from your address", settings.address, 60),
+        key=rate("key", "requests with your key", settings.key, 60),
+        guesses_address=rate(
+            "refusals-address", "refused logins from your address", settings.guesses_address, 600
+        ),
+        guesses_name=rate("refusals-name", "wrong passwords for this name", settings.guesses_name, 600),
     )
 
 

@@ -20,6 +20,7 @@ _MAX_FIELD_BYTES = 64 * 1024
 _MAX_HEADER_BYTES = 16 * 1024
 _BATCH = 1024 * 1024
 _FORM_OVERHEAD = 1_000_000
+"""Bytes that a form may need beside its file."""
 
 
 @dataclass(slots=True)
@@ -39,7 +40,8 @@ async def receive_form(
     """Read a form with one file in ``file_field``; the file's bytes go to ``sink``.
 
     Raises:
-        InvalidRequest: not a multipart form, or one that is not well formed, or without the file.
+        InvalidRequest: not a multipart form, or one that is not well formed, or without the file, or with
+            far more than that.
         UploadTooLarge: the file has more than ``max_size`` bytes.
         UploadInterrupted: the body ended before the form did.
         StorageFull: the sink has no room.
@@ -56,8 +58,11 @@ async def receive_form(
     async for chunk in IncomingBody(body):
         received += len(chunk)
         form.feed(chunk)
-        if size + len(form.pending) > max_size or received > max_size + _FORM_OVERHEAD:
+        file_bytes = size + len(form.pending)
+        if file_bytes > max_size:
             raise UploadTooLarge
+        if received - file_bytes > _FORM_OVERHEAD:
+            raise InvalidRequest("The form has more bytes beside its file than a form needs.")
         if len(form.pending) >= _BATCH:
             size += len(form.pending)
             await asyncio.to_thread(flush, form.take())

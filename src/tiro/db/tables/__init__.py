@@ -6,12 +6,14 @@ from tiro.db.tables.events import EventTable
 from tiro.db.tables.jobs import JobTable, WindowTable
 from tiro.db.tables.keys import IdempotencyTable, KeyTable
 from tiro.db.tables.logins import LoginTable, PasswordLinkTable, RefreshTokenTable
+from tiro.db.tables.quotas import AudioDayTable, QuotaTable
 from tiro.db.tables.recordings import RecordingTable
 from tiro.db.tables.transcripts import SegmentTable, TranscriptTable
 from tiro.db.tables.uploads import UploadTable
 from tiro.db.tables.users import UserTable
 
 __all__ = [
+    "AudioDayTable",
     "CounterTable",
     "EventTable",
     "IdempotencyTable",
@@ -19,6 +21,7 @@ __all__ = [
     "KeyTable",
     "LoginTable",
     "PasswordLinkTable",
+    "QuotaTable",
     "RecordingTable",
     "RefreshTokenTable",
     "SegmentTable",

@@ -14,7 +14,10 @@ class RecordingTable(Table):
     """One uploaded file. Its bytes are in storage under ``id``; ``filename`` is only ever text."""
 
     __tablename__ = "recordings"
-    __table_args__ = (Index("ix_recordings_owner", "owner_id", "id"),)
+    __table_args__ = (
+        Index("ix_recordings_owner", "owner_id", "id"),
+        Index("ix_recordings_stored", "owner_id", "size"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"))

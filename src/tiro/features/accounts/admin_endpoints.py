@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from fastapi import APIRouter, Request, status
@@ -12,6 +13,8 @@ from tiro.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unauthori
 from tiro.features.accounts.dependencies import Accounts, Users
 from tiro.features.accounts.links import address
 from tiro.features.keys.dependencies import ADMIN
+from tiro.features.quotas.dependencies import Quotas
+from tiro.features.quotas.schemas import QuotaWish
 from tiro.features.users.service import Role
 from tiro.http.problems import documented
 
@@ -30,6 +33,7 @@ class User(BaseModel):
     created_at: datetime
     disabled_at: datetime | None
     has_password: bool
+    quota: QuotaWish = Field(description="What was set for them alone.")
 
 
 class People(BaseModel):
@@ -44,6 +48,7 @@ class Invitation(BaseModel):
 class UserChange(BaseModel):
     role: Role | None = None
     disabled: bool | None = None
+    quota: QuotaWish | None = Field(None, description="Of its fields only those that are there are set.")
 
 
 class Link(BaseModel):
@@ -52,33 +57,40 @@ class Link(BaseModel):
 
 
 @router.get("")
-def list_users(users: Users) -> People:
+def list_users(users: Users, quotas: Quotas) -> People:
     """All users, in the order of their making."""
-    return People(items=[_shown(user) for user in users.list()])
+    found = quotas.all_set()
+    return People(items=[_shown(user, found.get(user.id, {})) for user in users.list()])
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, responses=documented(Conflict, InvalidRequest))
 def invite(request: Request, users: Users, accounts: Accounts, wish: Invitation) -> Link:
     """Invite somebody: give them the link, with which they set their password."""
     user = users.create(wish.name, wish.role)
-    return Link(user=_shown(user), link=address(str(request.base_url), accounts.link(user.id)))
+    return Link(user=_shown(user, {}), link=address(str(request.base_url), accounts.link(user.id)))
 
 
 @router.patch("/{user_id}", responses=documented(NotFound, Conflict))
-def change_user(accounts: Accounts, user_id: str, change: UserChange) -> User:
-    """Disable or enable somebody, or give them another role. Their logins end, at once; the keys of who is
-    disabled are worth nothing until they are enabled again."""
-    return _shown(accounts.change_user(user_id, role=change.role, disabled=change.disabled))
+def change_user(accounts: Accounts, quotas: Quotas, user_id: str, change: UserChange) -> User:
+    """Disable or enable somebody, give them another role, or say how much they may have. Their logins end
+    where they may do less, at once; the keys of who is disabled are worth nothing until they are enabled
+    again."""
+    wanted = change.quota.model_dump(exclude_unset=True) if change.quota else {}
+    user = accounts.change_user(
+        user_id, role=change.role, disabled=change.disabled, also=quotas.changing(user_id, wanted)
+    )
+    return _shown(user, quotas.set_for(user_id))
 
 
 @router.post("/{user_id}/reset", responses=documented(NotFound))
-def reset(request: Request, users: Users, accounts: Accounts, user_id: str) -> Link:
+def reset(request: Request, users: Users, accounts: Accounts, quotas: Quotas, user_id: str) -> Link:
     """Take somebody's password away and end their logins; the link sets another."""
     token = accounts.reset(user_id)
-    return Link(user=_shown(users.get(user_id)), link=address(str(request.base_url), token))
+    shown = _shown(users.get(user_id), quotas.set_for(user_id))
+    return Link(user=shown, link=address(str(request.base_url), token))
 
 
-def _shown(user: UserTable) -> User:
+def _shown(user: UserTable, quota: Mapping[str, float | None]) -> User:
     return User(
         id=user.id,
         name=user.name,
@@ -86,4 +98,5 @@ def _shown(user: UserTable) -> User:
         created_at=user.created_at,
         disabled_at=user.disabled_at,
         has_password=user.password is not None,
+        quota=QuotaWish.model_validate(quota),
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from fastapi import APIRouter, Response, status
+from fastapi import APIRouter, Request, Response, status
 from pydantic import BaseModel, Field
 
 from tiro.errors import Conflict, Forbidden, InvalidRequest, Unauthorized
 from tiro.features.accounts.dependencies import Accounts, InTurn
 from tiro.features.accounts.service import Tokens
 from tiro.features.accounts.tokens import LIFE
-from tiro.features.keys.dependencies import Reader, Writer
+from tiro.features.keys.dependencies import Limits, Reader, Writer
 from tiro.features.keys.scopes import Scope
 from tiro.http.problems import documented
 
@@ -57,9 +57,17 @@ class Me(BaseModel):
 
 
 @router.post("/auth/login", responses=_REFUSED)
-async def login(accounts: Accounts, turns: InTurn, given: Credentials, response: Response) -> TokenPair:
+async def login(
+    accounts: Accounts,
+    turns: InTurn,
+    limits: Limits,
+    request: Request,
+    given: Credentials,
+    response: Response,
+) -> TokenPair:
     """Log in with a password. The access token goes where a key does; it has all scopes of your role."""
-    return _pair(response, await turns.run(accounts.login, given.name, given.password))
+    async with limits.guess_of_name(request, given.name):
+        return _pair(response, await turns.run(accounts.login, given.name, given.password))
 
 
 @router.post("/auth/refresh", responses=_REFUSED)
@@ -95,10 +103,18 @@ def me(who: Reader) -> Me:
 
 @router.post("/me/password", responses=documented(Unauthorized, Forbidden, Conflict, InvalidRequest))
 async def change_password(
-    accounts: Accounts, turns: InTurn, who: Writer, given: PasswordChange, response: Response
+    accounts: Accounts,
+    turns: InTurn,
+    limits: Limits,
+    request: Request,
+    who: Writer,
+    given: PasswordChange,
+    response: Response,
 ) -> TokenPair:
     """Set another password. All logins end; the answer begins a new one."""
-    return _pair(response, await turns.run(accounts.change_password, who.user_id, given.current, given.new))
+    async with limits.guess_of_name(request, who.user_id):
+        tokens = await turns.run(accounts.change_password, who.user_id, given.current, given.new)
+    return _pair(response, tokens)
 
 
 def _pair(response: Response, tokens: Tokens) -> TokenPair:

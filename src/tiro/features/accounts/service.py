@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -135,8 +136,18 @@ class AccountService:
             self._users.owner(session)
             self._replace(session, self._users.named(session, name), hashed)
 
-    def change_user(self, user_id: str, *, role: Role | None, disabled: bool | None) -> UserTable:
-        """As an admin; ends all logins of the user where something changes.
+    def change_user(
+        self,
+        user_id: str,
+        *,
+        role: Role | None,
+        disabled: bool | None,
+        also: Callable[[Session], None] = lambda session: None,
+    ) -> UserTable:
+        """As an admin; ends all logins of the user where they may do less.
+
+        Args:
+            also: what else is to be changed, in the same transaction.
 
         Raises:
             NotFound: there is no such user.
@@ -154,6 +165,7 @@ class AccountService:
                 user.disabled_at = (user.disabled_at or now) if disabled else None
             if demoted or disabled:
                 repository.revoke_all(session, user_id, now)
+            also(session)
         return user
 
     # --- links --------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from tiro.errors import Unauthorized
 from tiro.features.keys.scopes import Scope, missing
 from tiro.features.keys.service import Caller
 from tiro.http.dependencies import bearer_secret
+from tiro.http.limits import RequestLimits
 
 RECHECK_SECONDS = 20.0
 
@@ -34,19 +35,28 @@ class Authenticator(Protocol):
         ...
 
 
+async def _limits(request: Request) -> RequestLimits:
+    return cast(RequestLimits, request.app.state.runtime.limits)
+
+
+Limits = Annotated[RequestLimits, Depends(_limits)]
+
+
 async def caller(
-    request: Request, needed: SecurityScopes, secret: Annotated[str, Depends(bearer_secret)]
+    request: Request, needed: SecurityScopes, secret: Annotated[str, Depends(bearer_secret)], limits: Limits
 ) -> Caller:
     """FastAPI asks again for each set of scopes that a route's parts need; the caller is looked up once.
 
     Raises:
         Unauthorized: the key is unknown, revoked or expired.
         Forbidden: it lacks a scope.
+        RateLimited: there were too many requests with it.
     """
     found: Caller | None = getattr(request.state, "caller", None)
     if found is None:
         callers = cast(Authenticator, request.app.state.runtime.callers)
         found = request.state.caller = await run_in_threadpool(callers.authenticate, secret)
+        await limits.count_key(request, found.key_id or found.user_id)
     for scope in needed.scopes:
         if scope not in found.scopes:
             raise missing(Scope(scope))

@@ -8,11 +8,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
 
 from tiro.errors import (
+    OVER_QUOTA,
+    AudioQuotaExceeded,
     Conflict,
     EmptyMedia,
     Forbidden,
     IdempotencyMismatch,
     InvalidRequest,
+    JobQuotaExceeded,
     LimitExceeded,
     ModelUnavailable,
     NoAudio,
@@ -133,6 +136,7 @@ _UPLOAD_FORM: dict[str, Any] = {
             ModelUnavailable,
             IdempotencyMismatch,
             StorageFull,
+            *OVER_QUOTA,
         ),
     },
 )
@@ -151,6 +155,7 @@ async def transcribe(
     announced = int(request.headers.get("content-length") or 0)
     if announced > limits.max_upload + _FORM_OVERHEAD:
         raise limits.too_large()
+    await asyncio.to_thread(service.admit, who.user_id, announced, idempotency_key)
     recording_id = str(uuid7())
     with service.begin(recording_id, announced) as upload:
         form = await receive_form(
@@ -228,7 +233,7 @@ def cancel(service: Service, session_id: str) -> SessionAccepted:
     "/{session_id}/retry",
     dependencies=[WRITE],
     status_code=status.HTTP_202_ACCEPTED,
-    responses=documented(NotFound, Conflict),
+    responses=documented(NotFound, Conflict, AudioQuotaExceeded, JobQuotaExceeded),
 )
 def retry(service: Service, session_id: str) -> SessionAccepted:
     """Run the job again. A transcript that is there stays until the new one is complete."""

@@ -24,6 +24,7 @@ from tiro.errors import Conflict, EmptyMedia, IdempotencyMismatch, NotFound, Tir
 from tiro.events.base import EventHub
 from tiro.features.jobs.service import JobService
 from tiro.features.jobs.states import Priority
+from tiro.features.quotas.service import QuotaService
 from tiro.features.recordings import repository
 from tiro.features.recordings.asked import Asked
 from tiro.features.recordings.repository import Listed
@@ -96,6 +97,7 @@ class RecordingService:
         decoders: DecoderPool,
         jobs: JobService,
         transcripts: TranscriptService,
+        quotas: QuotaService,
         check_engine: Callable[[str], None],
         limits: IntakeLimits,
     ) -> None:
@@ -106,6 +108,7 @@ class RecordingService:
         self._decoders = decoders
         self._jobs = jobs
         self._transcripts = transcripts
+        self._quotas = quotas
         self._check_engine = check_engine
         # Looking into a file costs a decoder each; a crowd of uploads waits here rather than in memory.
         self._probing = threading.BoundedSemaphore(4)
@@ -113,6 +116,19 @@ class RecordingService:
     def begin(self, recording_id: str, size: int) -> AbstractContextManager[Upload]:
         """Room for an upload of about ``size`` bytes; raises StorageFull where there is none."""
         return self._storage.create(recording_id, size)
+
+    def admit(self, owner_id: str, size: int, idempotency_key: str | None = None) -> None:
+        """Look, before an upload of about ``size`` bytes is read, whether its owner may send it. One that
+        came before under the same Idempotency-Key is only told again.
+
+        Raises:
+            StorageQuotaExceeded, AudioQuotaExceeded, JobQuotaExceeded
+        """
+        if idempotency_key is not None:
+            with self._database.read() as session:
+                if repository.done_before(session, owner_id, idempotency_key) is not None:
+                    return
+        self._quotas.admit(owner_id, size)
 
     def check(self, fields: Mapping[str, list[str]]) -> None:
         """Raises TiroError where these fields would not do, as ``intake`` and ``accept`` would later."""
@@ -164,7 +180,8 @@ class RecordingService:
             also: what is to be recorded in the same transaction as the new recording.
 
         Raises:
-            TiroError: the file is not a recording that can be read, or the options do not fit.
+            TiroError: the file is not a recording that can be read, or the options do not fit, or it is more
+                than its owner may have.
         """
         self._check_engine(intake.options.engine)
         if intake.size == 0:
@@ -267,7 +284,12 @@ class RecordingService:
 
     def retry(self, recording_id: str) -> None:
         with self._database.write() as session:
+            recording = self._get(session, recording_id)
+            seconds = _claimed(recording.media)
+            if self._jobs.state(session, recording_id).ended:
+                self._quotas.require_work(session, recording.owner_id, seconds)
             self._jobs.retry(session, recording_id)
+            self._quotas.count_audio(session, recording.owner_id, seconds)
 
     def delete(self, recording_id: str) -> None:
         """Remove a recording with all that was made of it. Work on it stops at its next step."""
@@ -334,6 +356,9 @@ class RecordingService:
                 raise
 
     def _keep(self, session: Session, intake: Intake, media: Json | None) -> None:
+        seconds = _claimed(media)
+        self._quotas.require(session, intake.owner_id, size=intake.size, seconds=seconds)
+        self._quotas.count_audio(session, intake.owner_id, seconds)
         filename = _clean_name(intake.filename) or "recording"
         now = clock.now()
         recording = RecordingTable(
@@ -354,6 +379,11 @@ class RecordingService:
             )
         self._jobs.enqueue(session, recording.id, intake.owner_id, intake.options, intake.priority)
         _log.info("recording.accepted", recording_id=recording.id, size=intake.size)
+
+
+def _claimed(media: Json | None) -> float:
+    """Seconds that the file claims to have; 0 where it claims nothing."""
+    return (media or {}).get("claimed_duration") or 0.0
 
 
 def _no_recording() -> NotFound:

@@ -14,6 +14,7 @@ import structlog
 from tiro.db.session import Database, after_commit
 from tiro.db.tables import UploadTable
 from tiro.errors import (
+    OVER_QUOTA,
     ChecksumMismatch,
     EmptyMedia,
     NotFound,
@@ -24,6 +25,7 @@ from tiro.errors import (
     UploadTooLarge,
     error_for_code,
 )
+from tiro.features.quotas.service import QuotaService
 from tiro.features.recordings.service import RecordingService
 from tiro.features.uploads import repository
 from tiro.features.uploads.digests import Digests
@@ -62,12 +64,18 @@ class UploadService:
     """
 
     def __init__(
-        self, database: Database, parts: PartStorage, recordings: RecordingService, lifetime: timedelta
+        self,
+        database: Database,
+        parts: PartStorage,
+        recordings: RecordingService,
+        quotas: QuotaService,
+        lifetime: timedelta,
     ) -> None:
         self.max_size = recordings.limits.max_upload
         self._database = database
         self._parts = parts
         self._recordings = recordings
+        self._quotas = quotas
         self._lifetime = lifetime
         self._turns = Turns()
         self._digests = Digests()
@@ -84,6 +92,7 @@ class UploadService:
         if length == 0:
             raise EmptyMedia
         self._recordings.check(fields)
+        self._recordings.admit(owner_id, length)
         upload_id = str(uuid7())
         self._parts.begin(upload_id, length)
         row = UploadTable(
@@ -95,6 +104,7 @@ class UploadService:
         )
         try:
             with self._database.write() as session:
+                self._quotas.require_upload(session, owner_id, length)
                 repository.add(session, row)
         except BaseException:
             self._parts.discard(upload_id)
@@ -277,7 +287,8 @@ class UploadService:
                 also=lambda session: repository.finish(session, row.id, clock.now()),
             )
         except TiroError as error:
-            if not error.transient and error.status < 500:
+            # Where the owner only has too much for now, the bytes wait for a better day.
+            if not error.transient and error.status < 500 and not isinstance(error, OVER_QUOTA):
                 self._refuse(row.id, error)
             raise
         self._digests.forget(row.id)

@@ -264,8 +264,36 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job_id", "position", name=op.f("pk_windows")),
     )
 
+    # Quotas.
+    op.create_table(
+        "quotas",
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("storage", sa.BigInteger(), nullable=True),
+        sa.Column("minutes", sa.Float(), nullable=True),
+        sa.Column("jobs", sa.Integer(), nullable=True),
+        sa.Column("uploads", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_quotas_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_quotas")),
+    )
+    op.create_table(
+        "audio_days",
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_audio_days_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", "day", name=op.f("pk_audio_days")),
+    )
+    op.create_index("ix_recordings_stored", "recordings", ["owner_id", "size"], unique=False)
+
 
 def downgrade() -> None:
+    op.drop_index("ix_recordings_stored", "recordings")
+    op.drop_table("audio_days")
+    op.drop_table("quotas")
     op.drop_table("windows")
     with op.batch_alter_table("transcripts", schema=None) as batch_op:
         batch_op.drop_index(
