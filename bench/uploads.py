@@ -35,7 +35,7 @@ def run() -> None:
     with tempfile.TemporaryDirectory(prefix="tiro-bench-") as name:
         folder = Path(name)
         _throughput(folder)
-        _crowd(folder)
+        _crowds(folder)
 
 
 # --- throughput -----------------------------------------------------------------------------------------
@@ -44,14 +44,11 @@ def run() -> None:
 def _throughput(folder: Path) -> None:
     path = recordings.make(folder / "long.wav", _SIZE / _SECONDS_OF_WAV)
     size = path.stat().st_size
-    times: dict[str, list[float]] = {"copy": [], "POST /api/v1/transcribe": [], "tus": []}
+    times: dict[str, list[float]] = {what: [] for what in ("copy", *WAYS)}
     with server_process(folder / "data", media_max_duration="1e6") as server:
         for turn in range(_ROUNDS + 1):
-            taken = {
-                "copy": _copy(path, folder / "data" / "copy"),
-                "POST /api/v1/transcribe": _timed(server, lambda: _post(server, path)),
-                "tus": _timed(server, lambda: _tus(server, path)),
-            }
+            taken = {"copy": _copy(path, folder / "data" / "copy")}
+            taken |= {what: _timed(server, path, send) for what, send in WAYS.items()}
             if turn:  # the first warms up the page cache and the decoders
                 for what, seconds in taken.items():
                     times[what].append(seconds)
@@ -89,9 +86,9 @@ def _copy(source: Path, target_path: Path) -> float:
     return elapsed
 
 
-def _timed(server: ServerProcess, send: Callable[[], str]) -> float:
+def _timed(server: ServerProcess, path: Path, send: Callable[[ServerProcess, Path], str]) -> float:
     started = time.perf_counter()
-    session_id = send()
+    session_id = send(server, path)
     elapsed = time.perf_counter() - started
     answer = server.client.delete(f"/api/v1/transcribe/{session_id}")
     assert answer.status_code == 204, answer.text
@@ -135,7 +132,8 @@ def _request(
     return int(status.split()[1]), headers, rest
 
 
-def _post(server: ServerProcess, path: Path) -> str:
+def post(server: ServerProcess, path: Path) -> str:
+    """Send through the door; returns the recording's id."""
     part = f"--{_BOUNDARY}\r\nContent-Disposition: form-data; name="
     before = f'{part}"engine"\r\n\r\necho\r\n{part}"audio"; filename="{path.name}"\r\n\r\n'.encode()
     head = ["POST /api/v1/transcribe HTTP/1.1", f"Content-Type: multipart/form-data; boundary={_BOUNDARY}"]
@@ -147,7 +145,8 @@ def _post(server: ServerProcess, path: Path) -> str:
     return headers["location"].rpartition("/")[2]
 
 
-def _tus(server: ServerProcess, path: Path) -> str:
+def tus(server: ServerProcess, path: Path) -> str:
+    """Send as a resumable upload, in one piece; returns the recording's id."""
     engine = base64.b64encode(b"echo").decode()
     with closing(_connect(server)) as line:
         announce = [
@@ -172,12 +171,24 @@ def _tus(server: ServerProcess, path: Path) -> str:
 # --- a crowd --------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """What many uploads at once did: seconds until the last was answered, the errors, MiB of the idle server
+    and above it, and the 95th percentiles of other answers in milliseconds."""
+
+    seconds: float
+    errors: list[BaseException]
+    idle: float
+    growth: float
+    live: float
+    page: float
+
+
 @dataclass
 class _Watch:
     """Looks at the server while a crowd sends: its memory in MiB, and its answers in milliseconds."""
 
     server: ServerProcess
-    idle: float = 0.0
     peak: float = 0.0
     answers: dict[str, list[float]] = field(default_factory=lambda: {"/live": [], "/api/v1/transcribe": []})
     over: threading.Event = field(default_factory=threading.Event)
@@ -199,42 +210,53 @@ class _Watch:
                     assert answer.status_code == 200, answer.text
 
 
-def _crowd(folder: Path) -> None:
+def crowd(data: Path, path: Path, send: Callable[[ServerProcess, Path], str], many: int = _MANY) -> Crowd:
+    """Send one file many times at once to a fresh server."""
+    with server_process(data) as server:
+        for _ in range(3):  # decoders and engine are there before it begins
+            server.client.until_ended(send(server, path))
+        idle = memory.parts(server)["all"]
+        watch = _Watch(server)
+        threads = [threading.Thread(target=watch.weigh), threading.Thread(target=watch.ask)]
+        for thread in threads:
+            thread.start()
+        started = time.perf_counter()
+        with ThreadPoolExecutor(many) as pool:
+            sent = [pool.submit(send, server, path) for _ in range(many)]
+            errors = [error for future in sent if (error := future.exception())]
+        elapsed = time.perf_counter() - started
+        watch.over.set()
+        for thread in threads:
+            thread.join()
+        total = server.client.get("/api/v1/transcribe").json()["total"]
+        assert total == many + 3 - len(errors), total
+    live, page = (Spread(times).percentile(0.95) for times in watch.answers.values())
+    return Crowd(elapsed, errors, idle, watch.peak - idle, live, page)
+
+
+WAYS = {"POST /api/v1/transcribe": post, "tus": tus}
+
+
+def _crowds(folder: Path) -> None:
     path = recordings.make(folder / "call.wav", _EACH / _SECONDS_OF_WAV)
-    rows = []
-    for what, send in (("POST /api/v1/transcribe", _post), ("tus", _tus)):
-        with server_process(folder / f"data-{what[:3]}") as server:
-            for _ in range(3):  # decoders, engine and connections are there before it begins
-                server.client.until_ended(send(server, path))
-            watch = _Watch(server, idle=memory.parts(server)["all"])
-            threads = [threading.Thread(target=watch.weigh), threading.Thread(target=watch.ask)]
-            for thread in threads:
-                thread.start()
-            started = time.perf_counter()
-            with ThreadPoolExecutor(_MANY) as pool:
-                sent = [pool.submit(send, server, path) for _ in range(_MANY)]
-                errors = [error for future in sent if (error := future.exception())]
-            elapsed = time.perf_counter() - started
-            watch.over.set()
-            for thread in threads:
-                thread.join()
-            total = server.client.get("/api/v1/transcribe").json()["total"]
-            assert total == _MANY + 3 - len(errors), total
-        live, page = (Spread(times).percentile(0.95) for times in watch.answers.values())
-        growth = watch.peak - watch.idle
-        rows.append([what, elapsed, len(errors), watch.idle, growth, live, page])
+    found = {what: crowd(folder / f"data-{what[:3]}", path, send) for what, send in WAYS.items()}
     say(f"{_MANY} uploads of {path.stat().st_size / 1e6:.0f} MB at once (WAV, echo), while their jobs run; a")
     say("fresh server for each way. Memory (PSS, MiB) is that of the server and all its children, above what")
     say("they have when idle; answers are to /live and to a page of recordings, asked for all the while, in")
     say("milliseconds.")
     say()
-    cells = [
-        [what, f"{s:.1f}", str(n), f"{idle:.0f}", f"{more:.0f}", f"{live:.0f}", f"{page:.0f}"]
-        for what, s, n, idle, more, live, page in rows
+    rows = [
+        [
+            what,
+            f"{each.seconds:.1f}",
+            str(len(each.errors)),
+            *(f"{value:.0f}" for value in (each.idle, each.growth, each.live, each.page)),
+        ]
+        for what, each in found.items()
     ]
-    table(["way", "seconds", "errors", "idle", "growth", "/live p95", "page p95"], cells)
-    for what, _, errors_there, _, more, live, page in rows:
-        target(f"errors, {what}", errors_there, 0, "errors")
-        target(f"growth, {what}", more, _GROWTH, "MiB")
-        target(f"/live p95, {what}", live, _ANSWER, "ms")
-        target(f"page p95, {what}", page, 1000, "ms")
+    table(["way", "seconds", "errors", "idle", "growth", "/live p95", "page p95"], rows)
+    for what, each in found.items():
+        target(f"errors, {what}", len(each.errors), 0, "errors")
+        target(f"growth, {what}", each.growth, _GROWTH, "MiB")
+        target(f"/live p95, {what}", each.live, _ANSWER, "ms")
+        target(f"page p95, {what}", each.page, 1000, "ms")

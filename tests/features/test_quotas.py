@@ -100,7 +100,7 @@ def status_before_the_body(person: Person, path: str) -> int:
         "Host: tiro",
         f"Authorization: {person.client.headers['Authorization']}",
         "Content-Type: multipart/form-data; boundary=x",
-        f"Content-Length: {SIZE}",
+        "Content-Length: 3000000",
     ]
     with socket.create_connection((host, int(port)), timeout=10) as line:
         line.sendall("\r\n".join([*lines, "", ""]).encode())
@@ -148,6 +148,10 @@ def test_storage_is_looked_at_before_the_body(person: Person) -> None:
     session_id = person.done(person.send())
     assert status_before_the_body(person, DOOR) == 413
     assert status_before_the_body(person, OPENAI) == 429
+    assert problem(person.send()) == (413, "storage_quota_exceeded")
+    person.allow(storage=2 * SIZE)
+    assert person.send().status_code == 202, "to the last byte"
+    assert status_before_the_body(person, DOOR) == 413
     assert person.client.delete(f"{DOOR}/{session_id}").status_code == 204
     assert person.send().status_code == 202
 

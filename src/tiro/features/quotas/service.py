@@ -95,11 +95,14 @@ class QuotaService:
     # --- at the doors -------------------------------------------------------------------------------
 
     def admit(self, user_id: str, size: int) -> None:
-        """Look, before a body of about ``size`` bytes is read, whether it could be taken in. Raises as
-        ``require``."""
+        """Look, before a body is read, whether a recording of ``size`` bytes or more could be taken in.
+        Raises as ``require``."""
         with self._database.read() as session:
-            _, reserved = repository.on_the_way(session, user_id)
-            self.require(session, user_id, size=size + reserved)
+            quota = self.quota(session, user_id)
+            if quota.storage:
+                _, reserved = repository.on_the_way(session, user_id)
+                self._require_room(session, user_id, quota, max(size, 1) + reserved)
+            self._require_work(session, user_id, quota, 0.0)
 
     def require(self, session: Session, user_id: str, *, size: int, seconds: float = 0.0) -> None:
         """One more recording of ``size`` bytes and ``seconds``, with its job.

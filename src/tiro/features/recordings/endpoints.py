@@ -155,7 +155,7 @@ async def transcribe(
     announced = int(request.headers.get("content-length") or 0)
     if announced > limits.max_upload + _FORM_OVERHEAD:
         raise limits.too_large()
-    await asyncio.to_thread(service.admit, who.user_id, announced, idempotency_key)
+    await asyncio.to_thread(service.admit, who.user_id, announced - _FORM_OVERHEAD, idempotency_key)
     recording_id = str(uuid7())
     with service.begin(recording_id, announced) as upload:
         form = await receive_form(

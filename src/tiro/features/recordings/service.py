@@ -118,7 +118,7 @@ class RecordingService:
         return self._storage.create(recording_id, size)
 
     def admit(self, owner_id: str, size: int, idempotency_key: str | None = None) -> None:
-        """Look, before an upload of about ``size`` bytes is read, whether its owner may send it. One that
+        """Look, before an upload of ``size`` bytes or more is read, whether its owner may send it. One that
         came before under the same Idempotency-Key is only told again.
 
         Raises:
