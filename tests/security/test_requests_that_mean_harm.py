@@ -120,8 +120,8 @@ def test_headers_that_trickle_behind_a_request(server: ThreadServer) -> None:
     with line(server) as slow:
         slow.send(start(server, "/live", method="GET"))
         assert slow.socket.recv(65536).startswith(b"HTTP/1.1 200")
-        slow.send(b"GET /live HT")
-        slow.trickle(b"X", HEADERS / 10)
+        slow.send(b"GET /li")
+        slow.trickle(b"v", HEADERS / 10)
         assert slow.answer()[0] == 408
 
 
@@ -129,7 +129,7 @@ def test_headers_that_trickle_behind_a_request(server: ThreadServer) -> None:
     ("path", "headers", "first"),
     [
         (DOOR, (FORM, "Content-Length: 1000000"), part("audio", b"RIFF", '; filename="a.wav"')),
-        (DOOR, (FORM, "Transfer-Encoding: chunked"), b""),
+        (DOOR, (FORM, "Transfer-Encoding: chunked"), b"b\r\n--x\r\nX-A: b\r\n"),
         (LOGIN, ("Content-Type: application/json", "Content-Length: 900000"), b'{"name": "'),
     ],
 )
@@ -142,6 +142,14 @@ def test_bodies_that_trickle(server: ThreadServer, path: str, headers: tuple[str
     assert (status, problem["code"]) == (408, "request_too_slow")
     incoming = server.runtime.settings.data / "incoming"
     wait_until(lambda: not list(incoming.iterdir()), what="the end of the upload")
+
+
+def test_a_body_that_trickles_behind_its_answer(server: ThreadServer) -> None:
+    with line(server) as slow:
+        slow.send(start(server, DOOR, FORM, "Content-Length: 1000000") + b"no form")
+        slow.trickle(b"x", BODY / 50)
+        status, problem = slow.answer()
+    assert (status, problem["code"]) == (422, "invalid_request"), "one answer, and the connection ends"
 
 
 def test_a_body_that_keeps_the_pace_may_take_its_time(server: ThreadServer) -> None:

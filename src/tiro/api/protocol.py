@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
+from typing import Any, cast
 
 from starlette.requests import Request
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from tiro.errors import HeadersTooLarge, RequestTooSlow, TiroError
@@ -93,7 +93,7 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._watch_head()
         elif self._part is _Part.BODY and self._body_timer is None:
             self._watch_body()
-        elif self._part is _Part.BETWEEN and self._head_timer is None and self._answered:
+        elif self._part is _Part.BETWEEN and self._head_timer is None and not self._unanswered:
             self._watch_head()  # uvicorn has just ended its own watch over an idle connection
 
     def handle_websocket_upgrade(self) -> None:
@@ -148,8 +148,10 @@ class GuardedProtocol(HttpToolsProtocol):
     # --- deadlines ----------------------------------------------------------------------------------
 
     @property
-    def _answered(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
+    def _unanswered(self) -> RequestResponseCycle | None:
+        """The request that waits for the rest of its answer. uvicorn has none yet at the beginning."""
+        cycle = cast(RequestResponseCycle | None, self.cycle)
+        return None if cycle is None or cycle.response_complete else cycle
 
     def _watch_head(self) -> None:
         self._head_timer = self.loop.call_later(self._deadlines.headers, self._head_is_late)
@@ -158,7 +160,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_timer = None
         if self.transport.is_closing():
             return
-        if not self._answered:  # the request before has a right to its answer
+        if self._unanswered:  # the request before has a right to its answer
             self._watch_head()
         elif self._part is _Part.HEAD:
             self._refuse(RequestTooSlow("The headers of the request did not arrive in time."))
@@ -201,10 +203,13 @@ class GuardedProtocol(HttpToolsProtocol):
         """Say why, and be done with the connection. An endpoint that waits for more sees its client gone."""
         self._over = True
         self._stop_watching()
-        cycle = self.cycle
-        if cycle is None or cycle.response_complete or not cycle.response_started:
+        cycle = self._unanswered
+        # Of a request whose body still comes the answer may have been given already; of headers, that of the
+        # request before may not.
+        begun = cycle is None or cycle.response_started
+        if cycle is None if self._part is _Part.HEAD else not begun:
             self.transport.write(self._answer(error))
-        if cycle is not None and not cycle.response_complete:
+        if cycle is not None:
             cycle.disconnected = True
             cycle.message_event.set()
         # Closing at once would reset the connection where bytes are still on their way in, and the answer

@@ -98,14 +98,11 @@ class QuotaService:
         """Look, before a body is read, whether a recording of ``size`` bytes or more could be taken in.
         Raises as ``require``."""
         with self._database.read() as session:
-            quota = self.quota(session, user_id)
-            if quota.storage:
-                _, reserved = repository.on_the_way(session, user_id)
-                self._require_room(session, user_id, quota, max(size, 1) + reserved)
-            self._require_work(session, user_id, quota, 0.0)
+            self.require(session, user_id, size=max(size, 1))
 
     def require(self, session: Session, user_id: str, *, size: int, seconds: float = 0.0) -> None:
-        """One more recording of ``size`` bytes and ``seconds``, with its job.
+        """One more recording of ``size`` bytes and ``seconds``, with its job. An upload that becomes one must
+        count as finished already.
 
         Raises:
             StorageQuotaExceeded, AudioQuotaExceeded, JobQuotaExceeded
@@ -121,15 +118,14 @@ class QuotaService:
     def require_upload(self, session: Session, user_id: str, size: int) -> None:
         """One more unfinished upload. Raises TooManyUploads, StorageQuotaExceeded."""
         quota = self.quota(session, user_id)
-        if not (quota.uploads or quota.storage):
-            return
-        count, reserved = repository.on_the_way(session, user_id)
-        if quota.uploads and count >= quota.uploads:
-            raise TooManyUploads(
-                f"You have {count} unfinished uploads, and {quota.uploads} are allowed. Finish some, or end "
-                "them with DELETE."
-            )
-        self._require_room(session, user_id, quota, size + reserved)
+        if quota.uploads:
+            count, _ = repository.on_the_way(session, user_id)
+            if count >= quota.uploads:
+                raise TooManyUploads(
+                    f"You have {count} unfinished uploads, and {quota.uploads} are allowed. Finish some, or "
+                    "end them with DELETE."
+                )
+        self._require_room(session, user_id, quota, size)
 
     def count_audio(self, session: Session, user_id: str, seconds: float) -> None:
         """A job on so many seconds, as the file claims, was taken in."""
@@ -147,11 +143,12 @@ class QuotaService:
     def _require_room(self, session: Session, user_id: str, quota: Quota, size: int) -> None:
         if not quota.storage:
             return
-        used = repository.stored_bytes(session, user_id)
+        _, reserved = repository.on_the_way(session, user_id)
+        used = repository.stored_bytes(session, user_id) + reserved
         if used + size > quota.storage:
             raise StorageQuotaExceeded(
-                f"Your recordings have {used:,} bytes. With this one and unfinished uploads they would have "
-                f"{used + size:,}, and {quota.storage:,} are allowed. Delete some, or ask an admin for more."
+                f"Your recordings and unfinished uploads have {used:,} bytes, and {quota.storage:,} are "
+                f"allowed. {size:,} more do not fit. Delete some, or ask an admin for more."
             )
 
     def _require_work(self, session: Session, user_id: str, quota: Quota, seconds: float) -> None:

@@ -196,9 +196,9 @@ class RecordingService:
             with self._database.write() as session:
                 earlier = self._done_before(session, intake)
                 if earlier is None:
-                    self._keep(session, intake, media)
                     if also is not None:
                         also(session)
+                    self._keep(session, intake, media)
         except BaseException:
             upload.undo()
             raise
