@@ -82,7 +82,7 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         before = self._part
         super().data_received(data)
-        if self._over or self.transport.is_closing():
+        if self._ended:
             return
         if self._part is _Part.HEAD:
             # The parser tells nothing of a line that has no end yet, so what went in is counted too.
@@ -146,6 +146,10 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     # --- deadlines ----------------------------------------------------------------------------------
+
+    @property
+    def _ended(self) -> bool:
+        return self._over or self.transport.is_closing()
 
     @property
     def _unanswered(self) -> RequestResponseCycle | None:

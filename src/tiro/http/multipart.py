@@ -40,9 +40,8 @@ async def receive_form(
     """Read a form with one file in ``file_field``; the file's bytes go to ``sink``.
 
     Raises:
-        InvalidRequest: not a multipart form, or one that is not well formed, or without the file, or with
-            far more than that.
-        UploadTooLarge: the file has more than ``max_size`` bytes.
+        InvalidRequest: not a multipart form, or one that is not well formed, or without the file.
+        UploadTooLarge: the file has more than ``max_size`` bytes, or the form far more than the file.
         UploadInterrupted: the body ended before the form did.
         StorageFull: the sink has no room.
     """
@@ -62,7 +61,7 @@ async def receive_form(
         if file_bytes > max_size:
             raise UploadTooLarge
         if received - file_bytes > _FORM_OVERHEAD:
-            raise InvalidRequest("The form has more bytes beside its file than a form needs.")
+            raise UploadTooLarge("The form has more bytes beside its file than a form needs.")
         if len(form.pending) >= _BATCH:
             size += len(form.pending)
             await asyncio.to_thread(flush, form.take())
