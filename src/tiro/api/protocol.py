@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from starlette.requests import Request
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -135,7 +136,16 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._over:
             return
         self._body_bytes += len(body)
-        super().on_body(body)
+        if self.cycle.body or self.cycle.response_complete:
+            if isinstance(self.cycle.body, bytes):
+                self.cycle.body = bytearray(self.cycle.body)
+            super().on_body(body)
+        else:
+            # uvicorn would copy it twice on its way to the endpoint, which costs more than to receive it.
+            self.cycle.body = cast(bytearray, body)
+            if len(body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+            self.cycle.message_event.set()
         self._held_back = self._held_back or self.flow.read_paused
 
     def on_message_complete(self) -> None:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from python_multipart import MultipartParser
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import parse_options_header
 
 from tiro.errors import InvalidRequest, UploadInterrupted, UploadTooLarge
-from tiro.http.bodies import IncomingBody
+from tiro.http.bodies import IncomingBody, InThread
 from tiro.storage.base import Upload
 
 _MAX_PARTS = 33
 _MAX_FIELD_BYTES = 64 * 1024
 _MAX_HEADER_BYTES = 16 * 1024
-_BATCH = 1024 * 1024
+_BATCH = 512 * 1024
 _FORM_OVERHEAD = 1_000_000
 """Bytes that a form may need beside its file."""
 
@@ -47,31 +47,31 @@ async def receive_form(
     """
     form = _FormReader(_boundary(content_type), file_field)
     digest = hashlib.sha256()
-    size = 0
 
-    def flush(data: bytes) -> None:
-        digest.update(data)
-        sink.write(data)
+    def flush(pieces: list[bytes]) -> None:
+        for piece in pieces:
+            digest.update(piece)
+            sink.write(piece)
 
     received = 0
-    async for chunk in IncomingBody(body):
-        received += len(chunk)
-        form.feed(chunk)
-        file_bytes = size + len(form.pending)
-        if file_bytes > max_size:
-            raise UploadTooLarge
-        if received - file_bytes > _FORM_OVERHEAD:
-            raise UploadTooLarge("The form has more bytes beside its file than a form needs.")
-        if len(form.pending) >= _BATCH:
-            size += len(form.pending)
-            await asyncio.to_thread(flush, form.take())
-    if not form.ended:
-        raise UploadInterrupted
-    if form.filename is None:
-        raise InvalidRequest(f"The form has no file in the field '{file_field}'. Send: -F {file_field}=@FILE")
-    size += len(form.pending)
-    await asyncio.to_thread(flush, form.take())
-    return ReceivedForm(form.filename, size, digest.hexdigest(), form.fields)
+    async with InThread() as thread:
+        async for chunk in IncomingBody(body):
+            received += len(chunk)
+            form.feed(chunk)
+            if form.file_size > max_size:
+                raise UploadTooLarge
+            if received - form.file_size > _FORM_OVERHEAD:
+                raise UploadTooLarge("The form has more bytes beside its file than a form needs.")
+            if form.pending_size >= _BATCH:
+                await thread.run(partial(flush, form.take()))
+        if not form.ended:
+            raise UploadInterrupted
+        if form.filename is None:
+            raise InvalidRequest(
+                f"The form has no file in the field '{file_field}'. Send: -F {file_field}=@FILE"
+            )
+        await thread.run(partial(flush, form.take()))
+    return ReceivedForm(form.filename, form.file_size, digest.hexdigest(), form.fields)
 
 
 def _boundary(content_type: str) -> bytes:
@@ -83,12 +83,14 @@ def _boundary(content_type: str) -> bytes:
 
 
 class _FormReader:
-    """Collects the parser's callbacks. File data gathers in ``pending`` until it is taken."""
+    """Collects the parser's callbacks. File data gathers, in the pieces in which it came, until it is taken:
+    to put them together would cost as much as all the rest."""
 
     def __init__(self, boundary: bytes, file_field: str) -> None:
         self.fields: dict[str, list[str]] = {}
         self.filename: str | None = None
-        self.pending = bytearray()
+        self.file_size = self.pending_size = 0
+        self._pending: list[bytes] = []
         self.ended = False
         self._file_field = file_field
         self._headers: dict[bytes, bytes] = {}
@@ -119,10 +121,9 @@ class _FormReader:
         except MultipartParseError as err:
             raise InvalidRequest("The multipart form is not well formed.") from err
 
-    def take(self) -> bytes:
-        data = bytes(self.pending)
-        self.pending.clear()
-        return data
+    def take(self) -> list[bytes]:
+        taken, self._pending, self.pending_size = self._pending, [], 0
+        return taken
 
     def _part_begin(self) -> None:
         self._parts += 1
@@ -162,7 +163,9 @@ class _FormReader:
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file():
-            self.pending += data[start:end]
+            self._pending.append(data[start:end])
+            self.file_size += end - start
+            self.pending_size += end - start
             return
         self._text += data[start:end]
         if len(self._text) > _MAX_FIELD_BYTES:

@@ -31,14 +31,14 @@ from tiro.features.uploads import repository
 from tiro.features.uploads.digests import Digests
 from tiro.features.uploads.headers import Checksum, metadata
 from tiro.features.uploads.turns import Turns
-from tiro.http.bodies import IncomingBody
+from tiro.http.bodies import IncomingBody, InThread
 from tiro.kit import clock
 from tiro.kit.ids import uuid7
 from tiro.storage.base import PartStorage, PartWriter
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
-_BATCH = 1024 * 1024
+_BATCH = 512 * 1024
 _SWEEP_SECONDS = 600.0
 _GOES_ON = "The body ended before its time. HEAD on the upload's address tells where to go on."
 
@@ -330,21 +330,29 @@ class UploadService:
 
 async def _receive(body: IncomingBody, room: int, writer: PartWriter, write: Callable[[bytes], None]) -> None:
     """Give the body to ``write``; raises UploadTooLarge, and keeps nothing, if it has more than ``room``."""
-    pending, received = bytearray(), 0
-    try:
-        async for chunk in body:
-            received += len(chunk)
-            if received > room:
-                await _in_thread(writer.take_back)
-                raise _past_the_end()
-            pending += chunk
-            if len(pending) >= _BATCH:
-                await _in_thread(partial(write, bytes(pending)))
-                pending.clear()
-    except UploadInterrupted as err:
-        await _in_thread(partial(write, bytes(pending)))
-        raise UploadInterrupted(_GOES_ON) from err
-    await _in_thread(partial(write, bytes(pending)))
+    pending: list[bytes] = []
+    held = received = 0
+
+    def flush(pieces: list[bytes]) -> None:
+        for piece in pieces:
+            write(piece)
+
+    async with InThread() as thread:
+        try:
+            async for chunk in body:
+                received += len(chunk)
+                if received > room:
+                    await thread.run(writer.take_back)
+                    raise _past_the_end()
+                pending.append(chunk)
+                held += len(chunk)
+                if held >= _BATCH:
+                    await thread.run(partial(flush, pending))
+                    pending, held = [], 0
+        except UploadInterrupted as err:
+            await thread.run(partial(flush, pending))
+            raise UploadInterrupted(_GOES_ON) from err
+        await thread.run(partial(flush, pending))
 
 
 async def _in_thread(action: Callable[[], _T]) -> _T:
