@@ -26,7 +26,7 @@ _RATIO = 0.5
 _MANY, _EACH = 100, 20_000_000
 _GROWTH, _ANSWER = 300.0, 200.0
 _TICK = 0.1
-_BOUNDARY = "tiro-bench"
+_BOUNDARY = "------------------------8f3c2a9be07d41c6"
 _CHUNK = 1024 * 1024
 _SECONDS_OF_WAV = 32_000
 

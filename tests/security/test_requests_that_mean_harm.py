@@ -125,6 +125,15 @@ def test_headers_that_trickle_behind_a_request(server: ThreadServer) -> None:
         assert slow.answer()[0] == 408
 
 
+def test_empty_lines_behind_an_answer(server: ThreadServer) -> None:
+    """uvicorn ends its watch over the idle connection with each byte that comes."""
+    with line(server) as slow:
+        slow.send(start(server, "/live", method="GET"))
+        assert slow.socket.recv(65536).startswith(b"HTTP/1.1 200")
+        slow.send(b"\r\n")
+        assert slow.answer() == (0, {})
+
+
 @pytest.mark.parametrize(
     ("path", "headers", "first"),
     [
