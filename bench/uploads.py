@@ -21,7 +21,7 @@ from bench import memory, recordings
 from bench.report import Spread, at_least, say, table, target
 
 _SIZE = 500_000_000
-_ROUNDS = 3
+_ROUNDS = 7
 _RATIO = 0.5
 _MANY, _EACH = 100, 20_000_000
 _GROWTH, _ANSWER = 300.0, 200.0

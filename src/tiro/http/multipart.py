@@ -18,7 +18,7 @@ from tiro.storage.base import Upload
 _MAX_PARTS = 33
 _MAX_FIELD_BYTES = 64 * 1024
 _MAX_HEADER_BYTES = 16 * 1024
-_BATCH = 512 * 1024
+_BATCH = 1024 * 1024
 _FORM_OVERHEAD = 1_000_000
 """Bytes that a form may need beside its file."""
 

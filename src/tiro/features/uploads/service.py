@@ -38,7 +38,7 @@ from tiro.storage.base import PartStorage, PartWriter
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
-_BATCH = 512 * 1024
+_BATCH = 1024 * 1024
 _SWEEP_SECONDS = 600.0
 _GOES_ON = "The body ended before its time. HEAD on the upload's address tells where to go on."
 
