@@ -1,12 +1,12 @@
 # `make` alone lists what there is. Everything installs into .venv from hashed lock files.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow check fix bench bench-accuracy openapi docs lock clean
+.PHONY: help run test test-slow check fix bench bench-whisper bench-accuracy openapi docs lock clean
 export UV_PYTHON_DOWNLOADS := never
 # Every child is a new Python: without its compiled files each would compile Tiro anew.
 export PYTHONDONTWRITEBYTECODE :=
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .venv/run.stamp: requirements.lock pyproject.toml tools/setup
 	@tools/setup requirements.lock && touch $@
@@ -17,9 +17,9 @@ help: ## list the commands
 run: .venv/run.stamp ## install what is needed, start the server, transcribe the sample call
 	@.venv/bin/tiro serve --demo
 
-test: .venv/dev.stamp ## the default tests, three at a time since many of them wait, and their coverage
-	@.venv/bin/pytest -m "not slow" -n 3 --dist loadfile --cov --cov-report=
-	@echo "coverage: $$(.venv/bin/coverage report --format=total) %"
+test: .venv/dev.stamp ## the default tests, three at a time since many of them wait; COVERAGE=1 measures it too
+	@.venv/bin/pytest -m "not slow" -n 3 --dist loadfile $(if $(COVERAGE),--cov --cov-report=)
+	@$(if $(COVERAGE),echo "coverage: $$(.venv/bin/coverage report --format=total) %")
 
 test-slow: .venv/dev.stamp ## the tests that take minutes
 	@.venv/bin/pytest -m slow
@@ -38,8 +38,11 @@ fix: .venv/dev.stamp ## format, and mend what a machine can mend
 docs openapi: .venv/dev.stamp ## write docs/reference anew
 	.venv/bin/python tools/reference
 
-bench: .venv/dev.stamp ## measure: overhead, start, listing, decoding, memory, cancelling
+bench: .venv/dev.stamp ## measure all but Whisper: overhead, start, keys, listing, decoding, memory, guard, cancelling
 	.venv/bin/python -m bench
+
+bench-whisper: .venv/dev.stamp ## Whisper beside faster-whisper and CTranslate2, most of an hour
+	.venv/bin/python -m bench whisper
 
 bench-accuracy: .venv/dev.stamp ## word errors and words invented in noise, of the engines that are here
 	.venv/bin/python -m bench.accuracy

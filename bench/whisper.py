@@ -36,6 +36,7 @@ from tiro.engines.whisper.engine import JOIN_GAP, LONGEST_PAUSE
 from tiro.engines.whisper.features import FeatureExtraction
 from tiro.engines.whisper.loading import CPU_BATCH, split_cores
 from tiro.features.transcription.pipeline import Advanced, PipelineRequest
+from tiro.kit.memory import keep_together
 from tiro.media.types import SpeechWindow, WindowSizes
 from tiro.settings import EngineSettings, Settings
 from tiro.speech.options import TranscriptionOptions
@@ -191,27 +192,28 @@ def clip(bench: _Bench) -> None:
 
 
 def memory(bench: _Bench, minutes: float, short: float) -> None:
-    """Peak memory of a long and of a short recording, above what raw generate needs."""
-    peaks: dict[str, list[float]] = {}
-    first: list[float] = []
+    """Peak memory of a long and of a short recording, above what raw generate needs; the first segment."""
+    peaks: dict[str, float] = {}
+    first: dict[str, list[float]] = {}
     lengths = {"short": short, "long": minutes}
     files = {name: _recording(bench.folder / f"{name}.wav", 60 * length) for name, length in lengths.items()}
     for name, file in files.items():
-        with bench.runtime() as speech, _peak() as peak:
-            spoken = [after for after, event in bench.transcribe(speech, file) if event.segments]
-        peaks.setdefault(name, []).append(peak.get())
-        first.append(spoken[0])
+        with bench.runtime() as speech:
+            with _peak() as peak:
+                spoken = [after for after, event in bench.transcribe(speech, file) if event.segments]
+            peaks[name] = peak.get()
+            again = next(after for after, event in bench.transcribe(speech, file) if event.segments)
+        first[name] = [spoken[0], again]
     workers, threads = split_cores(psutil.cpu_count() or 1)
     raw_peak = _raw_peak(bench, workers, threads)
-    say(
-        f"Peak memory of all processes above the bench's own, MiB: {short:g} minutes {peaks['short'][0]:.0f},"
-    )
-    say(f"{minutes:g} minutes {peaks['long'][0]:.0f};")
+    say(f"Peak memory of all processes above the bench's own, MiB: {short:g} minutes {peaks['short']:.0f},")
+    say(f"{minutes:g} minutes {peaks['long']:.0f};")
     say(f"raw generate over three batches for each worker {raw_peak:.0f}.")
-    say(f"The first segment came after {first[0]:.1f} s and {first[1]:.1f} s, the model not yet loaded.")
+    for name, (cold, warm) in first.items():
+        say(f"First segment, {lengths[name]:g} minutes: {warm:.1f} s, with the model to load {cold:.1f} s.")
     say()
-    target("above raw generate", peaks["long"][0] - raw_peak, 150, "MiB")
-    target("long / short", peaks["long"][0] / peaks["short"][0], 1.10, "times", 2)
+    target("above raw generate", peaks["long"] - raw_peak, 150, "MiB")
+    target("long / short", peaks["long"] / peaks["short"], 1.10, "times", 2)
 
 
 def _raw_peak(bench: _Bench, workers: int, threads: int) -> float:
@@ -351,6 +353,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    keep_together()  # as `tiro` does
     logs.configure("warning", "text")
     said = _parser().parse_args()
     say(f"`python -m bench.whisper {' '.join(sys.argv[1:])}` on {machine()}")

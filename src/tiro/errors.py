@@ -291,6 +291,22 @@ class ServerUnreachable(TiroError):
     default = "The Tiro server cannot be reached. Check its address, and that it runs."
 
 
+# --- servers that are called -------------------------------------------------------------------------
+
+
+class AddressRefused(TiroError):
+    code, status, exit_code = "address_refused", 422, 2
+    default = (
+        "This address leads into a network that is not public, and is not called. The server's operator can "
+        "allow it with TIRO_EGRESS_ALLOW."
+    )
+
+
+class HostUnreachable(TiroError):
+    code, status, exit_code, transient = "host_unreachable", 502, 4, True
+    default = "The host cannot be called. Check the address, and that a server answers there."
+
+
 # --- jobs and the house ----------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import sys
@@ -220,6 +221,39 @@ def check_random(secret: str) -> None:
         raise ValueError("it looks like a placeholder; `openssl rand -hex 32` makes a random one")
 
 
+class EgressSettings(BaseModel):
+    """Calls to addresses that users name: webhooks."""
+
+    allow: str = Field(
+        "",
+        description="Networks, addresses and names that may be called although they are not public, "
+        "separated by commas, such as `10.1.0.0/16, hooks.corp.example`.",
+    )
+
+    @field_validator("allow")
+    @classmethod
+    def _can_be_read(cls, value: str) -> str:
+        for entry in _entries(value):
+            if "/" in entry or entry.replace(".", "").isdecimal() or ":" in entry:
+                ipaddress.ip_network(entry, strict=False)
+        return value
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        return _entries(self.allow)
+
+
+def _entries(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
+
+
+class WebhookSettings(BaseModel):
+    """Webhooks."""
+
+    answer_seconds: float = Field(15.0, gt=0, le=60, description="Longest wait for a receiver's answer.")
+    keep_days: float = Field(30.0, gt=0, description="Days for which deliveries that have ended are shown.")
+
+
 class LogSettings(BaseModel):
     """Logs, on standard error."""
 
@@ -256,6 +290,8 @@ class Settings(BaseSettings):
     auth: AuthSettings = AuthSettings()
     limits: LimitSettings = LimitSettings()
     quota: QuotaSettings = QuotaSettings()
+    egress: EgressSettings = EgressSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     log: LogSettings = LogSettings()
 
     @property

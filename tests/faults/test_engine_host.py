@@ -18,6 +18,8 @@ import pytest
 
 from tiro.engines.base import EngineOptions, TranscribeRequest
 from tiro.engines.host import EngineHosts, HostState
+from tiro.engines.messages import Header
+from tiro.engines.process import HostProcess
 from tiro.engines.registry import EngineSpec
 from tiro.errors import (
     Cancelled,
@@ -36,6 +38,22 @@ SLOW = EngineSpec("echo", "30")
 DEADLINE = 20.0
 
 TONE: Audio = np.full(2 * SAMPLE_RATE, 0.1, np.float32)
+
+
+SENT: list[EngineSpec] = []
+"""The engine of each request that a child has been handed in full."""
+
+
+@pytest.fixture(autouse=True)
+def _sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    send = HostProcess._send
+
+    def and_note(host: HostProcess, header: Header, body: bytes | memoryview = b"") -> None:
+        send(host, header, body)
+        if header["op"] == "transcribe":
+            SENT.append(host.spec)
+
+    monkeypatch.setattr(HostProcess, "_send", and_note)
 
 
 @pytest.fixture
@@ -88,9 +106,10 @@ def started(
     spec: EngineSpec = SLOW,
     audio: Audio = TONE,
 ) -> Future[list[Segment]]:
-    """A request that is being worked on."""
+    """A request that is worked on: of a child that dies before it has all of it, another takes it over."""
+    before = SENT.count(spec)
     future = pool.submit(hosts.transcribe, spec, TranscribeRequest(audio), stop)
-    until(lambda: any(s.busy == 1 for s in hosts.state() if s.engine == str(spec)))
+    until(lambda: SENT.count(spec) > before)
     return future
 
 

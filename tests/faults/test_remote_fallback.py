@@ -18,15 +18,13 @@ from tests import speechserver
 from tests.checkup import assert_sound, job_row
 from tests.conftest import make_settings
 from tests.makecall import wav
-from tests.serving import thread_server, wait_until
+from tests.serving import shared_decoders, thread_server, wait_until
 from tests.speechserver import SpeechServer, Step, error, good, reply, serving
 
-from tiro.bootstrap import speech
 from tiro.bootstrap.speech import speech_runtime
 from tiro.errors import TiroError
 from tiro.features.transcription.pipeline import Advanced, Finished, PipelineRequest, Plan
 from tiro.kit import clock
-from tiro.media.decode import DecoderPool
 from tiro.settings import OpenAISettings, Settings
 from tiro.speech.options import TranscriptionOptions
 from tiro.speech.pieces import pieces
@@ -49,9 +47,7 @@ FAILURES: dict[str, Step] = {
 @pytest.fixture(scope="module", autouse=True)
 def _decoders() -> Iterator[None]:
     """One pool for all runs: what is tested lies behind it, and each would start a process of its own."""
-    with DecoderPool(spares=1) as pool, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pool, "close", lambda: None)
-        patch.setattr(speech, "DecoderPool", lambda *_: pool)
+    with shared_decoders():
         yield
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.commands import run_here
 from tests.conftest import make_settings
 from tests.makecall import wav
 from tests.serving import ServerProcess, ThreadServer, thread_server, wait_until
@@ -238,27 +237,26 @@ def test_events_go_on_after_the_server_was_killed(tmp_path: Path) -> None:
         wait_until(lambda: client.get(sent.id).ended, what="the end")
 
 
-def test_the_command_line_uses_a_server(server: ThreadServer, tmp_path: Path) -> None:
+def test_the_command_line_uses_a_server(
+    server: ThreadServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     (tmp_path / "call.wav").write_bytes(SPEECH)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TIRO_DATA", str(tmp_path / "data"))
 
-    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("TIRO_")}
-        command = [sys.executable, "-m", "tiro.cli.main", "transcribe", "call.wav", *arguments]
-        return subprocess.run(
-            command,
-            cwd=tmp_path,
-            env=environment | {"TIRO_DATA": str(tmp_path / "data")} | more,
-            check=False,
-            capture_output=True,
-            text=True,
-        )
+    def run(*arguments: str, key: str = "") -> subprocess.CompletedProcess[str]:
+        monkeypatch.setenv("TIRO_KEY", key)
+        return run_here(monkeypatch, capsys, "transcribe", "call.wav", *arguments)
 
-    there = run("--server", server.address, "--format", "json", TIRO_KEY=server.key)
+    there = run("--server", server.address, "--format", "json", key=server.key)
     assert there.returncode == 0, there.stderr
     here = run("--engine", "echo", "--format", "json")
     told, own = json.loads(there.stdout), json.loads(here.stdout)
     assert told["transcript"] == own["transcript"]
     assert told["metadata"]["layout"] == own["metadata"]["layout"]
-    nobody = run("--server", server.address, TIRO_KEY="wrong")
+    nobody = run("--server", server.address, key="wrong")
     assert (nobody.returncode, nobody.stdout) == (Unauthorized.exit_code, "")
     assert "valid key" in nobody.stderr

@@ -35,7 +35,7 @@ def _clips(*, read: bool) -> list[Any]:
 
 
 SAMPLE_CLIP = "the sample call"
-LONG = {"jfk.flac"}
+LONG = {"jfk.flac", "libri_6930.flac", "austen_0870.wav", "austen_0890.wav"}
 """Read speech that PocketSphinx takes longest for; there is enough without."""
 
 

@@ -17,6 +17,7 @@ from tests.serving import Client, ThreadServer, thread_server
 from tiro.db.tables import KeyTable
 from tiro.errors import Conflict, NotFound
 from tiro.features.users.service import Role
+from tiro.features.webhooks.service import WebhookWish
 from tiro.kit import clock
 from tiro.settings import Settings
 
@@ -37,6 +38,7 @@ ADMIN = READ | dict.fromkeys(set(PERSONS) - {*NOBODY, "admin"}, "lacks admin")
 READ_OWN, WRITE_OWN = READ | _STRANGERS, WRITE | _STRANGERS
 DOOR = "/api/v1/transcribe"
 UPLOADS = "/api/v1/uploads"
+HOOK = "/api/v1/webhooks/{webhook_id}"
 TUS = {"Tus-Resumable": "1.0.0"}
 MATRIX = {
     ("GET", "/api/v1/health"): READ,
@@ -60,6 +62,16 @@ MATRIX = {
     ("GET", "/api/v1/keys"): READ,
     ("POST", "/api/v1/keys"): WRITE,
     ("DELETE", "/api/v1/keys/{key_id}"): WRITE_OWN,
+    ("GET", "/api/v1/webhooks"): READ,
+    ("POST", "/api/v1/webhooks"): WRITE,
+    ("GET", HOOK): READ_OWN,
+    ("PATCH", HOOK): WRITE_OWN,
+    ("DELETE", HOOK): WRITE_OWN,
+    ("POST", HOOK + "/rotate"): WRITE_OWN,
+    ("POST", HOOK + "/test"): WRITE_OWN,
+    ("GET", HOOK + "/deliveries"): READ_OWN,
+    ("GET", HOOK + "/deliveries/{delivery_id}"): READ_OWN,
+    ("POST", HOOK + "/deliveries/{delivery_id}/redeliver"): WRITE_OWN,
     ("GET", "/api/v1/me"): READ,
     ("GET", "/api/v1/me/usage"): READ,
     ("POST", "/api/v1/me/password"): WRITE,
@@ -84,6 +96,9 @@ OPEN = {
 _KEYED = ("/api/", "/v1/")
 BODIES: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/api/v1/keys"): {},
+    ("POST", "/api/v1/webhooks"): {"url": "http://127.0.0.1/"},
+    ("PATCH", HOOK): {},
+    ("POST", HOOK + "/rotate"): {},
     ("POST", "/api/v1/me/password"): {"current": "", "new": "short"},
     ("POST", "/api/v1/users"): {"name": " "},
     ("PATCH", "/api/v1/users/{user_id}"): {},
@@ -184,6 +199,17 @@ def call(client: Client, verb: str, path: str, **ids: str) -> httpx.Response:
     return client.request(verb, path.format(extension="txt", name="echo", **ids), json=body)
 
 
+def hooked(house: House) -> dict[str, str]:
+    """The ids of a webhook of the owner's and of a message to it."""
+    runtime = house.server.runtime
+    owner = next(user.id for user in runtime.users.list() if user.name == "owen")
+    for left in runtime.webhooks.list(owner):
+        runtime.webhooks.remove(left.id, owner)
+    webhook = runtime.webhooks.add(owner, WebhookWish(url="http://127.0.0.1:9/"))
+    sent = runtime.webhooks.begin_test(webhook.id, owner)
+    return {"webhook_id": webhook.id, "delivery_id": sent.delivery_id}
+
+
 def begun(house: House) -> str:
     """The id of an upload of the owner's, half of which is there."""
     headers = {**TUS, "Upload-Length": str(len(SPEECH)), "Content-Type": "application/offset+octet-stream"}
@@ -228,7 +254,7 @@ def test_matrix(house: House, kept: str, verb: str, path: str, person: str) -> N
     mine = person in {"owner", "writer", "login"}
     if person == "login":
         house.clients[person].headers["Authorization"] = f"Bearer {house.log_in()}"
-    session_id = finished(house) if mine else kept
+    session_id = finished(house) if mine and "{session_id}" in path else kept
     upload_id = begun(house) if "{upload_id}" in path else ""
     answer = call(
         house.clients[person],
@@ -237,6 +263,7 @@ def test_matrix(house: House, kept: str, verb: str, path: str, person: str) -> N
         session_id=session_id,
         upload_id=upload_id,
         key_id=runtime.keys.create("spare", "owen")[0].id if "{key_id}" in path else "",
+        **(hooked(house) if "{webhook_id}" in path else {}),
         user_id=next(user.id for user in runtime.users.list() if user.name == "otto"),
     )
     assert outcome(answer) == MATRIX[verb, path][person]

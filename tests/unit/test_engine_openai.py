@@ -22,7 +22,7 @@ from tests.speechserver import SpeechServer, Step, error, reply, serving, verbos
 
 from tiro.engines.base import DecodingOptions, RemoteOptions, TranscribeRequest
 from tiro.engines.openai import answers
-from tiro.engines.openai.client import Client, Patience, retry_after
+from tiro.engines.openai.client import Client, Patience
 from tiro.engines.openai.engine import OpenAIEngine
 from tiro.errors import (
     ModelUnavailable,
@@ -36,6 +36,7 @@ from tiro.errors import (
     UnsupportedLanguage,
     UnsupportedOption,
 )
+from tiro.kit.headers import retry_after
 from tiro.speech.types import SAMPLE_RATE, Audio, Segment, Task
 
 KEY = "sk-a-secret/key"

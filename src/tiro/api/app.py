@@ -23,6 +23,7 @@ from tiro.features.openai import endpoints as openai_endpoints
 from tiro.features.quotas import endpoints as quota_endpoints
 from tiro.features.recordings import endpoints, event_endpoints, export_endpoints
 from tiro.features.uploads import endpoints as upload_endpoints
+from tiro.features.webhooks import endpoints as webhook_endpoints
 from tiro.http import openai_errors, problems
 from tiro.http.limits import UNLIMITED, LimitedRequests
 from tiro.http.middleware import RequestEnvelope
@@ -50,6 +51,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         rounds = [
             asyncio.create_task(runtime.uploads.sweep_forever()),
             asyncio.create_task(_note_uses(runtime.keys)),
+            asyncio.create_task(runtime.sender.run()),
         ]
         try:
             yield
@@ -87,6 +89,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(account_endpoints.router)
     app.include_router(quota_endpoints.router)
     app.include_router(admin_endpoints.router)
+    app.include_router(webhook_endpoints.router)
     app.include_router(health.router)
     docs.mount(app)
     password.mount(app)

@@ -10,9 +10,14 @@ from pathlib import Path
 import structlog
 from sqlalchemy import URL
 
+import tiro
 from tiro.bootstrap.speech import SpeechRuntime, build_speech
 from tiro.db.migrate import SCHEMA, check_known, revision, upgrade
 from tiro.db.session import Database, sqlite_url
+from tiro.egress.addresses import Allowed
+from tiro.egress.base import Resolver
+from tiro.egress.client import Egress
+from tiro.egress.dns import SystemResolver
 from tiro.engines import survey
 from tiro.errors import DataFolderInUse, DataFolderUnusable
 from tiro.events.embedded import EmbeddedEventHub
@@ -32,6 +37,8 @@ from tiro.features.transcription.service import Records, TranscriptionService
 from tiro.features.transcripts.service import TranscriptService
 from tiro.features.uploads.service import UploadService
 from tiro.features.users.service import UserService
+from tiro.features.webhooks.sender import Sender
+from tiro.features.webhooks.service import WebhookService
 from tiro.http.limits import RequestLimits
 from tiro.kit.lockfile import AlreadyLocked, FolderLock, is_locked
 from tiro.kit.secretfile import kept_secret
@@ -66,6 +73,9 @@ class Runtime:
     openai: OpenAIService
     quotas: QuotaService
     limits: RequestLimits
+    resolver: SystemResolver
+    webhooks: WebhookService
+    sender: Sender
     hub: EmbeddedEventHub
     runner: Runner
 
@@ -77,6 +87,7 @@ class Runtime:
     def close(self) -> None:
         self.speech.hosts.close()
         self.speech.decoders.close()
+        self.resolver.close()
         self.database.close()
 
     def recover(self) -> None:
@@ -85,6 +96,7 @@ class Runtime:
             _log.info("recordings.passing_removed", count=left)
         with self.database.write() as session:
             self.jobs.sweep(session, everything=True)
+        self.webhooks.recover()
         self.storage.sweep_unfinished()
         self.uploads.recover()
         # A file without a row is an upload that was never acknowledged, or all that is left of recordings
@@ -130,6 +142,21 @@ def build_accounts(settings: Settings, database: Database) -> AccountService:
     return AccountService(database, UserService(database), Passwords(), AccessTokens(secret))
 
 
+def build_webhooks(
+    settings: Settings, database: Database, resolver: Resolver
+) -> tuple[WebhookService, Sender]:
+    """Webhooks alone, as the command line uses them too."""
+    answer_seconds = settings.webhooks.answer_seconds
+    # A try may take longer than its answer: what is to be read of that, and the rows.
+    lease_seconds = 2 * answer_seconds + 30
+    queue = EmbeddedQueue()
+    webhooks = WebhookService(
+        database, queue, lease_seconds=lease_seconds, keep=timedelta(days=settings.webhooks.keep_days)
+    )
+    egress = Egress(resolver, Allowed.of(settings.egress.allowed), agent=f"tiro/{tiro.__version__}")
+    return webhooks, Sender(webhooks, egress, queue, answer_seconds=answer_seconds)
+
+
 def build_runtime(settings: Settings) -> Runtime:
     """Everything a server needs. The caller closes it."""
     database = open_database(settings)
@@ -140,7 +167,9 @@ def build_runtime(settings: Settings) -> Runtime:
     users = UserService(database)
     keys = KeyService(database, users)
     accounts = build_accounts(settings, database)
-    events = EventService(database, hub)
+    resolver = SystemResolver()
+    webhooks, sender = build_webhooks(settings, database, resolver)
+    events = EventService(database, hub, [webhooks.observe])
     jobs = JobService(
         events, queue, attempts=settings.jobs.attempts, lease_seconds=settings.jobs.lease_seconds
     )
@@ -163,6 +192,7 @@ def build_runtime(settings: Settings) -> Runtime:
         quotas,
         check_engine=lambda text: survey.check(text, speech.options, speech.default_model),
         limits=limits,
+        webhooks=webhooks,
     )
     runner = Runner(
         database,
@@ -200,6 +230,9 @@ def build_runtime(settings: Settings) -> Runtime:
         ),
         quotas=quotas,
         limits=_request_limits(settings.limits),
+        resolver=resolver,
+        webhooks=webhooks,
+        sender=sender,
         hub=hub,
         runner=runner,
     )

@@ -10,8 +10,9 @@ import typer
 from pydantic import ValidationError
 
 import tiro
-from tiro.cli import doctor, keys, models, serve, transcribe, users
+from tiro.cli import doctor, keys, models, serve, transcribe, users, webhooks
 from tiro.errors import TiroError
+from tiro.kit import memory
 
 _EPILOG = (
     "Exit codes: 0 done, 1 internal error, 2 wrong request, 3 the recording cannot be used, 4 engine or "
@@ -32,6 +33,7 @@ app.command("serve")(serve.serve)
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
+app.add_typer(webhooks.app, name="webhooks")
 app.command("doctor")(doctor.doctor)
 
 
@@ -52,6 +54,7 @@ def _root(
 
 def main() -> None:
     """Entry point of the `tiro` command: errors become one sentence and an exit code, never a traceback."""
+    memory.keep_together()
     try:
         app()
     except TiroError as error:

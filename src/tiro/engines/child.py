@@ -22,6 +22,7 @@ from tiro.engines import messages, registry
 from tiro.engines.base import BatchEngine, Engine, Prepared
 from tiro.engines.batching import Batcher
 from tiro.errors import EngineFailed, TiroError
+from tiro.kit import memory
 from tiro.kit.frames import BrokenFrame, read_frame, write_frame
 from tiro.speech.types import Segment
 
@@ -206,6 +207,7 @@ class BatchService:
 
 
 def main() -> None:
+    memory.keep_together()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     source, sink = take_pipes()
     answers = Answers(sink)

@@ -11,10 +11,12 @@ from tiro.db.tables.recordings import RecordingTable
 from tiro.db.tables.transcripts import SegmentTable, TranscriptTable
 from tiro.db.tables.uploads import UploadTable
 from tiro.db.tables.users import UserTable
+from tiro.db.tables.webhooks import DeliveryTable, WebhookTable
 
 __all__ = [
     "AudioDayTable",
     "CounterTable",
+    "DeliveryTable",
     "EventTable",
     "IdempotencyTable",
     "JobTable",
@@ -29,5 +31,6 @@ __all__ = [
     "TranscriptTable",
     "UploadTable",
     "UserTable",
+    "WebhookTable",
     "WindowTable",
 ]

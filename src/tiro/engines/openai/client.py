@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
 import httpx
@@ -25,6 +23,7 @@ from tiro.errors import (
     RemoteUnavailable,
     TiroError,
 )
+from tiro.kit.headers import retry_after
 
 LARGEST_ANSWER = 8 * 1024 * 1024
 """Bytes. Ten minutes of speech with all its words are about half a megabyte."""
@@ -205,19 +204,3 @@ def _line(text: str) -> str:
     plain = "".join(character if character.isprintable() else " " for character in text[:2000])
     plain = " ".join(plain.split())
     return plain if len(plain) <= 300 else plain[:299] + "…"
-
-
-def retry_after(value: str | None, now: Callable[[], datetime]) -> float | None:
-    """Seconds that a ``Retry-After`` header asks for: a number or a date; None where it says neither."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            date = parsedate_to_datetime(value)
-        except (ValueError, OverflowError):
-            return None
-        # A date with "-0000" has no zone; HTTP's dates are UTC.
-        seconds = (date.replace(tzinfo=date.tzinfo or UTC) - now()).total_seconds()
-    return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -8,7 +8,15 @@ from datetime import datetime
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from tiro.db.tables import JobTable, RecordingTable, SegmentTable, TranscriptTable, UploadTable, UserTable
+from tiro.db.tables import (
+    DeliveryTable,
+    JobTable,
+    RecordingTable,
+    SegmentTable,
+    TranscriptTable,
+    UploadTable,
+    UserTable,
+)
 from tiro.features.jobs.states import JobState
 
 
@@ -70,6 +78,15 @@ def completed_without_transcript(session: Session) -> Sequence[str]:
             TranscriptTable, (TranscriptTable.recording_id == JobTable.recording_id) & TranscriptTable.current
         )
         .where(JobTable.latest, JobTable.state == JobState.COMPLETED, TranscriptTable.job_id.is_(None))
+    )
+    return session.scalars(query).all()
+
+
+def lost_deliveries(session: Session) -> Sequence[str]:
+    """Messages that wait and yet are never due, or have ended and are."""
+    waits = DeliveryTable.state == "pending"
+    query = select(DeliveryTable.id).where(
+        (waits != DeliveryTable.next_at.is_not(None)) | (waits != DeliveryTable.finished_at.is_(None))
     )
     return session.scalars(query).all()
 

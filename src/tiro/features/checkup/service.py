@@ -71,6 +71,7 @@ class CheckupService:
             ("every user's recordings are counted", self._rows(repository.miscounted)),
             ("every completed job has its transcript", self._rows(repository.completed_without_transcript)),
             ("no transcript has a gap", self._rows(repository.gaps_in_segments)),
+            ("every message to a webhook waits or has ended", self._rows(repository.lost_deliveries)),
             ("every recording has its file, unchanged", lambda: list(self._broken_files())),
             ("every file has its recording", lambda: self._orphans(self._without_row, "a recording")),
             ("every part of a file has its upload", lambda: self._orphans(self._without_upload, "an upload")),

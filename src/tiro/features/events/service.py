@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 
 from sqlalchemy.orm import Session
@@ -21,16 +21,26 @@ _POLL_SECONDS = 2.0
 _PAGE = 500
 
 
-class EventService:
-    """The log of every recording."""
+Observer = Callable[[Session, str, EventType, Json], None]
 
-    def __init__(self, database: Database, hub: EventHub) -> None:
+
+class EventService:
+    """The log of every recording.
+
+    Args:
+        observers: are told of each line in the transaction that writes it.
+    """
+
+    def __init__(self, database: Database, hub: EventHub, observers: Sequence[Observer] = ()) -> None:
         self._database = database
         self._hub = hub
+        self._observers = observers
 
     def append(self, session: Session, recording_id: str, kind: EventType, data: Json) -> None:
         """Write an event in the transaction of its cause; followers hear of it after the commit."""
         repository.append(session, recording_id, kind, data, clock.now())
+        for observe in self._observers:
+            observe(session, recording_id, kind, data)
         after_commit(session, lambda: self._hub.announce(recording_id))
 
     def thin_out(self, session: Session, recording_id: str) -> None:

@@ -23,7 +23,7 @@ from tiro.db.tables.base import Json
 from tiro.errors import Conflict, EmptyMedia, IdempotencyMismatch, NotFound, TiroError, UploadTooLarge
 from tiro.events.base import EventHub
 from tiro.features.jobs.service import JobService
-from tiro.features.jobs.states import Priority
+from tiro.features.jobs.states import JobState, Priority
 from tiro.features.quotas.service import QuotaService
 from tiro.features.recordings import repository
 from tiro.features.recordings.asked import Asked
@@ -35,6 +35,7 @@ from tiro.features.recordings.schemas import (
     SessionSummary,
 )
 from tiro.features.transcripts.service import StoredTranscript, TranscriptService
+from tiro.features.webhooks.service import WebhookEvent, WebhookService
 from tiro.kit import clock
 from tiro.media.decode import DecoderPool
 from tiro.speech.captions import FORMATS
@@ -100,6 +101,7 @@ class RecordingService:
         quotas: QuotaService,
         check_engine: Callable[[str], None],
         limits: IntakeLimits,
+        webhooks: WebhookService,
     ) -> None:
         self.limits = limits
         self._database = database
@@ -110,6 +112,7 @@ class RecordingService:
         self._transcripts = transcripts
         self._quotas = quotas
         self._check_engine = check_engine
+        self._webhooks = webhooks
         # Looking into a file costs a decoder each; a crowd of uploads waits here rather than in memory.
         self._probing = threading.BoundedSemaphore(4)
 
@@ -294,7 +297,9 @@ class RecordingService:
     def delete(self, recording_id: str) -> None:
         """Remove a recording with all that was made of it. Work on it stops at its next step."""
         with self._database.write() as session:
-            repository.remove(session, self._get(session, recording_id))
+            recording = self._get(session, recording_id)
+            self._webhooks.publish(session, recording_id, WebhookEvent.DELETED, {"status": "deleted"})
+            repository.remove(session, recording)
             after_commit(session, lambda: self._storage.delete(recording_id))
             after_commit(session, lambda: self._hub.announce(recording_id))
         _log.info("recording.deleted", recording_id=recording_id)
@@ -378,6 +383,7 @@ class RecordingService:
                 session, intake.owner_id, intake.idempotency_key, intake.fingerprint, recording.id, now
             )
         self._jobs.enqueue(session, recording.id, intake.owner_id, intake.options, intake.priority)
+        self._webhooks.publish(session, recording.id, WebhookEvent.ACCEPTED, {"status": JobState.QUEUED})
         _log.info("recording.accepted", recording_id=recording.id, size=intake.size)
 
 

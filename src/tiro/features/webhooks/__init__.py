@@ -1,0 +1,1 @@
+"""Webhooks: tell other programs what happened, signed and at least once."""
