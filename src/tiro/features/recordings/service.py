@@ -7,7 +7,6 @@ import hashlib
 import json
 import threading
 import time
-import unicodedata
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from tiro.features.jobs.service import JobService
 from tiro.features.jobs.states import JobState, Priority
 from tiro.features.quotas.service import QuotaService
 from tiro.features.recordings import repository
-from tiro.features.recordings.asked import Asked
+from tiro.features.recordings.asked import Asked, clean_name
 from tiro.features.recordings.repository import Listed
 from tiro.features.recordings.schemas import (
     SessionListItem,
@@ -44,7 +43,6 @@ from tiro.speech.result import media_json, segment_json
 from tiro.storage.base import Arrival, Storage, Upload
 
 _log = structlog.get_logger(__name__)
-_MAX_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,12 +362,12 @@ class RecordingService:
         seconds = _claimed(media)
         self._quotas.require(session, intake.owner_id, size=intake.size, seconds=seconds)
         self._quotas.count_audio(session, intake.owner_id, seconds)
-        filename = _clean_name(intake.filename) or "recording"
+        filename = clean_name(intake.filename) or "recording"
         now = clock.now()
         recording = RecordingTable(
             id=intake.recording_id,
             owner_id=intake.owner_id,
-            title=_clean_name(intake.title or "") or PurePosixPath(filename).stem or filename,
+            title=clean_name(intake.title or "") or PurePosixPath(filename).stem or filename,
             filename=filename,
             size=intake.size,
             sha256=intake.sha256,
@@ -394,13 +392,6 @@ def _claimed(media: Json | None) -> float:
 
 def _no_recording() -> NotFound:
     return NotFound("There is no recording with this id.")
-
-
-def _clean_name(name: str) -> str:
-    """A name as harmless text: no folders, no control or direction marks, not too long."""
-    last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    shown = "".join(c for c in last if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"})
-    return shown.strip()[:_MAX_NAME].strip()
 
 
 def _listed(recording: RecordingTable, job: JobTable) -> Listed:
