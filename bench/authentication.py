@@ -15,7 +15,7 @@ from tiro.bootstrap.server import build_accounts, open_database
 from tiro.db.session import Database
 from tiro.db.tables import KeyTable
 from tiro.errors import Unauthorized
-from tiro.features.accounts.service import AccountService
+from tiro.features.accounts.service import AccountService, Tokens
 from tiro.features.keys.service import KeyService
 from tiro.features.users.service import UserService
 from tiro.kit import clock
@@ -39,7 +39,9 @@ def run() -> None:
             row, secret = keys.create("bench")
             _fill(database, row.owner_id)
             accounts.set_password("owner", _PASSWORD)
-            access = accounts.login("owner", _PASSWORD).access
+            begun = accounts.login("owner", _PASSWORD)
+            assert isinstance(begun, Tokens)
+            access = begun.access
             spreads = {
                 "a valid key": _spread(lambda: keys.authenticate(secret)),
                 "an unknown key": _spread(lambda: _refused(lambda: keys.authenticate("tiro_unknown"))),

@@ -162,6 +162,32 @@ class RequestTooSlow(TiroError):
     default = "The request did not arrive in time. Send it again."
 
 
+# --- browsers and second factors ---------------------------------------------------------------------
+
+
+class CrossSiteRequest(TiroError):
+    code, status, exit_code = "cross_site_request", 403, 5
+    default = (
+        "A cookie alone changes nothing. Send what the cookie `tiro-csrf` holds in the header "
+        "`X-CSRF-Token`, from a page of this server."
+    )
+
+
+class TooManyGuesses(TiroError):
+    code, status, exit_code, transient = "too_many_guesses", 429, 5, True
+    default = "Too many codes were wrong. Wait a while, or use a recovery code."
+
+
+class IdentityProviderAway(TiroError):
+    code, status, exit_code, transient = "identity_provider_away", 503, 4, True
+    default = "The identity provider does not answer. Try again in a moment, or log in with a password."
+
+
+class IdentityRefused(TiroError):
+    code, status, exit_code = "identity_refused", 403, 5
+    default = "What the identity provider sent could not be verified. Start the login anew."
+
+
 # --- media -----------------------------------------------------------------------------------------
 
 

@@ -11,9 +11,10 @@ import re
 import sys
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ByteSize, Field, SecretStr, field_validator
+from pydantic import BaseModel, ByteSize, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -38,6 +39,13 @@ class HttpSettings(BaseModel):
     upload_expires: float = Field(
         24.0, gt=0, description="Hours for which a resumable upload that nobody continues is kept."
     )
+    origins: str = Field(
+        "",
+        pattern=r"^\s*(https?://[^\s,/*]+(\s*[\s,]\s*https?://[^\s,/*]+)*)?\s*$",
+        description="Origins of web clients elsewhere that may use this server from a browser, such as "
+        "https://app.example.org, separated by commas.",
+    )
+
     proxies: str = Field(
         "",
         description="Addresses and networks of proxies whose `X-Forwarded-*` headers are believed, such as "
@@ -58,6 +66,10 @@ class HttpSettings(BaseModel):
     @property
     def believed_proxies(self) -> list[IPv4Network | IPv6Network]:
         return _networks(self.proxies)
+
+    @property
+    def origin_list(self) -> tuple[str, ...]:
+        return tuple(self.origins.lower().replace(",", " ").split())
 
 
 def _networks(text: str) -> list[IPv4Network | IPv6Network]:
@@ -221,6 +233,49 @@ def check_random(secret: str) -> None:
         raise ValueError("it looks like a placeholder; `openssl rand -hex 32` makes a random one")
 
 
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+class OidcSettings(BaseModel):
+    """Logins at an identity provider that speaks OpenID Connect. Off where no issuer is set."""
+
+    issuer: str | None = Field(
+        None,
+        description="The provider's address, exactly as it names itself, such as https://id.example.org.",
+    )
+    client_id: str = Field("", description="How the provider knows this server.")
+    client_secret: SecretStr | None = Field(None, description="Where the provider gave one.")
+    scopes: str = Field("openid profile", description="What is asked for, with spaces between.")
+    registration: bool = Field(
+        False, description="Whether whoever the provider knows gets a user here; else only who is linked."
+    )
+    redirect: str | None = Field(
+        None,
+        description="This server's `…/api/v1/auth/oidc/callback` as browsers reach it; by default under the "
+        "address with which they asked.",
+    )
+
+    @field_validator("issuer")
+    @classmethod
+    def _is_safe(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+            return value
+        raise ValueError(
+            "it must begin with https://, for whoever can alter its answers can log in as anyone"
+        )
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.issuer and not self.client_id:
+            raise ValueError("TIRO_OIDC_ISSUER needs TIRO_OIDC_CLIENT_ID")
+        if "openid" not in self.scopes.split():
+            raise ValueError("TIRO_OIDC_SCOPES must have the scope openid")
+        return self
+
+
 class EgressSettings(BaseModel):
     """Calls to addresses that users name: webhooks."""
 
@@ -290,6 +345,7 @@ class Settings(BaseSettings):
     auth: AuthSettings = AuthSettings()
     limits: LimitSettings = LimitSettings()
     quota: QuotaSettings = QuotaSettings()
+    oidc: OidcSettings = OidcSettings()
     egress: EgressSettings = EgressSettings()
     webhooks: WebhookSettings = WebhookSettings()
     log: LogSettings = LogSettings()

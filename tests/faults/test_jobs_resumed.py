@@ -59,10 +59,14 @@ def test_files_of_unknown_recordings_are_set_aside_not_deleted(tmp_path: Path) -
     assert not any(finding.faults for finding in inspect_data(settings))
 
 
+async def never() -> bool:
+    return False
+
+
 async def _streamed(server, session_id: str):  # type: ignore[no-untyped-def]
     """The recording as OpenAI's API streams it: nothing that was told is told again."""
     asked = form.read({"model": ["echo"], "stream": ["true"]}, "transcribe", {})
-    return [event async for event in server.runtime.openai.stream(session_id, asked)]
+    return [event async for event in server.runtime.openai.stream(session_id, asked, never)]
 
 
 def _events(server, session_id: str):  # type: ignore[no-untyped-def]

@@ -201,6 +201,8 @@ def test_a_password_is_set(command: Command) -> None:
     done = command("users", "password", "anna", stdin=b"correct horse battery\n")
     assert done.returncode == 0, done.stderr
     assert "horse" not in done.stdout + done.stderr
+    assert command("users", "reset-second-factor", "anna").returncode == 0
+    assert command("users", "reset-second-factor", "bob").returncode == 2
     for name, new in (("anna", b"short\n"), ("bob", b"correct horse battery\n")):
         refused = command("users", "password", name, stdin=new)
         assert refused.returncode == 2

@@ -27,17 +27,23 @@ HALF = len(SPEECH) // 2
 NOBODY = ("anonymous", "revoked", "expired", "logged out")
 NARROW = {"reader": ["read"], "writer": ["write"]}
 """The owner, with a key that has not all scopes."""
-PERSONS = (*NOBODY, *NARROW, "owner", "login", "other", "admin")
-"""``login`` is the owner with a password in place of a key."""
+PERSONS = (*NOBODY, *NARROW, "owner", "login", "cookie", "cookie alone", "other", "admin")
+"""``login`` is the owner with a password in place of a key; ``cookie`` so in a browser, and ``cookie alone``
+what another site makes that browser send."""
 
+LOGINS = ("login", "cookie", "cookie alone")
+SAFE = {"GET", "HEAD", "OPTIONS"}
 READ = dict.fromkeys(PERSONS, "allowed") | dict.fromkeys(NOBODY, "unauthorized") | {"writer": "lacks read"}
 WRITE = READ | {"reader": "lacks write", "writer": "allowed"}
+# How one logs in is not for keys to change.
+LOGIN = WRITE | dict.fromkeys(("owner", "writer", "other", "admin"), "needs login")
 # An admin runs the server; that is no right to read what others said.
 _STRANGERS = {"other": "missing", "admin": "missing"}
 ADMIN = READ | dict.fromkeys(set(PERSONS) - {*NOBODY, "admin"}, "lacks admin")
 READ_OWN, WRITE_OWN = READ | _STRANGERS, WRITE | _STRANGERS
 DOOR = "/api/v1/transcribe"
 UPLOADS = "/api/v1/uploads"
+FACTOR = "/api/v1/me/second-factor"
 HOOK = "/api/v1/webhooks/{webhook_id}"
 TUS = {"Tus-Resumable": "1.0.0"}
 MATRIX = {
@@ -76,23 +82,38 @@ MATRIX = {
     ("GET", "/api/v1/me/usage"): READ,
     ("POST", "/api/v1/me/password"): WRITE,
     ("POST", "/api/v1/auth/logout-everywhere"): WRITE,
+    ("GET", FACTOR): READ,
+    ("POST", FACTOR): LOGIN,
+    ("POST", FACTOR + "/confirm"): LOGIN,
+    ("POST", FACTOR + "/recovery-codes"): LOGIN,
+    ("POST", FACTOR + "/disable"): LOGIN,
+    ("GET", "/api/v1/me/identities"): READ,
+    ("POST", "/api/v1/me/identities"): LOGIN,
+    ("DELETE", "/api/v1/me/identities"): LOGIN,
     ("GET", "/api/v1/users"): ADMIN,
     ("POST", "/api/v1/users"): ADMIN,
     ("PATCH", "/api/v1/users/{user_id}"): ADMIN,
     ("POST", "/api/v1/users/{user_id}/reset"): ADMIN,
+    ("DELETE", "/api/v1/users/{user_id}/second-factor"): ADMIN,
+    ("DELETE", "/api/v1/users/{user_id}/identities"): ADMIN,
     ("POST", "/v1/audio/transcriptions"): WRITE,
     ("POST", "/v1/audio/translations"): WRITE,
     ("GET", "/v1/models"): READ,
     ("GET", "/v1/models/{name}"): READ,
 }
 _AUTH = "/api/v1/auth/"
-OPEN = {
+OPEN: dict[tuple[str, str], dict[str, str] | None] = {
     ("POST", _AUTH + "login"): {"name": "owen", "password": "wrong password"},
     ("POST", _AUTH + "refresh"): {"refresh_token": "unknown"},
     ("POST", _AUTH + "logout"): {"refresh_token": "unknown"},
     ("POST", _AUTH + "link"): {"token": "unknown", "password": "long enough"},
+    ("POST", _AUTH + "second-factor"): {"challenge": "unknown", "code": "123456"},
+    ("GET", _AUTH + "methods"): None,
+    ("GET", _AUTH + "oidc/login"): None,
+    ("GET", _AUTH + "oidc/callback"): None,
 }
 """Routes that ask for no key, for their body says who calls; and a body that says nothing of use."""
+OPEN_STATUS = {"logout": 204, "methods": 200, "oidc/login": 503, "oidc/callback": 403}
 _KEYED = ("/api/", "/v1/")
 BODIES: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/api/v1/keys"): {},
@@ -100,6 +121,11 @@ BODIES: dict[tuple[str, str], dict[str, str]] = {
     ("PATCH", HOOK): {},
     ("POST", HOOK + "/rotate"): {},
     ("POST", "/api/v1/me/password"): {"current": "", "new": "short"},
+    ("POST", FACTOR): {"password": PASSWORD},
+    ("POST", FACTOR + "/confirm"): {"code": "unknown"},
+    ("POST", FACTOR + "/recovery-codes"): {"password": PASSWORD, "code": "unknown"},
+    ("POST", FACTOR + "/disable"): {"password": PASSWORD, "code": "unknown"},
+    ("POST", "/api/v1/me/identities"): {"password": PASSWORD},
     ("POST", "/api/v1/users"): {"name": " "},
     ("PATCH", "/api/v1/users/{user_id}"): {},
 }
@@ -114,14 +140,22 @@ class House:
     server: ThreadServer
     clients: dict[str, Client]
 
-    def log_in(self) -> str:
-        return self.server.runtime.accounts.login("owen", PASSWORD).access
+    def log_in(self, person: str) -> None:
+        tokens = self.server.runtime.accounts.login("owen", PASSWORD)
+        client = self.clients[person]
+        if person == "login":
+            client.headers["Authorization"] = f"Bearer {tokens.access}"
+            return
+        client.cookies = httpx.Cookies({"tiro-access": tokens.access})
+        if person == "cookie":
+            client.headers["X-CSRF-Token"] = self.server.runtime.browsers.csrf_token(tokens.login_id)
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     data: Path = tmp_path_factory.mktemp("house")
-    with thread_server(Settings(data=data)) as server:
+    nobody_there = {"issuer": "http://127.0.0.1:9", "client_id": "tiro"}
+    with thread_server(Settings(data=data, oidc=nobody_there)) as server:  # type: ignore[arg-type]
         runtime = server.runtime
         for name, role in (("owen", Role.USER), ("otto", Role.USER), ("ada", Role.ADMIN)):
             runtime.users.create(name, role)
@@ -145,7 +179,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         runtime.accounts.set_password("owen", PASSWORD)
         secrets["logged out"] = runtime.accounts.login("owen", PASSWORD).access
         runtime.accounts.logout_everywhere(runtime.users.list()[1].id)
-        secrets["login"] = None
+        secrets |= dict.fromkeys(LOGINS)
         clients = {person: Client(server.address, secret) for person, secret in secrets.items()}
         yield House(server, clients)
         for client in clients.values():
@@ -175,6 +209,9 @@ def outcome(answer: httpx.Response) -> str:
             "not_found",
             "invalid_api_key",
         }
+    if answer.status_code == 403 and "WWW-Authenticate" not in answer.headers:
+        known = {"cross_site_request": "cross-site"}
+        return known.get(code(answer)) or ("needs login" if "Log in" in answer.text else "forbidden")
     if answer.status_code == 403:
         scope = found.group(1) if (found := re.search(r"scope `(\w+)`", answer.text)) else ""
         header = answer.headers["WWW-Authenticate"]
@@ -238,7 +275,8 @@ def test_every_route_says_one_scope(house: House) -> None:
                 assert "security" not in operation
             elif path.startswith(_KEYED):
                 needed = "admin" if "/users" in path else "read" if verb == "get" else "write"
-                assert operation["security"] == [{"HTTPBearer": [needed]}], (verb, path)
+                ways = [{"HTTPBearer": [needed]}, {"Cookie": [needed]}]
+                assert operation["security"] == ways, (verb, path)
 
 
 def test_every_route_outside_the_api_is_the_operators(house: House) -> None:
@@ -251,9 +289,9 @@ def test_every_route_outside_the_api_is_the_operators(house: House) -> None:
 def test_matrix(house: House, kept: str, verb: str, path: str, person: str) -> None:
     owner = house.clients["owner"]
     runtime = house.server.runtime
-    mine = person in {"owner", "writer", "login"}
-    if person == "login":
-        house.clients[person].headers["Authorization"] = f"Bearer {house.log_in()}"
+    mine = person in {"owner", "writer", *LOGINS}
+    if person in LOGINS:
+        house.log_in(person)
     session_id = finished(house) if mine and "{session_id}" in path else kept
     upload_id = begun(house) if "{upload_id}" in path else ""
     answer = call(
@@ -266,7 +304,8 @@ def test_matrix(house: House, kept: str, verb: str, path: str, person: str) -> N
         **(hooked(house) if "{webhook_id}" in path else {}),
         user_id=next(user.id for user in runtime.users.list() if user.name == "otto"),
     )
-    assert outcome(answer) == MATRIX[verb, path][person]
+    cross_site = person == "cookie alone" and verb not in SAFE
+    assert outcome(answer) == ("cross-site" if cross_site else MATRIX[verb, path][person])
     if upload_id and not mine:
         left = owner.head(f"{UPLOADS}/{upload_id}", headers=TUS)
         assert left.headers["upload-offset"] == str(HALF)
@@ -278,7 +317,7 @@ def test_matrix(house: House, kept: str, verb: str, path: str, person: str) -> N
 @pytest.mark.parametrize("person", ["anonymous", "owner"])
 def test_open_routes_give_nothing_away(house: House, verb: str, path: str, person: str) -> None:
     answer = house.clients[person].request(verb, path, json=OPEN[verb, path])
-    assert answer.status_code == (204 if path.endswith("logout") else 401)
+    assert answer.status_code == OPEN_STATUS.get(path.removeprefix(_AUTH), 401)
 
 
 def test_anothers_recording_looks_like_none(house: House) -> None:

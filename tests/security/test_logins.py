@@ -13,7 +13,7 @@ import jwt
 import pytest
 from argon2 import PasswordHasher
 from tests.makecall import wav
-from tests.serving import Client, ThreadServer
+from tests.serving import Client, ThreadServer, wait_until
 
 from tiro.errors import Unauthorized
 from tiro.features.accounts.passwords import Passwords
@@ -192,7 +192,7 @@ def test_what_ends_a_login(server: ThreadServer, person: Person, end: str) -> No
     assert refresh(server, pair["refresh_token"]).status_code == 401
 
 
-@pytest.mark.parametrize("kind", ["key", "login"])
+@pytest.mark.parametrize("kind", ["key", "login", "cookie"])
 def test_what_is_open_closes(
     server: ThreadServer, person: Person, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,7 +201,10 @@ def test_what_is_open_closes(
     row, key = server.runtime.keys.create("key", person.name)
     secret = key if kind == "key" else person.login()["access_token"]
     with Client(server.address, key) as keyed, Client(server.address, secret) as client:
-        session_id = client.send_file("call.wav", wav(seconds=40), engine="echo:1").json()["session_id"]
+        session_id = keyed.send_file("call.wav", wav(seconds=40), engine="echo:1").json()["session_id"]
+        if kind == "cookie":
+            del client.headers["Authorization"]
+            client.cookies.set("tiro-access", secret)
         with client.stream("GET", f"/api/v1/transcribe/{session_id}/events") as stream:
             lines = stream.iter_lines()
             next(lines)
@@ -211,11 +214,31 @@ def test_what_is_open_closes(
                 logout_everywhere(person, {})
             rest = list(lines)
         assert not any(line.startswith("event: end") for line in rest)
-        if kind == "login":
+        if kind != "key":
             assert keyed.session(session_id)["status"] == "running"
             keyed.delete(f"/api/v1/transcribe/{session_id}")
         else:
             server.runtime.recordings.delete(session_id)
+
+
+def test_openais_stream_closes_too(
+    server: ThreadServer, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tiro.features.keys.dependencies.RECHECK_SECONDS", 0.2)
+    row, key = server.runtime.keys.create("key", person.name)
+    form = {"model": "echo:1", "stream": "true"}
+    with (
+        Client(server.address, key) as client,
+        client.stream(
+            "POST", "/v1/audio/transcriptions", files={"file": ("a.wav", wav(seconds=40))}, data=form
+        ) as stream,
+    ):
+        assert stream.status_code == 200
+        server.runtime.keys.revoke(row.id)
+        rest = [line for line in stream.iter_lines() if line]
+    assert json.loads(rest[-1].removeprefix("data: "))["error"]["code"] == "invalid_api_key"
+    assert not any("transcript.text.done" in line for line in rest)
+    wait_until(lambda: server.runtime.runner.busy == 0, what="the end of its work")
 
 
 def test_an_ended_access_token_closes_nothing_that_is_open(

@@ -17,6 +17,8 @@ from tiro.bootstrap.server import Runtime
 from tiro.errors import BodyTooLarge, RateLimited, TiroError
 from tiro.features.accounts import admin_endpoints
 from tiro.features.accounts import endpoints as account_endpoints
+from tiro.features.accounts.factors import endpoints as factor_endpoints
+from tiro.features.accounts.identities import endpoints as identity_endpoints
 from tiro.features.keys import endpoints as key_endpoints
 from tiro.features.keys.service import KeyService
 from tiro.features.openai import endpoints as openai_endpoints
@@ -24,7 +26,7 @@ from tiro.features.quotas import endpoints as quota_endpoints
 from tiro.features.recordings import endpoints, event_endpoints, export_endpoints
 from tiro.features.uploads import endpoints as upload_endpoints
 from tiro.features.webhooks import endpoints as webhook_endpoints
-from tiro.http import openai_errors, problems
+from tiro.http import cors, openai_errors, problems
 from tiro.http.limits import UNLIMITED, LimitedRequests
 from tiro.http.middleware import RequestEnvelope
 from tiro.http.proxies import BelievedProxies
@@ -37,7 +39,8 @@ _STREAMED = re.compile(r"/api/v1/transcribe|/api/v1/uploads(/.*)?|/v1/audio/.*",
 
 _DESCRIPTION = """Recordings in, transcripts out, on your own machine.
 
-Send `Authorization: Bearer KEY` with every request, with an API key or the access token of a login.
+Send `Authorization: Bearer KEY` with every request, with an API key or the access token of a login. A browser
+may log in with cookies instead; then every request that changes something needs the header `X-CSRF-Token`.
 Errors are `application/problem+json` with a stable `code`."""
 
 
@@ -77,6 +80,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     # The last one is the first to see a request.
     app.add_middleware(SmallBodies, streamed=lambda path: _STREAMED.fullmatch(path) is not None)
     app.add_middleware(LimitedRequests, limits=runtime.limits)
+    cors.install(app, runtime.browsers.origins)
     app.add_middleware(RequestEnvelope)
     app.add_middleware(BelievedProxies, networks=runtime.settings.http.believed_proxies)
     # In the order in which /docs shows them: the door first, what only operators need last.
@@ -87,6 +91,8 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(openai_endpoints.router)
     app.include_router(key_endpoints.router)
     app.include_router(account_endpoints.router)
+    app.include_router(factor_endpoints.router)
+    app.include_router(identity_endpoints.router)
     app.include_router(quota_endpoints.router)
     app.include_router(admin_endpoints.router)
     app.include_router(webhook_endpoints.router)

@@ -22,6 +22,9 @@ from tiro.engines import survey
 from tiro.errors import DataFolderInUse, DataFolderUnusable
 from tiro.events.embedded import EmbeddedEventHub
 from tiro.features.accounts.callers import Callers
+from tiro.features.accounts.factors.service import FactorService
+from tiro.features.accounts.identities.provider import Provider
+from tiro.features.accounts.identities.service import IdentityService
 from tiro.features.accounts.passwords import Passwords
 from tiro.features.accounts.service import AccountService
 from tiro.features.accounts.tokens import AccessTokens
@@ -39,6 +42,7 @@ from tiro.features.uploads.service import UploadService
 from tiro.features.users.service import UserService
 from tiro.features.webhooks.sender import Sender
 from tiro.features.webhooks.service import WebhookService
+from tiro.http.browsers import Browsers
 from tiro.http.limits import RequestLimits
 from tiro.kit.lockfile import AlreadyLocked, FolderLock, is_locked
 from tiro.kit.secretfile import kept_secret
@@ -64,6 +68,9 @@ class Runtime:
     users: UserService
     keys: KeyService
     accounts: AccountService
+    factors: FactorService
+    identities: IdentityService
+    browsers: Browsers
     callers: Callers
     events: EventService
     jobs: JobService
@@ -137,9 +144,31 @@ def _make_data_folder(settings: Settings) -> None:
 
 def build_accounts(settings: Settings, database: Database) -> AccountService:
     """Logins alone, as the command line uses them too."""
+    secret, users, passwords = _secret(settings), UserService(database), Passwords()
+    factors = FactorService(database, users, passwords, secret)
+    return AccountService(database, users, passwords, AccessTokens(secret), factors)
+
+
+def _secret(settings: Settings) -> bytes:
     given = settings.auth.secret
-    secret = given.get_secret_value().encode() if given else kept_secret(settings.data / "secret")
-    return AccountService(database, UserService(database), Passwords(), AccessTokens(secret))
+    return given.get_secret_value().encode() if given else kept_secret(settings.data / "secret")
+
+
+def _build_identities(settings: Settings, database: Database, accounts: AccountService) -> IdentityService:
+    oidc = settings.oidc
+    provider = None
+    if oidc.issuer is not None:
+        given = oidc.client_secret.get_secret_value() if oidc.client_secret else None
+        provider = Provider(oidc.issuer, oidc.client_id, given, scopes=oidc.scopes)
+    return IdentityService(
+        database,
+        UserService(database),
+        accounts,
+        provider,
+        _secret(settings),
+        register=oidc.registration,
+        redirect=oidc.redirect,
+    )
 
 
 def build_webhooks(
@@ -210,6 +239,9 @@ def build_runtime(settings: Settings) -> Runtime:
         users=users,
         keys=keys,
         accounts=accounts,
+        factors=accounts.factors,
+        identities=_build_identities(settings, database, accounts),
+        browsers=Browsers(_secret(settings), settings.http.origin_list),
         callers=Callers(keys, accounts),
         events=events,
         jobs=jobs,

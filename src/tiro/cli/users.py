@@ -62,6 +62,22 @@ def password(name: Annotated[str, typer.Argument(help="Whose; the machine's own 
     typer.secho(f"The password of {name} is set.", err=True)
 
 
+@app.command("reset-second-factor")
+def reset_second_factor(
+    name: Annotated[str, typer.Argument(help="Whose; the machine's own is `owner`.")],
+) -> None:
+    """For somebody who lost their phone: the password alone logs in again. Their logins end."""
+    from tiro.bootstrap.server import build_accounts, open_database
+
+    settings = Settings()
+    database = open_database(settings)
+    try:
+        build_accounts(settings, database).reset_factor_of(name)
+    finally:
+        database.close()
+    typer.secho(f"{name} logs in with the password alone.", err=True)
+
+
 @app.command("list")
 def list_users() -> None:
     """List the users."""

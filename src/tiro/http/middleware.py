@@ -24,6 +24,7 @@ _SAFE_HEADERS = {
         "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
     ),
 }
+_PRIVATE = ("/api/", "/v1/")
 _QUIET = {"/live", "/ready", "/metrics"}
 
 
@@ -52,6 +53,9 @@ class RequestEnvelope:
                 headers["X-Request-Id"] = request_id
                 for name, value in _SAFE_HEADERS.items():
                     headers.setdefault(name, value)
+                if scope["path"].startswith(_PRIVATE):
+                    # A cache between does not know that a cookie makes an answer somebody's own.
+                    headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         try:

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 
 from tiro.errors import ChecksumMismatch, InvalidRequest, MethodNotAllowed, NotFound, TiroError
 from tiro.http import openai_errors
@@ -49,7 +50,7 @@ def documented(*errors: type[TiroError]) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def render(request: Request, error: TiroError, status: int | None = None) -> JSONResponse:
+def render(request: HTTPConnection, error: TiroError, status: int | None = None) -> JSONResponse:
     status = status or error.status
     headers = dict(error.headers)
     if error.retry_after is not None:
@@ -72,11 +73,11 @@ def render(request: Request, error: TiroError, status: int | None = None) -> JSO
     )
 
 
-async def _on_tiro_error(request: Request, error: Exception) -> JSONResponse:
+async def _on_tiro_error(request: HTTPConnection, error: Exception) -> JSONResponse:
     assert isinstance(error, TiroError)
     if error.status >= 500:
         _log.warning("request.failed", code=error.code, detail=error.message)
-    return render(request, error)
+    return render(request, error)  # before a socket is open it is the handshake's answer
 
 
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:

@@ -3,6 +3,8 @@
 from tiro.db.tables.base import Table
 from tiro.db.tables.counters import CounterTable
 from tiro.db.tables.events import EventTable
+from tiro.db.tables.factors import LoginChallengeTable, RecoveryCodeTable, SecondFactorTable
+from tiro.db.tables.identities import IdentityTable, UsedAttemptTable
 from tiro.db.tables.jobs import JobTable, WindowTable
 from tiro.db.tables.keys import IdempotencyTable, KeyTable
 from tiro.db.tables.logins import LoginTable, PasswordLinkTable, RefreshTokenTable
@@ -19,17 +21,22 @@ __all__ = [
     "DeliveryTable",
     "EventTable",
     "IdempotencyTable",
+    "IdentityTable",
     "JobTable",
     "KeyTable",
+    "LoginChallengeTable",
     "LoginTable",
     "PasswordLinkTable",
     "QuotaTable",
     "RecordingTable",
+    "RecoveryCodeTable",
     "RefreshTokenTable",
+    "SecondFactorTable",
     "SegmentTable",
     "Table",
     "TranscriptTable",
     "UploadTable",
+    "UsedAttemptTable",
     "UserTable",
     "WebhookTable",
     "WindowTable",

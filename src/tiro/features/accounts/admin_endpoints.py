@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from tiro.db.tables import UserTable
 from tiro.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unauthorized
-from tiro.features.accounts.dependencies import Accounts, Users
+from tiro.features.accounts.dependencies import Accounts, Factors, Users
 from tiro.features.accounts.links import address
 from tiro.features.keys.dependencies import ADMIN
 from tiro.features.quotas.dependencies import Quotas
@@ -33,6 +33,7 @@ class User(BaseModel):
     created_at: datetime
     disabled_at: datetime | None
     has_password: bool
+    second_factor: bool
     quota: QuotaWish = Field(description="What was set for them alone.")
 
 
@@ -57,21 +58,24 @@ class Link(BaseModel):
 
 
 @router.get("")
-def list_users(users: Users, quotas: Quotas) -> People:
+def list_users(users: Users, factors: Factors, quotas: Quotas) -> People:
     """All users, in the order of their making."""
-    found = quotas.all_set()
-    return People(items=[_shown(user, found.get(user.id, {})) for user in users.list()])
+    with_factor, quota = factors.everyone(), quotas.all_set()
+    return People(items=[_shown(user, with_factor, quota.get(user.id, {})) for user in users.list()])
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, responses=documented(Conflict, InvalidRequest))
 def invite(request: Request, users: Users, accounts: Accounts, wish: Invitation) -> Link:
     """Invite somebody: give them the link, with which they set their password."""
     user = users.create(wish.name, wish.role)
-    return Link(user=_shown(user, {}), link=address(str(request.base_url), accounts.link(user.id)))
+    shown = _shown(user, frozenset(), {})
+    return Link(user=shown, link=address(str(request.base_url), accounts.link(user.id)))
 
 
 @router.patch("/{user_id}", responses=documented(NotFound, Conflict))
-def change_user(accounts: Accounts, quotas: Quotas, user_id: str, change: UserChange) -> User:
+def change_user(
+    accounts: Accounts, factors: Factors, quotas: Quotas, user_id: str, change: UserChange
+) -> User:
     """Disable or enable somebody, give them another role, or say how much they may have. Their logins end
     where they may do less, at once; the keys of who is disabled are worth nothing until they are enabled
     again."""
@@ -79,18 +83,29 @@ def change_user(accounts: Accounts, quotas: Quotas, user_id: str, change: UserCh
     user = accounts.change_user(
         user_id, role=change.role, disabled=change.disabled, also=quotas.changing(user_id, wanted)
     )
-    return _shown(user, quotas.set_for(user_id))
+    return _shown(user, factors.everyone(), quotas.set_for(user_id))
 
 
 @router.post("/{user_id}/reset", responses=documented(NotFound))
-def reset(request: Request, users: Users, accounts: Accounts, quotas: Quotas, user_id: str) -> Link:
+def reset(
+    request: Request, users: Users, accounts: Accounts, factors: Factors, quotas: Quotas, user_id: str
+) -> Link:
     """Take somebody's password away and end their logins; the link sets another."""
     token = accounts.reset(user_id)
-    shown = _shown(users.get(user_id), quotas.set_for(user_id))
-    return Link(user=shown, link=address(str(request.base_url), token))
+    user = _shown(users.get(user_id), factors.everyone(), quotas.set_for(user_id))
+    return Link(user=user, link=address(str(request.base_url), token))
 
 
-def _shown(user: UserTable, quota: Mapping[str, float | None]) -> User:
+@router.delete(
+    "/{user_id}/second-factor", status_code=status.HTTP_204_NO_CONTENT, responses=documented(NotFound)
+)
+def reset_second_factor(accounts: Accounts, user_id: str) -> None:
+    """For somebody who lost their phone and the recovery codes: their password alone logs in again. Their
+    logins end."""
+    accounts.reset_factor(user_id)
+
+
+def _shown(user: UserTable, with_factor: frozenset[str], quota: Mapping[str, float | None]) -> User:
     return User(
         id=user.id,
         name=user.name,
@@ -98,5 +113,6 @@ def _shown(user: UserTable, quota: Mapping[str, float | None]) -> User:
         created_at=user.created_at,
         disabled_at=user.disabled_at,
         has_password=user.password is not None,
+        second_factor=user.id in with_factor,
         quota=QuotaWish.model_validate(quota),
     )

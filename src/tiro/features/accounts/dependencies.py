@@ -9,7 +9,11 @@ from typing import Annotated, ParamSpec, TypeVar, cast
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
+from tiro.errors import Forbidden
+from tiro.features.accounts.factors.service import FactorService
 from tiro.features.accounts.service import AccountService
+from tiro.features.keys.dependencies import Writer
+from tiro.features.keys.service import Caller
 from tiro.features.users.service import UserService
 
 _P = ParamSpec("_P")
@@ -23,6 +27,17 @@ async def _accounts(request: Request) -> AccountService:
 
 async def _users(request: Request) -> UserService:
     return cast(UserService, request.app.state.runtime.users)
+
+
+async def _factors(request: Request) -> FactorService:
+    return cast(FactorService, request.app.state.runtime.factors)
+
+
+async def _logged_in(who: Writer) -> Caller:
+    """Who changes how they log in must have done so: else a stolen key could shut its owner out."""
+    if who.login_id is None:
+        raise Forbidden("Log in to do that; a key is not enough.")
+    return who
 
 
 class Turns:
@@ -47,3 +62,5 @@ async def _turns(request: Request) -> Turns:
 Accounts = Annotated[AccountService, Depends(_accounts)]
 Users = Annotated[UserService, Depends(_users)]
 InTurn = Annotated[Turns, Depends(_turns)]
+Factors = Annotated[FactorService, Depends(_factors)]
+LoggedIn = Annotated[Caller, Depends(_logged_in)]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, delete, exists, select, update
 from sqlalchemy.orm import Session
 
-from tiro.db.tables import LoginTable, PasswordLinkTable, RefreshTokenTable, UserTable
+from tiro.db.tables import LoginChallengeTable, LoginTable, PasswordLinkTable, RefreshTokenTable, UserTable
 
 
 class ActiveLogin(NamedTuple):
@@ -77,6 +77,29 @@ def take_link(session: Session, digest: str, now: datetime) -> str | None:
 
 def drop_link(session: Session, user_id: str) -> None:
     session.execute(delete(PasswordLinkTable).where(PasswordLinkTable.user_id == user_id))
+
+
+def add_challenge(session: Session, user_id: str, digest: str, expires_at: datetime, now: datetime) -> None:
+    """Beside the user's others; those that are past go."""
+    table = LoginChallengeTable
+    session.execute(delete(table).where(table.user_id == user_id, table.expires_at <= now))
+    session.add(table(digest=digest, user_id=user_id, expires_at=expires_at, guesses=0))
+    session.flush()
+
+
+def guess(session: Session, digest: str, now: datetime, most: int) -> str | None:
+    """Count a guess: whose challenge it is; None where there is none, or it had ``most`` already."""
+    table = LoginChallengeTable
+    change = update(table).where(table.digest == digest, table.expires_at > now, table.guesses < most)
+    return session.scalar(change.values(guesses=table.guesses + 1).returning(table.user_id))
+
+
+def drop_challenge(session: Session, digest: str) -> None:
+    session.execute(delete(LoginChallengeTable).where(LoginChallengeTable.digest == digest))
+
+
+def drop_challenges(session: Session, user_id: str) -> None:
+    session.execute(delete(LoginChallengeTable).where(LoginChallengeTable.user_id == user_id))
 
 
 def anyone_has_password(session: Session) -> bool:

@@ -15,6 +15,7 @@ from tiro.db.session import Database
 from tiro.db.tables import LoginTable, RefreshTokenTable, UserTable
 from tiro.errors import Conflict, Forbidden, Unauthorized
 from tiro.features.accounts import repository
+from tiro.features.accounts.factors.service import FactorService
 from tiro.features.accounts.passwords import Passwords
 from tiro.features.accounts.tokens import Access, AccessTokens
 from tiro.features.keys.scopes import of_role
@@ -24,8 +25,10 @@ from tiro.kit import clock
 from tiro.kit.ids import uuid7
 
 _log = structlog.get_logger(__name__)
-_LOGIN_LIFE = timedelta(days=30)
+LOGIN_LIFE = timedelta(days=30)
 LINK_LIFE = timedelta(days=7)
+CHALLENGE_LIFE = timedelta(minutes=5)
+_GUESSES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +38,33 @@ class Tokens:
     access: str
     ends: datetime
     refresh: str
+    login_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """The password was right; ``AccountService.answer`` takes this and a code of the second factor."""
+
+    token: str
+    ends: datetime
 
 
 class AccountService:
     """Logins. All tokens that come of one login are a family, which ends as a whole."""
 
     def __init__(
-        self, database: Database, users: UserService, passwords: Passwords, tokens: AccessTokens
+        self,
+        database: Database,
+        users: UserService,
+        passwords: Passwords,
+        tokens: AccessTokens,
+        factors: FactorService,
     ) -> None:
         self._database = database
         self._users = users
         self._passwords = passwords
         self._tokens = tokens
+        self.factors = factors
 
     def authenticate(self, token: str, *, ended_token: bool = False) -> Caller:
         """Raises Unauthorized where the token is not valid, or its login has ended.
@@ -59,9 +77,9 @@ class AccountService:
             found = repository.active(session, access.login_id, clock.now())
         if found is None or found.user_id != access.user_id:
             raise Unauthorized
-        return Caller(None, found.user_id, found.name, of_role(found.role), None)
+        return Caller(None, found.user_id, found.name, of_role(found.role), None, access.login_id)
 
-    def login(self, name: str, password: str) -> Tokens:
+    def login(self, name: str, password: str) -> Tokens | Challenge:
         """Raises Unauthorized, in the same words and after the same time whatever was wrong."""
         with self._database.read() as session:
             user = self._users.find(session, name)
@@ -75,7 +93,34 @@ class AccountService:
             if now_user.password != stored or now_user.disabled_at is not None:
                 raise Unauthorized("The name or the password is not right.")
             now_user.password = renewed
-            return self._begin(session, user.id)
+            return self._enter(session, user.id)
+
+    def answer(self, challenge: str, code: str) -> Tokens:
+        """Log in with the code of the second factor, or with a recovery code. Each is good for one login.
+
+        Raises:
+            Unauthorized: the code is not right; or the challenge is unknown, past, or used up by guesses.
+            TooManyGuesses
+        """
+        digest, now = _digest(challenge), clock.now()
+        with self._database.write() as session:
+            user_id = repository.guess(session, digest, now, _GUESSES)
+            user = None if user_id is None else self._users.by_id(session, user_id)
+            if user is None or user.disabled_at is not None:
+                raise Unauthorized("This took too long, or too many codes were wrong. Log in again.")
+            refusal = self.factors.check(session, user.id, code)
+            if refusal is None:
+                repository.drop_challenge(session, digest)
+                return self.begin(session, user.id)
+        raise refusal
+
+    def login_of(self, refresh_token: str) -> str:
+        """The id of the login of a refresh token, used or not. Raises Unauthorized."""
+        with self._database.read() as session:
+            row = repository.refresh_token(session, _digest(refresh_token))
+        if row is None:
+            raise Unauthorized("This login has ended. Log in again.")
+        return row.login_id
 
     def refresh(self, token: str) -> Tokens:
         """Exchange a refresh token. One that comes a second time ends its whole family.
@@ -105,10 +150,13 @@ class AccountService:
 
     def logout_everywhere(self, user_id: str) -> None:
         with self._database.write() as session:
-            repository.revoke_all(session, user_id, clock.now())
+            self.end_all(session, user_id)
 
-    def change_password(self, user_id: str, current: str, new: str) -> Tokens:
+    def change_password(self, user_id: str, current: str, new: str, *, logged_in: bool) -> Tokens | Challenge:
         """Set another password; all logins end but the one that this begins.
+
+        Args:
+            logged_in: the caller has shown the second factor already, as with a key they have not.
 
         Raises:
             Conflict: they have none yet; a link or the command line sets the first.
@@ -127,7 +175,7 @@ class AccountService:
             if user.password != stored:
                 raise Forbidden("The current password is not right.")
             self._replace(session, user, hashed)
-            return self._begin(session, user_id)
+            return self.begin(session, user_id) if logged_in else self._enter(session, user_id)
 
     def set_password(self, name: str, password: str) -> None:
         """As the machine's operator; ends all logins. Raises NotFound and InvalidRequest."""
@@ -164,9 +212,33 @@ class AccountService:
             if disabled is not None:
                 user.disabled_at = (user.disabled_at or now) if disabled else None
             if demoted or disabled:
-                repository.revoke_all(session, user_id, now)
+                self.end_all(session, user_id)
             also(session)
         return user
+
+    def prove(self, user_id: str, password: str) -> None:
+        """Where they have a password, it must be right. Raises Forbidden where it is not."""
+        with self._database.read() as session:
+            stored = self._users.by_id(session, user_id).password
+        if stored is not None and not self._passwords.matches(stored, password):
+            raise Forbidden("The password is not right.")
+
+    def end_all(self, session: Session, user_id: str) -> None:
+        """End all logins of the user."""
+        repository.revoke_all(session, user_id, clock.now())
+        repository.drop_challenges(session, user_id)
+
+    def reset_factor(self, user_id: str) -> None:
+        """As an admin, for somebody who lost their phone: the password alone logs in again, and all their
+        logins end. Raises NotFound."""
+        with self._database.write() as session:
+            self._forget_factor(session, self._users.by_id(session, user_id))
+
+    def reset_factor_of(self, name: str) -> None:
+        """As the machine's operator. Raises NotFound."""
+        with self._database.write() as session:
+            self._users.owner(session)
+            self._forget_factor(session, self._users.named(session, name))
 
     # --- links --------------------------------------------------------------------------------------
 
@@ -190,7 +262,7 @@ class AccountService:
             self._replace(session, self._users.by_id(session, user_id), None)
             return _linked(session, user_id)
 
-    def accept(self, token: str, password: str) -> Tokens:
+    def accept(self, token: str, password: str) -> Tokens | Challenge:
         """Set the password of the user whose link this is, and log in. The link is used up.
 
         Raises:
@@ -205,18 +277,28 @@ class AccountService:
             if user is None or user.disabled_at is not None:
                 raise Unauthorized("This link is used or has expired. Ask for another.")
             self._replace(session, user, hashed)
-            return self._begin(session, user.id)
+            return self._enter(session, user.id)
 
     # --- inside -------------------------------------------------------------------------------------
 
-    def _begin(self, session: Session, user_id: str) -> Tokens:
+    def begin(self, session: Session, user_id: str) -> Tokens:
+        """A new login of somebody who has shown all that is asked for. ``session`` must be a writing one."""
         now = clock.now()
         repository.forget_ended(session, user_id, now)
         login = LoginTable(
-            id=str(uuid7()), user_id=user_id, created_at=now, expires_at=now + _LOGIN_LIFE, revoked_at=None
+            id=str(uuid7()), user_id=user_id, created_at=now, expires_at=now + LOGIN_LIFE, revoked_at=None
         )
         repository.add(session, login)
         return self._issue(session, Access(user_id, login.id))
+
+    def _enter(self, session: Session, user_id: str) -> Tokens | Challenge:
+        """Let somebody in who has shown a password, unless there is more to show."""
+        if not self.factors.enabled(session, user_id):
+            return self.begin(session, user_id)
+        now, token = clock.now(), secrets.token_urlsafe(32)
+        ends = now + CHALLENGE_LIFE
+        repository.add_challenge(session, user_id, _digest(token), ends, now)
+        return Challenge(token, ends)
 
     def _issue(self, session: Session, access: Access) -> Tokens:
         refresh = secrets.token_urlsafe(32)
@@ -224,13 +306,17 @@ class AccountService:
             session, RefreshTokenTable(digest=_digest(refresh), login_id=access.login_id, used_at=None)
         )
         token, ends = self._tokens.make(access)
-        return Tokens(token, ends, refresh)
+        return Tokens(token, ends, refresh, access.login_id)
 
     def _replace(self, session: Session, user: UserTable, hashed: str | None) -> None:
         """Another password, or none: what the old one opened is closed."""
         user.password = hashed
-        repository.revoke_all(session, user.id, clock.now())
+        self.end_all(session, user.id)
         repository.drop_link(session, user.id)
+
+    def _forget_factor(self, session: Session, user: UserTable) -> None:
+        self.factors.remove(session, user.id)
+        self.end_all(session, user.id)
 
 
 def _linked(session: Session, user_id: str) -> str:

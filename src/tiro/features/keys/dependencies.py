@@ -16,7 +16,8 @@ from starlette.concurrency import run_in_threadpool
 from tiro.errors import Unauthorized
 from tiro.features.keys.scopes import Scope, missing
 from tiro.features.keys.service import Caller
-from tiro.http.dependencies import bearer_secret
+from tiro.http.browsers import SAFE_METHODS, browsers_of
+from tiro.http.dependencies import Secret, sent_secret
 from tiro.http.limits import RequestLimits
 
 RECHECK_SECONDS = 20.0
@@ -43,24 +44,38 @@ Limits = Annotated[RequestLimits, Depends(_limits)]
 
 
 async def caller(
-    request: Request, needed: SecurityScopes, secret: Annotated[str, Depends(bearer_secret)], limits: Limits
+    request: Request,
+    needed: SecurityScopes,
+    secret: Annotated[Secret, Depends(sent_secret)],
+    limits: Limits,
 ) -> Caller:
     """FastAPI asks again for each set of scopes that a route's parts need; the caller is looked up once.
 
     Raises:
         Unauthorized: the key is unknown, revoked or expired.
+        CrossSiteRequest: a cookie came without the signs that a page of ours sent it.
         Forbidden: it lacks a scope.
         RateLimited: there were too many requests with it.
     """
     found: Caller | None = getattr(request.state, "caller", None)
     if found is None:
         callers = cast(Authenticator, request.app.state.runtime.callers)
-        found = request.state.caller = await run_in_threadpool(callers.authenticate, secret)
+        found = await run_in_threadpool(callers.authenticate, secret.text)
+        if secret.from_cookie:
+            _check_cookie(request, found)
+        request.state.caller = found
         await limits.count_key(request, found.key_id or found.user_id)
     for scope in needed.scopes:
         if scope not in found.scopes:
             raise missing(Scope(scope))
     return found
+
+
+def _check_cookie(request: Request, found: Caller) -> None:
+    if found.login_id is None:
+        raise Unauthorized  # a key in a cookie has nothing to which a token could be bound
+    if request.method not in SAFE_METHODS:
+        browsers_of(request).check(request, found.login_id)
 
 
 class Standing:
@@ -83,8 +98,8 @@ class Standing:
         return False
 
 
-async def standing(request: Request, secret: Annotated[str, Depends(bearer_secret)]) -> Standing:
-    return Standing(cast(Authenticator, request.app.state.runtime.callers), secret)
+async def standing(request: Request, secret: Annotated[Secret, Depends(sent_secret)]) -> Standing:
+    return Standing(cast(Authenticator, request.app.state.runtime.callers), secret.text)
 
 
 StandingDependency = Annotated[Standing, Depends(standing)]

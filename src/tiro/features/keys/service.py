@@ -26,14 +26,15 @@ _MAX_NAME = 100
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes a request, and what they may do. ``key_id`` is None where they logged in with a
-    password; ``expires_at`` is the key's."""
+    """Who makes a request, and what they may do: with a key, or else by a login. ``expires_at`` is the
+    key's."""
 
     key_id: str | None
     user_id: str
     name: str
     scopes: frozenset[Scope]
     expires_at: datetime | None
+    login_id: str | None = None
 
 
 class KeyService:

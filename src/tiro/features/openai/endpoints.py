@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from tiro.errors import Forbidden, RateLimited, TiroError, Unauthorized, UploadInterrupted
 from tiro.features.jobs.states import Priority
-from tiro.features.keys.dependencies import READ, Writer, caller
+from tiro.features.keys.dependencies import READ, Standing, StandingDependency, Writer, caller
 from tiro.features.keys.service import Caller
 from tiro.features.openai import answers, form
 from tiro.features.openai.form import AudioRequest
@@ -105,9 +105,11 @@ def model(service: Service, name: str) -> Model:
         **{"timestamp_granularities[]": {"type": "array", "items": {"enum": ["word", "segment"]}}},
     ),
 )
-async def transcriptions(request: Request, service: Service, who: Writer) -> Response:
+async def transcriptions(
+    request: Request, service: Service, who: Writer, standing: StandingDependency
+) -> Response:
     """As OpenAI's. Log probabilities and known speakers are refused."""
-    return await _answer(request, service, who, "transcribe")
+    return await _answer(request, service, who, standing, "transcribe")
 
 
 @router.post(
@@ -116,16 +118,20 @@ async def transcriptions(request: Request, service: Service, who: Writer) -> Res
     responses=_ANSWERS,
     openapi_extra=_form_schema(form.FORMATS[:5]),
 )
-async def translations(request: Request, service: Service, who: Writer) -> Response:
+async def translations(
+    request: Request, service: Service, who: Writer, standing: StandingDependency
+) -> Response:
     """As OpenAI's: English text of whatever is spoken."""
-    return await _answer(request, service, who, "translate")
+    return await _answer(request, service, who, standing, "translate")
 
 
-async def _answer(request: Request, service: OpenAIService, who: Caller, task: Task) -> Response:
+async def _answer(
+    request: Request, service: OpenAIService, who: Caller, standing: Standing, task: Task
+) -> Response:
     recording_id, asked = await _take_in(request, service, who, task)
     if asked.stream:
         return StreamingResponse(
-            _events(service, recording_id, asked),
+            _events(service, recording_id, asked, standing),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
         )
@@ -183,9 +189,11 @@ async def _gone(request: Request) -> None:
         pass
 
 
-async def _events(service: OpenAIService, recording_id: str, asked: AudioRequest) -> AsyncIterator[str]:
+async def _events(
+    service: OpenAIService, recording_id: str, asked: AudioRequest, standing: Standing
+) -> AsyncIterator[str]:
     try:
-        async with aclosing(service.stream(recording_id, asked)) as events:
+        async with aclosing(service.stream(recording_id, asked, standing.lost)) as events:
             async for event in events:
                 yield _line(event)
     except TiroError as error:

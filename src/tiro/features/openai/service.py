@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from math import inf
@@ -16,6 +16,7 @@ from tiro.errors import (
     NotFound,
     ServerStopping,
     TiroError,
+    Unauthorized,
     UnknownEngine,
     error_for_code,
 )
@@ -92,19 +93,27 @@ class OpenAIService:
             raise ServerStopping(retry_after=5)
         return await asyncio.to_thread(self._outcome, recording_id)
 
-    async def stream(self, recording_id: str, asked: AudioRequest) -> AsyncGenerator[Json]:
+    async def stream(
+        self, recording_id: str, asked: AudioRequest, lost: Callable[[], Awaitable[bool]]
+    ) -> AsyncGenerator[Json]:
         """OpenAI's events while the job works; the deltas joined are the text of the last event.
 
         What was told cannot be taken back: where another engine begins anew, the deltas go on behind the
         place where they were, and the text of the last event is the whole of its own.
 
+        Args:
+            lost: whether the caller has lost the right to be told more.
+
         Raises:
+            Unauthorized: they have.
             TiroError: as ``finished``.
         """
         speakers = answers.Speakers()
         told, until, anew = 0, 0.0, False
         async with aclosing(self._events.follow(recording_id, 0)) as batches:
             async for batch in batches:
+                if await lost():
+                    raise Unauthorized
                 for event in batch:
                     anew = anew or event.type == "restart"
                     if event.type != "segment" or (anew and event.data["start_time"] < until):

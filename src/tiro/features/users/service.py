@@ -70,6 +70,18 @@ class UserService:
                 raise Conflict(f"There is already a user named {name}.")
             return _made(session, name, role)
 
+    def register(self, session: Session, wish: str) -> UserTable:
+        """A new user for somebody who came of themselves, named as they wish: without what a name cannot
+        have, and with a number where somebody has that name. ``session`` must be a writing one."""
+        self.owner(session)
+        plain = "".join(letter for letter in unicodedata.normalize("NFC", wish) if letter.isprintable())
+        name = base = plain.strip()[: _MAX_NAME - 10].strip() or "user"
+        number = 1
+        while repository.by_name(session, name) is not None:
+            number += 1
+            name = f"{base} {number}"
+        return _made(session, name, Role.USER)
+
     def list(self) -> Sequence[UserTable]:
         """In the order of their making."""
         with self._database.read() as session:

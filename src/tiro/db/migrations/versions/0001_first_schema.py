@@ -313,7 +313,67 @@ def upgrade() -> None:
         batch_op.create_index("ix_deliveries_due", ["webhook_id", "state", "next_at"], unique=False)
         batch_op.create_index("ix_deliveries_listed", ["webhook_id", "id"], unique=False)
 
-    # Quotas.
+    _second_factors_and_identities()
+    _quotas()
+
+
+def _second_factors_and_identities() -> None:
+    op.create_table(
+        "second_factors",
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("salt", sa.String(), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("blocked_until", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_second_factors_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_second_factors")),
+    )
+    op.create_table(
+        "recovery_codes",
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_recovery_codes_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_recovery_codes")),
+    )
+    op.create_index(op.f("ix_recovery_codes_user_id"), "recovery_codes", ["user_id"])
+    op.create_table(
+        "login_challenges",
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("guesses", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_login_challenges_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_login_challenges")),
+    )
+    op.create_index(op.f("ix_login_challenges_user_id"), "login_challenges", ["user_id"])
+    op.create_table(
+        "identities",
+        sa.Column("issuer", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_identities_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("issuer", "subject", name=op.f("pk_identities")),
+    )
+    op.create_index(op.f("ix_identities_user_id"), "identities", ["user_id"])
+    op.create_table(
+        "used_attempts",
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_used_attempts")),
+    )
+
+
+def _quotas() -> None:
     op.create_table(
         "quotas",
         sa.Column("user_id", sa.String(), nullable=False),
@@ -343,6 +403,8 @@ def downgrade() -> None:
     op.drop_index("ix_recordings_stored", "recordings")
     op.drop_table("audio_days")
     op.drop_table("quotas")
+    for table in ("used_attempts", "identities", "login_challenges", "recovery_codes", "second_factors"):
+        op.drop_table(table)
     op.drop_table("deliveries")
     op.drop_table("webhooks")
     op.drop_table("windows")

@@ -1,0 +1,1 @@
+"""Logins at an identity provider, by OpenID Connect."""
