@@ -238,6 +238,16 @@ def test_ones_own_password_is_guessed_slowly(house: House) -> None:
     assert statuses(answers) == [403] * WRONG + [429]
 
 
+def test_ones_own_password_is_guessed_slowly_beside_a_second_factor(house: House) -> None:
+    house.person("hanna")
+    access = house.log_in("hanna", PASSWORD).json()["access_token"]
+    body = {"password": "wrong password", "code": "000000"}
+    for path in ("", "/recovery-codes", "/disable"):
+        house.ask(ME + "/second-factor" + path, key=access, json=body)
+    last = [house.ask(ME + "/second-factor", key=access, json=body) for _ in range(WRONG)]
+    assert [answer.status_code for answer in last][-1] == 429
+
+
 def test_zero_is_no_limit(tmp_path: Path) -> None:
     with housed(make_settings(tmp_path, limits=dict.fromkeys(LIMITS, 0))) as house:
         _, key = house.runtime.keys.create("key")
