@@ -177,13 +177,20 @@ def test_a_body_that_keeps_the_pace_may_take_its_time(server: ThreadServer) -> N
     assert post_form(server, steadily()).status_code == 202
 
 
-def test_whoever_waits_for_an_answer_is_not_slow(server: ThreadServer) -> None:
+def test_whoever_waits_for_an_answer_is_not_slow(
+    server: ThreadServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next request has begun, and its headers have no end."""
+    monkeypatch.setattr(server.runtime.jobs, "claim", lambda session, owner: None)
+    form = FIELD + FILE + b"--x--\r\n"
     with line(server) as patient:
-        patient.send(start(server, "/live", method="GET") + start(server, "/live", method="GET")[:20])
-        assert patient.socket.recv(65536).startswith(b"HTTP/1.1 200")
-    session_id = server.client.send_file("a.wav", SPEECH, wait=30).json()["session_id"]
-    with server.client.stream("GET", f"{DOOR}/{session_id}/events") as events:
-        assert "completed" in events.read().decode()
+        patient.send(
+            start(server, DOOR + "?wait=1", FORM, f"Content-Length: {len(form)}") + form + b"GET /li"
+        )
+        received = patient.socket.recv(65536)
+    assert received.startswith(b"HTTP/1.1 202")
+    session_id = received.decode().partition("location: ")[2].partition("\r\n")[0].rpartition("/")[2]
+    assert server.client.delete(f"{DOOR}/{session_id}").status_code == 204
 
 
 # --- too large --------------------------------------------------------------------------------------
