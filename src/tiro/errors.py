@@ -162,6 +162,16 @@ class RequestTooSlow(TiroError):
     default = "The request did not arrive in time. Send it again."
 
 
+class RecordingHeld(TiroError):
+    code, status, exit_code = "recording_held", 409, 2
+    default = "The recording is on hold. `DELETE …/hold` releases it; until then it cannot be deleted."
+
+
+class MediaRemoved(TiroError):
+    code, status, exit_code = "media_removed", 410, 3
+    default = "The recording's file was removed by retention. Its transcript is still there."
+
+
 # --- browsers and second factors ---------------------------------------------------------------------
 
 

@@ -309,6 +309,29 @@ class WebhookSettings(BaseModel):
     keep_days: float = Field(30.0, gt=0, description="Days for which deliveries that have ended are shown.")
 
 
+class AuditSettings(BaseModel):
+    """The audit log."""
+
+    days: int = Field(365, ge=1, description="Days for which entries of the audit log are kept.")
+
+
+class RetentionSettings(BaseModel):
+    """How long recordings are kept at most. Users may choose less."""
+
+    media_days: int | None = Field(
+        None,
+        ge=0,
+        description="Days after which a recording's file is removed, once it has been worked on; 0 as soon "
+        "as its transcript is finished. Where there is none, it stays for 7 days after the last job. By "
+        "default files are kept.",
+    )
+    recording_days: int | None = Field(
+        None,
+        ge=1,
+        description="Days after which whole recordings are removed, with their text. By default they stay.",
+    )
+
+
 class LogSettings(BaseModel):
     """Logs, on standard error."""
 
@@ -348,6 +371,8 @@ class Settings(BaseSettings):
     oidc: OidcSettings = OidcSettings()
     egress: EgressSettings = EgressSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    audit: AuditSettings = AuditSettings()
+    retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
 
     @property

@@ -31,7 +31,8 @@ def test_modules_are_rooms_not_halls() -> None:
     long = {
         path.name: count
         for path in SOURCE.rglob("*.py")
-        if (count := len(path.read_text().splitlines())) > LIMIT
+        # A migration is a list of tables, and is never changed once it is released.
+        if path.parent.name != "versions" and (count := len(path.read_text().splitlines())) > LIMIT
     }
     assert not long
 

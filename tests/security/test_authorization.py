@@ -96,6 +96,20 @@ MATRIX = {
     ("POST", "/api/v1/users/{user_id}/reset"): ADMIN,
     ("DELETE", "/api/v1/users/{user_id}/second-factor"): ADMIN,
     ("DELETE", "/api/v1/users/{user_id}/identities"): ADMIN,
+    ("PUT", DOOR + "/{session_id}/hold"): WRITE_OWN,
+    ("DELETE", DOOR + "/{session_id}/hold"): WRITE_OWN,
+    ("GET", "/api/v1/me/retention"): READ,
+    ("PATCH", "/api/v1/me/retention"): WRITE,
+    ("GET", "/api/v1/me/retention/preview"): READ,
+    ("GET", "/api/v1/me/activity"): READ,
+    ("GET", "/api/v1/audit"): ADMIN,
+    ("GET", "/api/v1/audit/export.{extension}"): ADMIN,
+    ("GET", "/api/v1/admin/jobs"): ADMIN,
+    ("POST", "/api/v1/admin/jobs/{job_id}/cancel"): ADMIN,
+    ("POST", "/api/v1/admin/jobs/{job_id}/requeue"): ADMIN,
+    ("GET", "/api/v1/admin/storage"): ADMIN,
+    ("GET", "/api/v1/admin/settings"): ADMIN,
+    ("GET", "/api/v1/admin/health"): ADMIN,
     ("POST", "/v1/audio/transcriptions"): WRITE,
     ("POST", "/v1/audio/translations"): WRITE,
     ("GET", "/v1/models"): READ,
@@ -115,6 +129,7 @@ OPEN: dict[tuple[str, str], dict[str, str] | None] = {
 """Routes that ask for no key, for their body says who calls; and a body that says nothing of use."""
 OPEN_STATUS = {"logout": 204, "methods": 200, "oidc/login": 503, "oidc/callback": 403}
 _KEYED = ("/api/", "/v1/")
+OF_ADMINS = ("/api/v1/users", "/api/v1/audit", "/api/v1/admin")
 BODIES: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/api/v1/keys"): {},
     ("POST", "/api/v1/webhooks"): {"url": "http://127.0.0.1/"},
@@ -128,6 +143,7 @@ BODIES: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/api/v1/me/identities"): {"password": PASSWORD},
     ("POST", "/api/v1/users"): {"name": " "},
     ("PATCH", "/api/v1/users/{user_id}"): {},
+    ("PATCH", "/api/v1/me/retention"): {},
 }
 UNLISTED = {("HEAD", DOOR + "/{session_id}/media"), ("POST", UPLOADS + "/{upload_id}")}
 """Routes that the document leaves out because it has their twin."""
@@ -191,6 +207,12 @@ def finished(house: House) -> str:
     return str(house.clients["owner"].send_file("call.wav", SPEECH, wait=30).json()["session_id"])
 
 
+def job_of(house: House, recording_id: str) -> str:
+    runtime = house.server.runtime
+    with runtime.database.read() as session:
+        return runtime.jobs.latest(session, recording_id).id
+
+
 @pytest.fixture(scope="module")
 def kept(house: House) -> str:
     """A recording that all but its owner try their hands at."""
@@ -233,7 +255,8 @@ def call(client: Client, verb: str, path: str, **ids: str) -> httpx.Response:
     if path.startswith(UPLOADS):
         return call_upload(client, verb, path, ids["upload_id"])
     body = BODIES.get((verb, path))
-    return client.request(verb, path.format(extension="txt", name="echo", **ids), json=body)
+    extension = "csv" if "/audit" in path else "txt"
+    return client.request(verb, path.format(extension=extension, name="echo", **ids), json=body)
 
 
 def hooked(house: House) -> dict[str, str]:
@@ -274,7 +297,8 @@ def test_every_route_says_one_scope(house: House) -> None:
             if (verb.upper(), path) in OPEN:
                 assert "security" not in operation
             elif path.startswith(_KEYED):
-                needed = "admin" if "/users" in path else "read" if verb == "get" else "write"
+                usual = "read" if verb == "get" else "write"
+                needed = "admin" if path.startswith(OF_ADMINS) else usual
                 ways = [{"HTTPBearer": [needed]}, {"Cookie": [needed]}]
                 assert operation["security"] == ways, (verb, path)
 
@@ -302,6 +326,7 @@ def test_matrix(house: House, kept: str, verb: str, path: str, person: str) -> N
         upload_id=upload_id,
         key_id=runtime.keys.create("spare", "owen")[0].id if "{key_id}" in path else "",
         **(hooked(house) if "{webhook_id}" in path else {}),
+        job_id=job_of(house, finished(house)) if "{job_id}" in path else "",
         user_id=next(user.id for user in runtime.users.list() if user.name == "otto"),
     )
     cross_site = person == "cookie alone" and verb not in SAFE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,18 +12,20 @@ import structlog
 from fastapi import FastAPI
 
 import tiro
-from tiro.api import docs, health, password
+from tiro.api import admin, docs, health, password
 from tiro.bootstrap.server import Runtime
 from tiro.errors import BodyTooLarge, RateLimited, TiroError
 from tiro.features.accounts import admin_endpoints
 from tiro.features.accounts import endpoints as account_endpoints
 from tiro.features.accounts.factors import endpoints as factor_endpoints
 from tiro.features.accounts.identities import endpoints as identity_endpoints
+from tiro.features.administration import audit_endpoints, job_endpoints
 from tiro.features.keys import endpoints as key_endpoints
 from tiro.features.keys.service import KeyService
 from tiro.features.openai import endpoints as openai_endpoints
 from tiro.features.quotas import endpoints as quota_endpoints
 from tiro.features.recordings import endpoints, event_endpoints, export_endpoints
+from tiro.features.retention import endpoints as retention_endpoints
 from tiro.features.uploads import endpoints as upload_endpoints
 from tiro.features.webhooks import endpoints as webhook_endpoints
 from tiro.http import cors, openai_errors, problems
@@ -36,6 +38,7 @@ _log = structlog.get_logger(__name__)
 _MINUTE = 60.0
 _STREAMED = re.compile(r"/api/v1/transcribe|/api/v1/uploads(/.*)?|/v1/audio/.*", re.DOTALL)
 """Paths whose endpoints read the body themselves, and bound it. All others get it whole, and small."""
+_HOUR = 3600.0
 
 _DESCRIPTION = """Recordings in, transcripts out, on your own machine.
 
@@ -55,6 +58,8 @@ def create_app(runtime: Runtime) -> FastAPI:
             asyncio.create_task(runtime.uploads.sweep_forever()),
             asyncio.create_task(_note_uses(runtime.keys)),
             asyncio.create_task(runtime.sender.run()),
+            asyncio.create_task(_rounds("retention", runtime.retention.sweep, _MINUTE)),
+            asyncio.create_task(_rounds("audit", runtime.audit.sweep, _HOUR)),
         ]
         try:
             yield
@@ -87,6 +92,8 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(endpoints.router)
     app.include_router(export_endpoints.router)
     app.include_router(event_endpoints.router)
+    app.include_router(retention_endpoints.holds)
+    app.include_router(retention_endpoints.router)
     app.include_router(upload_endpoints.router)
     app.include_router(openai_endpoints.router)
     app.include_router(key_endpoints.router)
@@ -96,11 +103,30 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(quota_endpoints.router)
     app.include_router(admin_endpoints.router)
     app.include_router(webhook_endpoints.router)
+    app.include_router(audit_endpoints.own)
+    app.include_router(audit_endpoints.router)
+    app.include_router(job_endpoints.router)
+    app.include_router(admin.router)
     app.include_router(health.router)
     docs.mount(app)
     password.mount(app)
     _describe_problems(app)
     return app
+
+
+async def _rounds(name: str, work: Callable[[], bool], seconds: float) -> None:
+    """Work that is done again and again, at once where it says that there is more."""
+    while True:
+        more = False
+        turn = asyncio.ensure_future(asyncio.to_thread(work))
+        try:
+            more = await asyncio.shield(turn)
+        except asyncio.CancelledError:
+            await asyncio.wait([turn])  # it may be in the midst of a transaction
+            raise
+        except Exception as error:  # noqa: BLE001 (the edge of a round: the next one tries again)
+            _log.warning("round.failed", round=name, error=str(error))
+        await asyncio.sleep(0 if more else seconds)
 
 
 async def _note_uses(keys: KeyService) -> None:

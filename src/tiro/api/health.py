@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -28,13 +29,16 @@ async def _runtime(request: Request) -> Runtime:
 RuntimeDependency = Annotated[Runtime, Depends(_runtime)]
 
 
+Status = Literal["ok", "degraded", "down"]
+
+
 class Component(BaseModel):
-    status: Literal["ok", "degraded", "down"]
+    status: Status
     detail: str
 
 
 class Health(BaseModel):
-    status: Literal["ok", "degraded", "down"]
+    status: Status
     version: str
     python: str
     components: dict[str, Component]
@@ -63,15 +67,9 @@ def ready(runtime: RuntimeDependency) -> Alive:
 @router.get("/api/v1/health", dependencies=[READ], responses=documented(Unauthorized, Forbidden))
 def health(runtime: RuntimeDependency) -> Health:
     """Each part with its state and version."""
-    components = {
-        "database": _database(runtime),
-        "storage": _storage(runtime),
-        "worker": _worker(runtime),
-        **_engines(runtime),
-    }
-    worst = max((part.status for part in components.values()), key=("ok", "degraded", "down").index)
+    parts = components(runtime)
     return Health(
-        status=worst, version=tiro.__version__, python=platform.python_version(), components=components
+        status=worst(parts), version=tiro.__version__, python=platform.python_version(), components=parts
     )
 
 
@@ -85,6 +83,20 @@ def metrics(runtime: RuntimeDependency) -> Response:
     """Prometheus metrics."""
     body, media_type = render(runtime)
     return Response(body, media_type=media_type)
+
+
+def components(runtime: Runtime) -> dict[str, Component]:
+    return {
+        "database": _database(runtime),
+        "storage": _storage(runtime),
+        "worker": _worker(runtime),
+        **_engines(runtime),
+    }
+
+
+def worst(parts: Mapping[str, Component]) -> Status:
+    statuses: tuple[Status, ...] = ("ok", "degraded", "down")
+    return max((part.status for part in parts.values()), key=statuses.index)
 
 
 def _database(runtime: Runtime) -> Component:

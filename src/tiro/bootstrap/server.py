@@ -28,6 +28,8 @@ from tiro.features.accounts.identities.service import IdentityService
 from tiro.features.accounts.passwords import Passwords
 from tiro.features.accounts.service import AccountService
 from tiro.features.accounts.tokens import AccessTokens
+from tiro.features.administration.service import AdministrationService
+from tiro.features.audit.service import AuditService
 from tiro.features.checkup.service import SETTLE_SECONDS, CheckupService, Finding
 from tiro.features.counters.service import CounterService
 from tiro.features.events.service import EventService
@@ -36,6 +38,7 @@ from tiro.features.keys.service import KeyService
 from tiro.features.openai.service import OpenAIService
 from tiro.features.quotas.service import Quota, QuotaService
 from tiro.features.recordings.service import IntakeLimits, RecordingService
+from tiro.features.retention.service import Policy, RetentionPlan, RetentionService
 from tiro.features.transcription.service import Records, TranscriptionService
 from tiro.features.transcripts.service import TranscriptService
 from tiro.features.uploads.service import UploadService
@@ -83,6 +86,9 @@ class Runtime:
     resolver: SystemResolver
     webhooks: WebhookService
     sender: Sender
+    audit: AuditService
+    retention: RetentionService
+    administration: AdministrationService
     hub: EmbeddedEventHub
     runner: Runner
 
@@ -107,9 +113,14 @@ class Runtime:
         self.storage.sweep_unfinished()
         self.uploads.recover()
         # A file without a row is an upload that was never acknowledged, or all that is left of recordings
-        # whose database went missing. Nobody can tell here, so nothing is deleted.
-        known = self.recordings.ids()
-        unknown = [key for key in self.storage.inventory() if key not in known]
+        # whose database went missing. Nobody can tell here, so nothing is deleted but what the rows or the
+        # audit log say was to be.
+        kept = set(self.storage.inventory())
+        lonely = sorted(kept - self.recordings.ids())
+        removed = self.recordings.without_media() | self.audit.removed(lonely)
+        for key in kept & removed:
+            self.storage.delete(key)
+        unknown = [key for key in lonely if key not in removed]
         for key in unknown:
             self.storage.set_aside(key)
         if unknown:
@@ -184,6 +195,12 @@ def build_webhooks(
     )
     egress = Egress(resolver, Allowed.of(settings.egress.allowed), agent=f"tiro/{tiro.__version__}")
     return webhooks, Sender(webhooks, egress, queue, answer_seconds=answer_seconds)
+
+
+def build_retention_plan(settings: Settings, database: Database) -> RetentionPlan:
+    """How long what is kept, as the command line asks too."""
+    said = settings.retention
+    return RetentionPlan(database, Policy(said.media_days, said.recording_days))
 
 
 def build_runtime(settings: Settings) -> Runtime:
@@ -265,6 +282,11 @@ def build_runtime(settings: Settings) -> Runtime:
         resolver=resolver,
         webhooks=webhooks,
         sender=sender,
+        audit=AuditService(database, settings.audit.days),
+        retention=RetentionService(
+            database, storage, events, jobs, recordings, build_retention_plan(settings, database)
+        ),
+        administration=AdministrationService(database, recordings),
         hub=hub,
         runner=runner,
     )

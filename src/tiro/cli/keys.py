@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tiro.actors import acting, command_line
 from tiro.errors import InvalidRequest
 from tiro.kit import clock
 from tiro.settings import Settings
@@ -38,7 +39,8 @@ def _keys() -> Iterator[KeyService]:
 
     database = open_database(Settings())
     try:
-        yield KeyService(database, UserService(database))
+        with acting(command_line()):
+            yield KeyService(database, UserService(database))
     finally:
         database.close()
 

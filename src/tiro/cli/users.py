@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tiro.actors import acting, command_line
 from tiro.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def _users() -> Iterator[UserService]:
 
     database = open_database(Settings())
     try:
-        yield UserService(database)
+        with acting(command_line()):
+            yield UserService(database)
     finally:
         database.close()
 
@@ -56,7 +58,8 @@ def password(name: Annotated[str, typer.Argument(help="Whose; the machine's own 
     settings = Settings()
     database = open_database(settings)
     try:
-        build_accounts(settings, database).set_password(name, new)
+        with acting(command_line()):
+            build_accounts(settings, database).set_password(name, new)
     finally:
         database.close()
     typer.secho(f"The password of {name} is set.", err=True)
@@ -72,7 +75,8 @@ def reset_second_factor(
     settings = Settings()
     database = open_database(settings)
     try:
-        build_accounts(settings, database).reset_factor_of(name)
+        with acting(command_line()):
+            build_accounts(settings, database).reset_factor_of(name)
     finally:
         database.close()
     typer.secho(f"{name} logs in with the password alone.", err=True)

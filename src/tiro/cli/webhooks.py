@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tiro.actors import acting, command_line
 from tiro.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,9 +45,10 @@ def _parts(user: str | None) -> Iterator[_Parts]:
     database, resolver = open_database(settings), SystemResolver()
     try:
         users = UserService(database)
-        with database.write() as session:
-            user_id = (users.owner(session) if user is None else users.named(session, user)).id
-        yield _Parts(*build_webhooks(settings, database, resolver), user_id)
+        with acting(command_line()):
+            with database.write() as session:
+                user_id = (users.owner(session) if user is None else users.named(session, user)).id
+            yield _Parts(*build_webhooks(settings, database, resolver), user_id)
     finally:
         resolver.close()
         database.close()

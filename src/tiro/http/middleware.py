@@ -10,6 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tiro.actors import Actor, ActorKind, acting
 from tiro.errors import TiroError
 from tiro.http.problems import render
 
@@ -35,6 +36,10 @@ class RequestEnvelope:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            with acting(Actor(ActorKind.ANONYMOUS, address=_address(scope))):
+                await self._app(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -58,8 +63,11 @@ class RequestEnvelope:
                     headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
+        # Until the caller has shown who they are.
+        nobody = Actor(ActorKind.ANONYMOUS, address=_address(scope), request_id=request_id)
         try:
-            await self._app(scope, receive, send_with_headers)
+            with acting(nobody):
+                await self._app(scope, receive, send_with_headers)
         except Exception as error:  # noqa: BLE001 (the edge of a request: what nobody foresaw becomes an answer)
             _log.error("request.crashed", exc_info=error)
             if not status:
@@ -74,3 +82,9 @@ class RequestEnvelope:
                     status=status,
                     ms=round((time.perf_counter() - started) * 1000, 1),
                 )
+
+
+def _address(scope: Scope) -> str | None:
+    """Where the request came from; None where it came through a socket of this machine."""
+    client: tuple[str, int] | None = scope.get("client")
+    return client[0] if client else None

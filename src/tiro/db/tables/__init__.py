@@ -1,5 +1,6 @@
 """All tables. Importing this package makes the metadata complete."""
 
+from tiro.db.tables.audit import AuditTable
 from tiro.db.tables.base import Table
 from tiro.db.tables.counters import CounterTable
 from tiro.db.tables.events import EventTable
@@ -10,6 +11,7 @@ from tiro.db.tables.keys import IdempotencyTable, KeyTable
 from tiro.db.tables.logins import LoginTable, PasswordLinkTable, RefreshTokenTable
 from tiro.db.tables.quotas import AudioDayTable, QuotaTable
 from tiro.db.tables.recordings import RecordingTable
+from tiro.db.tables.retention import RetentionTable
 from tiro.db.tables.transcripts import SegmentTable, TranscriptTable
 from tiro.db.tables.uploads import UploadTable
 from tiro.db.tables.users import UserTable
@@ -17,6 +19,7 @@ from tiro.db.tables.webhooks import DeliveryTable, WebhookTable
 
 __all__ = [
     "AudioDayTable",
+    "AuditTable",
     "CounterTable",
     "DeliveryTable",
     "EventTable",
@@ -31,6 +34,7 @@ __all__ = [
     "RecordingTable",
     "RecoveryCodeTable",
     "RefreshTokenTable",
+    "RetentionTable",
     "SecondFactorTable",
     "SegmentTable",
     "Table",

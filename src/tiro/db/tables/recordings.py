@@ -16,7 +16,9 @@ class RecordingTable(Table):
     __tablename__ = "recordings"
     __table_args__ = (
         Index("ix_recordings_owner", "owner_id", "id"),
-        Index("ix_recordings_stored", "owner_id", "size"),
+        Index("ix_recordings_stored", "owner_id", "media_removed_at", "size"),
+        Index("ix_recordings_kept", "owner_id", "media_removed_at", "created_at"),
+        Index("ix_recordings_created_at", "created_at"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -29,3 +31,7 @@ class RecordingTable(Table):
     passing: Mapped[bool]
     """Kept only while its request is open; nobody can ask for it after a restart."""
     created_at: Mapped[datetime]
+    held_at: Mapped[datetime | None]
+    """Since then it is neither deleted nor purged, whoever asks."""
+    media_removed_at: Mapped[datetime | None]
+    """Since then there are no bytes; what was made of them stays."""

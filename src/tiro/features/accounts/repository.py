@@ -41,6 +41,10 @@ def add(session: Session, row: LoginTable | RefreshTokenTable) -> None:
     session.flush()
 
 
+def login(session: Session, login_id: str) -> LoginTable | None:
+    return session.get(LoginTable, login_id)
+
+
 def refresh_token(session: Session, digest: str) -> RefreshTokenTable | None:
     return session.get(RefreshTokenTable, digest)
 

@@ -11,13 +11,15 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.orm import Session
 
+from tiro import actors
 from tiro.db.session import Database
 from tiro.db.tables import LoginTable, RefreshTokenTable, UserTable
-from tiro.errors import Conflict, Forbidden, Unauthorized
+from tiro.errors import Conflict, Forbidden, TiroError, Unauthorized
 from tiro.features.accounts import repository
 from tiro.features.accounts.factors.service import FactorService
 from tiro.features.accounts.passwords import Passwords
 from tiro.features.accounts.tokens import Access, AccessTokens
+from tiro.features.audit.service import Action, record
 from tiro.features.keys.scopes import of_role
 from tiro.features.keys.service import Caller
 from tiro.features.users.service import Role, UserService
@@ -85,15 +87,17 @@ class AccountService:
             user = self._users.find(session, name)
         stored = user.password if user else None
         matches = self._passwords.matches(stored, password)
-        if user is None or stored is None or not matches or user.disabled_at is not None:
-            raise Unauthorized("The name or the password is not right.")
-        renewed = self._passwords.hashed(password) if self._passwords.outdated(stored) else stored
+        renewed = stored
+        if matches and stored is not None and self._passwords.outdated(stored):
+            renewed = self._passwords.hashed(password)
         with self._database.write() as session:
-            now_user = self._users.by_id(session, user.id)
-            if now_user.password != stored or now_user.disabled_at is not None:
-                raise Unauthorized("The name or the password is not right.")
-            now_user.password = renewed
-            return self._enter(session, user.id)
+            user = user and self._users.by_id(session, user.id)
+            if matches and user and user.password == stored and user.disabled_at is None:
+                user.password = renewed
+                return self._enter(session, user.id, "password")
+            # The block ends without an error, so that this is committed.
+            _failed(session, user)
+        raise Unauthorized("The name or the password is not right.")
 
     def answer(self, challenge: str, code: str) -> Tokens:
         """Log in with the code of the second factor, or with a recovery code. Each is good for one login.
@@ -106,12 +110,16 @@ class AccountService:
         with self._database.write() as session:
             user_id = repository.guess(session, digest, now, _GUESSES)
             user = None if user_id is None else self._users.by_id(session, user_id)
-            if user is None or user.disabled_at is not None:
-                raise Unauthorized("This took too long, or too many codes were wrong. Log in again.")
-            refusal = self.factors.check(session, user.id, code)
-            if refusal is None:
-                repository.drop_challenge(session, digest)
-                return self.begin(session, user.id)
+            refusal: TiroError = Unauthorized(
+                "This took too long, or too many codes were wrong. Log in again."
+            )
+            if user is not None and user.disabled_at is None:
+                wrong = self.factors.check(session, user.id, code)
+                if wrong is None:
+                    repository.drop_challenge(session, digest)
+                    return self.begin(session, user.id, "second factor")
+                refusal = wrong
+            record(session, Action.LOGIN_FAILED, user_id, owner=user_id, reason="wrong code")
         raise refusal
 
     def login_of(self, refresh_token: str) -> str:
@@ -138,6 +146,7 @@ class AccountService:
             if row is not None and active:
                 # The block ends without an error, so that this is committed.
                 repository.revoke(session, row.login_id, now)
+                record(session, Action.LOGIN_REFRESH_REUSED, active.user_id, owner=active.user_id)
                 _log.warning("login.refresh_reused", user_id=active.user_id, login_id=row.login_id)
         raise Unauthorized("This login has ended. Log in again.")
 
@@ -145,12 +154,15 @@ class AccountService:
         """End the login of a refresh token; nothing where it is unknown."""
         with self._database.write() as session:
             row = repository.refresh_token(session, _digest(token))
-            if row is not None:
-                repository.revoke(session, row.login_id, clock.now())
+            login = None if row is None else repository.login(session, row.login_id)
+            if login is not None and login.revoked_at is None:
+                repository.revoke(session, login.id, clock.now())
+                record(session, Action.LOGIN_ENDED, login.user_id, owner=login.user_id)
 
     def logout_everywhere(self, user_id: str) -> None:
         with self._database.write() as session:
             self.end_all(session, user_id)
+            record(session, Action.LOGIN_ALL_ENDED, user_id, owner=user_id)
 
     def change_password(self, user_id: str, current: str, new: str, *, logged_in: bool) -> Tokens | Challenge:
         """Set another password; all logins end but the one that this begins.
@@ -168,21 +180,26 @@ class AccountService:
             stored = self._users.by_id(session, user_id).password
         if stored is None:
             raise Conflict("You have no password yet. An admin's link or `tiro users password` sets it.")
-        if not self._passwords.matches(stored, current):
-            raise Forbidden("The current password is not right.")
+        matches = self._passwords.matches(stored, current)
         with self._database.write() as session:
             user = self._users.by_id(session, user_id)
-            if user.password != stored:
-                raise Forbidden("The current password is not right.")
-            self._replace(session, user, hashed)
-            return self.begin(session, user_id) if logged_in else self._enter(session, user_id)
+            if matches and user.password == stored:
+                self._replace(session, user, hashed)
+                record(session, Action.PASSWORD_SET, user_id, owner=user_id, by="change")
+                enter = self.begin if logged_in else self._enter
+                return enter(session, user_id, "change")
+            # The block ends without an error, so that this is committed.
+            record(session, Action.PASSWORD_REFUSED, user_id, owner=user_id)
+        raise Forbidden("The current password is not right.")
 
     def set_password(self, name: str, password: str) -> None:
         """As the machine's operator; ends all logins. Raises NotFound and InvalidRequest."""
         hashed = self._passwords.hashed(password)
         with self._database.write() as session:
             self._users.owner(session)
-            self._replace(session, self._users.named(session, name), hashed)
+            user = self._users.named(session, name)
+            self._replace(session, user, hashed)
+            record(session, Action.PASSWORD_SET, user.id, owner=user.id, by="operator")
 
     def change_user(
         self,
@@ -207,10 +224,20 @@ class AccountService:
             demoted = role is not None and role != user.role
             if (demoted or disabled) and user.id == self._users.owner(session).id:
                 raise Conflict("The machine's owner stays an admin, and enabled.")
-            if role is not None:
+            if role is not None and demoted:
+                record(
+                    session,
+                    Action.USER_ROLE_CHANGED,
+                    user.id,
+                    owner=user.id,
+                    before=user.role,
+                    after=role.value,
+                )
                 user.role = role
-            if disabled is not None:
-                user.disabled_at = (user.disabled_at or now) if disabled else None
+            if disabled is not None and disabled != (user.disabled_at is not None):
+                user.disabled_at = now if disabled else None
+                action = Action.USER_DISABLED if disabled else Action.USER_ENABLED
+                record(session, action, user.id, owner=user.id)
             if demoted or disabled:
                 self.end_all(session, user_id)
             also(session)
@@ -260,6 +287,7 @@ class AccountService:
         Raises NotFound."""
         with self._database.write() as session:
             self._replace(session, self._users.by_id(session, user_id), None)
+            record(session, Action.PASSWORD_RESET, user_id, owner=user_id)
             return _linked(session, user_id)
 
     def accept(self, token: str, password: str) -> Tokens | Challenge:
@@ -270,34 +298,47 @@ class AccountService:
             InvalidRequest: the password is too short or too long; the link remains.
         """
         hashed = self._passwords.hashed(password)
-        now = clock.now()
-        with self._database.write() as session:
-            user_id = repository.take_link(session, _digest(token), now)
-            user = None if user_id is None else self._users.by_id(session, user_id)
-            if user is None or user.disabled_at is not None:
-                raise Unauthorized("This link is used or has expired. Ask for another.")
-            self._replace(session, user, hashed)
-            return self._enter(session, user.id)
+        try:
+            with self._database.write() as session:
+                user_id = repository.take_link(session, _digest(token), clock.now())
+                user = None if user_id is None else self._users.by_id(session, user_id)
+                if user is None or user.disabled_at is not None:
+                    raise Unauthorized("This link is used or has expired. Ask for another.")
+                self._replace(session, user, hashed)
+                record(session, Action.PASSWORD_SET, user.id, owner=user.id, by="link")
+                return self._enter(session, user.id, "link")
+        except Unauthorized:
+            with self._database.write() as session:
+                record(session, Action.LOGIN_FAILED, reason="link")
+            raise
 
     # --- inside -------------------------------------------------------------------------------------
 
-    def begin(self, session: Session, user_id: str) -> Tokens:
-        """A new login of somebody who has shown all that is asked for. ``session`` must be a writing one."""
+    def begin(self, session: Session, user_id: str, by: str) -> Tokens:
+        """A new login of somebody who has shown all that is asked for. ``session`` must be a writing one.
+
+        Args:
+            by: what they have shown last, for the audit log.
+        """
+        user = self._users.by_id(session, user_id)
         now = clock.now()
-        repository.forget_ended(session, user_id, now)
+        repository.forget_ended(session, user.id, now)
         login = LoginTable(
-            id=str(uuid7()), user_id=user_id, created_at=now, expires_at=now + LOGIN_LIFE, revoked_at=None
+            id=str(uuid7()), user_id=user.id, created_at=now, expires_at=now + LOGIN_LIFE, revoked_at=None
         )
         repository.add(session, login)
-        return self._issue(session, Access(user_id, login.id))
+        with actors.acting(actors.known(user.id, user.name)):
+            record(session, Action.LOGIN_SUCCEEDED, user.id, owner=user.id, by=by)
+        return self._issue(session, Access(user.id, login.id))
 
-    def _enter(self, session: Session, user_id: str) -> Tokens | Challenge:
+    def _enter(self, session: Session, user_id: str, by: str) -> Tokens | Challenge:
         """Let somebody in who has shown a password, unless there is more to show."""
         if not self.factors.enabled(session, user_id):
-            return self.begin(session, user_id)
+            return self.begin(session, user_id, by)
         now, token = clock.now(), secrets.token_urlsafe(32)
         ends = now + CHALLENGE_LIFE
         repository.add_challenge(session, user_id, _digest(token), ends, now)
+        record(session, Action.LOGIN_CHALLENGED, user_id, owner=user_id, by=by)
         return Challenge(token, ends)
 
     def _issue(self, session: Session, access: Access) -> Tokens:
@@ -316,13 +357,24 @@ class AccountService:
 
     def _forget_factor(self, session: Session, user: UserTable) -> None:
         self.factors.remove(session, user.id)
+        record(session, Action.FACTOR_RESET, user.id, owner=user.id)
         self.end_all(session, user.id)
 
 
 def _linked(session: Session, user_id: str) -> str:
     token = secrets.token_urlsafe(32)
     repository.put_link(session, user_id, _digest(token), clock.now() + LINK_LIFE)
+    record(session, Action.LINK_CREATED, user_id, owner=user_id)
     return token
+
+
+def _failed(session: Session, user: UserTable | None) -> None:
+    """A login with a name and a password came to nothing."""
+    if user is None:
+        record(session, Action.LOGIN_FAILED, reason="unknown name")
+    else:
+        reason = "disabled" if user.disabled_at else "wrong password"
+        record(session, Action.LOGIN_FAILED, user.id, owner=user.id, reason=reason)
 
 
 def _digest(token: str) -> str:

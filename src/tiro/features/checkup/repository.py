@@ -33,9 +33,14 @@ def expired(session: Session, now: datetime) -> Sequence[str]:
 
 
 def files(session: Session) -> Iterator[tuple[str, int, str]]:
-    """Id, size and SHA-256 of every recording."""
-    for row in session.execute(select(RecordingTable.id, RecordingTable.size, RecordingTable.sha256)):
+    """Id, size and SHA-256 of every recording that has a file."""
+    query = select(RecordingTable.id, RecordingTable.size, RecordingTable.sha256)
+    for row in session.execute(query.where(RecordingTable.media_removed_at.is_(None))):
         yield row.id, row.size, row.sha256
+
+
+def recordings(session: Session) -> set[str]:
+    return set(session.scalars(select(RecordingTable.id)))
 
 
 def uploads(session: Session) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -28,6 +28,33 @@ class Finding:
 
     promise: str
     faults: Sequence[str]
+
+
+_Rule = Callable[[Session], Sequence[str]]
+_THOROUGH: tuple[tuple[str, _Rule], ...] = (
+    ("the database is sound", repository.integrity),
+    ("no transcript has a gap", repository.gaps_in_segments),
+)
+_QUICK: tuple[tuple[str, _Rule], ...] = (
+    ("no running job has an expired lease", lambda session: repository.expired(session, clock.now())),
+    ("every recording has one job that speaks for it", repository.without_one_latest_job),
+    ("every user's recordings are counted", repository.miscounted),
+    ("every completed job has its transcript", repository.completed_without_transcript),
+    ("every message to a webhook waits or has ended", repository.lost_deliveries),
+)
+
+
+def look_at_rows(database: Database) -> list[Finding]:
+    """What can be told in a moment: neither files nor what was said are read."""
+    return _look(database, _QUICK)
+
+
+def _look(database: Database, rules: Iterable[tuple[str, _Rule]]) -> list[Finding]:
+    found = []
+    for promise, rule in rules:
+        with database.read() as session:
+            found.append(Finding(promise, rule(session)))
+    return found
 
 
 class CheckupService:
@@ -59,31 +86,19 @@ class CheckupService:
 
     def run(self) -> list[Finding]:
         rules: list[tuple[str, Callable[[], Sequence[str]]]] = [
-            ("the database is sound", self._rows(repository.integrity)),
-            (
-                "no running job has an expired lease",
-                self._rows(lambda session: repository.expired(session, clock.now())),
-            ),
-            (
-                "every recording has one job that speaks for it",
-                self._rows(repository.without_one_latest_job),
-            ),
-            ("every user's recordings are counted", self._rows(repository.miscounted)),
-            ("every completed job has its transcript", self._rows(repository.completed_without_transcript)),
-            ("no transcript has a gap", self._rows(repository.gaps_in_segments)),
-            ("every message to a webhook waits or has ended", self._rows(repository.lost_deliveries)),
             ("every recording has its file, unchanged", lambda: list(self._broken_files())),
-            ("every file has its recording", lambda: self._orphans(self._without_row, "a recording")),
-            ("every part of a file has its upload", lambda: self._orphans(self._without_upload, "an upload")),
+            ("every file has its recording", lambda: self._lasting(self._without_row, "without a recording")),
+            ("no file outlives its removal", lambda: self._lasting(self._removed, "that was to be removed")),
+            (
+                "every part of a file has its upload",
+                lambda: self._lasting(self._without_upload, "without an upload"),
+            ),
         ]
-        return [Finding(promise, rule()) for promise, rule in rules]
-
-    def _rows(self, rule: Callable[[Session], Sequence[str]]) -> Callable[[], Sequence[str]]:
-        def look() -> Sequence[str]:
-            with self._database.read() as session:
-                return rule(session)
-
-        return look
+        return [
+            *_look(self._database, _THOROUGH),
+            *look_at_rows(self._database),
+            *(Finding(promise, rule()) for promise, rule in rules),
+        ]
 
     def _files(self) -> list[tuple[str, int, str]]:
         with self._database.read() as session:
@@ -109,19 +124,25 @@ class CheckupService:
                 length += len(chunk)
         return digest.hexdigest(), length
 
-    def _orphans(self, find: Callable[[], set[str]], owner: str) -> Sequence[str]:
-        lonely = find()
+    def _lasting(self, find: Callable[[], set[str]], what: str) -> Sequence[str]:
+        """Files that are as they should not be for longer than a server at work needs."""
+        found = find()
         deadline = time.monotonic() + self._settle_seconds
-        while lonely and time.monotonic() < deadline and self._running():
+        while found and time.monotonic() < deadline and self._running():
             time.sleep(_PAUSE)
-            lonely &= find()
-        return [f"{key}: a file without {owner}" for key in sorted(lonely)]
+            found &= find()
+        return [f"{key}: a file {what}" for key in sorted(found)]
 
     def _without_row(self) -> set[str]:
         # The files first: what is kept between the two looks has its row by the second.
         kept = set(self._inventory.inventory())
         with self._database.read() as session:
-            kept -= repository.recordings_to_be(session)
+            return kept - repository.recordings_to_be(session) - repository.recordings(session)
+
+    def _removed(self) -> set[str]:
+        kept = set(self._inventory.inventory())
+        with self._database.read() as session:
+            kept &= repository.recordings(session)
         return kept - {recording_id for recording_id, _, _ in self._files()}
 
     def _without_upload(self) -> set[str]:

@@ -7,7 +7,16 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 EventType = Literal[
-    "state", "stage", "download", "media", "layout", "progress", "segment", "notice", "restart"
+    "state",
+    "stage",
+    "download",
+    "media",
+    "layout",
+    "progress",
+    "segment",
+    "notice",
+    "restart",
+    "media_removed",
 ]
 
 EVENT_TYPES: dict[EventType, str] = {
@@ -22,11 +31,15 @@ EVENT_TYPES: dict[EventType, str] = {
     "`language`, `words`.",
     "restart": "The segments told so far are void: another engine or release begins anew.",
     "notice": "Something that the reader of the result should know: `code`, `message`.",
+    "media_removed": "Retention removed the recording's file: `at`. What was made of it stays.",
 }
 
 
 PASSING: tuple[EventType, ...] = ("progress", "download")
 """Of no interest once the job has ended."""
+
+AFTERWARDS: tuple[EventType, ...] = ("media_removed",)
+"""What may come when the job has long ended."""
 
 END = "end"
 END_TEXT = (

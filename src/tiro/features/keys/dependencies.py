@@ -13,6 +13,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import SecurityScopes
 from starlette.concurrency import run_in_threadpool
 
+from tiro import actors
 from tiro.errors import Unauthorized
 from tiro.features.keys.scopes import Scope, missing
 from tiro.features.keys.service import Caller
@@ -64,6 +65,7 @@ async def caller(
         if secret.from_cookie:
             _check_cookie(request, found)
         request.state.caller = found
+        actors.identify(found.user_id, found.name, found.key_id)
         await limits.count_key(request, found.key_id or found.user_id)
     for scope in needed.scopes:
         if scope not in found.scopes:

@@ -56,12 +56,16 @@ def everyone(session: Session) -> Sequence[KeyTable]:
     return session.scalars(select(KeyTable).order_by(KeyTable.created_at)).all()
 
 
-def revoke(session: Session, key_id: str, at: datetime, user_id: str | None = None) -> bool:
-    """``user_id``: only where the key is theirs. False where there is no such valid key."""
+def revoke(session: Session, key_id: str, at: datetime, user_id: str | None = None) -> str | None:
+    """Returns whose key it was; None where there is no such valid key.
+
+    Args:
+        user_id: only where the key is theirs.
+    """
     change = update(KeyTable).where(KeyTable.id == key_id, KeyTable.revoked_at.is_(None))
     if user_id is not None:
         change = change.where(KeyTable.owner_id == user_id)
-    return session.scalar(change.values(revoked_at=at).returning(KeyTable.id)) is not None
+    return session.scalar(change.values(revoked_at=at).returning(KeyTable.owner_id))
 
 
 def note_uses(session: Session, uses: Mapping[str, datetime]) -> None:

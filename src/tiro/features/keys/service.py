@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from tiro.db.session import Database
 from tiro.db.tables import KeyTable, UserTable
 from tiro.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
+from tiro.features.audit.service import Action, record
 from tiro.features.keys import repository
 from tiro.features.keys.scopes import Scope, missing, of_role, parsed, read_back, stored
 from tiro.features.users.service import UserService
@@ -135,8 +136,10 @@ class KeyService:
         """Raises NotFound where there is no such key (of the user's, where one is given), or it is revoked
         already."""
         with self._database.write() as session:
-            if not repository.revoke(session, key_id, clock.now(), user_id):
+            owner = repository.revoke(session, key_id, clock.now(), user_id)
+            if owner is None:
                 raise NotFound(f"There is no valid key {key_id}. `tiro keys list` shows them.")
+            record(session, Action.KEY_REVOKED, key_id, owner=owner)
 
 
 def _made(
@@ -169,6 +172,15 @@ def _made(
         revoked_at=None,
     )
     repository.add(session, row)
+    record(
+        session,
+        Action.KEY_CREATED,
+        row.id,
+        owner=holder.id,
+        name=name,
+        scopes=row.scopes.split(),
+        expires_at=None if expires_at is None else expires_at.isoformat(),
+    )
     return row, secret
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -202,7 +203,8 @@ async def _events(
         yield _line(body_of(error)[1])
     finally:
         # Not awaited: where the client is gone, this task may wait for nothing any more.
-        asyncio.get_running_loop().run_in_executor(None, service.let_go, recording_id)
+        context = contextvars.copy_context()
+        asyncio.get_running_loop().run_in_executor(None, context.run, service.let_go, recording_id)
 
 
 def _line(data: dict[str, Any]) -> str:

@@ -26,8 +26,10 @@ def put(session: Session, row: QuotaTable) -> None:
 
 
 def stored_bytes(session: Session, user_id: str) -> int:
-    """Of the user's recordings; answered from an index alone."""
-    query = select(func.sum(RecordingTable.size)).where(RecordingTable.owner_id == user_id)
+    """Of the user's recordings whose files are here; answered from an index alone."""
+    query = select(func.sum(RecordingTable.size)).where(
+        RecordingTable.owner_id == user_id, RecordingTable.media_removed_at.is_(None)
+    )
     return session.scalar(query) or 0
 
 

@@ -17,10 +17,12 @@ from tiro.errors import (
     InvalidRequest,
     JobQuotaExceeded,
     LimitExceeded,
+    MediaRemoved,
     ModelUnavailable,
     NoAudio,
     NotFound,
     RangeNotSatisfiable,
+    RecordingHeld,
     StorageFull,
     Unauthorized,
     UnknownEngine,
@@ -210,7 +212,7 @@ def get_recording(service: Service, session_id: str) -> SessionResult:
     "/{session_id}",
     dependencies=[WRITE],
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=documented(NotFound),
+    responses=documented(NotFound, RecordingHeld),
 )
 def delete_recording(service: Service, session_id: str) -> None:
     """Remove the recording, its file and its transcripts. Work on it stops."""
@@ -233,7 +235,7 @@ def cancel(service: Service, session_id: str) -> SessionAccepted:
     "/{session_id}/retry",
     dependencies=[WRITE],
     status_code=status.HTTP_202_ACCEPTED,
-    responses=documented(NotFound, Conflict, AudioQuotaExceeded, JobQuotaExceeded),
+    responses=documented(NotFound, Conflict, MediaRemoved, AudioQuotaExceeded, JobQuotaExceeded),
 )
 def retry(service: Service, session_id: str) -> SessionAccepted:
     """Run the job again. A transcript that is there stays until the new one is complete."""
@@ -249,7 +251,7 @@ def retry(service: Service, session_id: str) -> SessionAccepted:
     responses={
         200: {"description": "The file.", "content": {"audio/*": {}, "video/*": {}}},
         206: {"description": "The part that `Range` asked for."},
-        **documented(NotFound, RangeNotSatisfiable),
+        **documented(NotFound, MediaRemoved, RangeNotSatisfiable),
     },
 )
 def media(

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, s
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from tiro.errors import Forbidden, NotFound, Unauthorized
-from tiro.features.events.schemas import END, END_TEXT, EVENT_TYPES, Event
+from tiro.features.events.schemas import AFTERWARDS, END, END_TEXT, EVENT_TYPES, Event
 from tiro.features.events.service import EventService
 from tiro.features.jobs.states import JobState
 from tiro.features.keys.dependencies import READ, StandingDependency
@@ -87,14 +87,14 @@ async def events(
 
 def _over(service: Service, session_id: str, batch: list[Event]) -> str | None:
     """How the job ended, where nothing more can come: its end was in this batch or before it."""
-    told = any(event.type == "state" for event in batch)
-    if batch and not told:
+    last = next((event for event in reversed(batch) if event.type not in AFTERWARDS), None)
+    if last is not None and not _tells_end(last):
         return None
     try:
         state = JobState(service.summary(session_id).status)
     except NotFound:
         return _GONE
-    return state if state.ended and (not batch or _tells_end(batch[-1])) else None
+    return state if state.ended else None
 
 
 def _tells_end(event: Event) -> bool:

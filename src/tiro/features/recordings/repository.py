@@ -21,6 +21,8 @@ class Listed(NamedTuple):
     id: str
     title: str
     created_at: datetime
+    held: bool
+    media_removed_at: datetime | None
     state: str
     stage: str | None
     priority: int
@@ -61,6 +63,8 @@ def _page(by_status: bool) -> Select[Any]:
             RecordingTable.id,
             RecordingTable.title,
             RecordingTable.created_at,
+            RecordingTable.held_at.is_not(None),
+            RecordingTable.media_removed_at,
             JobTable.state,
             JobTable.stage,
             JobTable.priority,
@@ -118,6 +122,11 @@ def _count_one(session: Session, owner_id: str, step: int) -> None:
 
 def ids(session: Session) -> set[str]:
     return set(session.scalars(select(RecordingTable.id)))
+
+
+def without_media(session: Session) -> set[str]:
+    query = select(RecordingTable.id).where(RecordingTable.media_removed_at.is_not(None))
+    return set(session.scalars(query))
 
 
 def first_of_bytes(session: Session, owner_id: str, sha256: str, before: str | None) -> str | None:

@@ -18,6 +18,8 @@ _EXAMPLE_SESSION: dict[str, Any] = {
     "stage": None,
     "progress": {"position": 41.2, "duration": 41.2},
     "error": None,
+    "held": False,
+    "media_removed_at": None,
     "transcript": {
         "segments": [
             {
@@ -146,6 +148,10 @@ class SessionSummary(BaseModel):
     stage: str | None
     progress: Progress
     error: Problem | None
+    held: bool = Field(description="Whether it is on hold: it is neither deleted nor purged.")
+    media_removed_at: datetime | None = Field(
+        description="When retention removed the file; what was made of it is still there."
+    )
     links: dict[str, str]
 
 

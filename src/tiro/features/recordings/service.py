@@ -17,22 +17,26 @@ import structlog
 from sqlalchemy.orm import Session
 
 from tiro.db.session import Database, after_commit
-from tiro.db.tables import JobTable, RecordingTable
+from tiro.db.tables import RecordingTable
 from tiro.db.tables.base import Json
-from tiro.errors import Conflict, EmptyMedia, IdempotencyMismatch, NotFound, TiroError, UploadTooLarge
+from tiro.errors import (
+    Conflict,
+    EmptyMedia,
+    IdempotencyMismatch,
+    MediaRemoved,
+    NotFound,
+    RecordingHeld,
+    TiroError,
+    UploadTooLarge,
+)
 from tiro.events.base import EventHub
+from tiro.features.audit.service import Action, record
 from tiro.features.jobs.service import JobService
 from tiro.features.jobs.states import JobState, Priority
 from tiro.features.quotas.service import QuotaService
-from tiro.features.recordings import repository
+from tiro.features.recordings import repository, shown
 from tiro.features.recordings.asked import Asked, clean_name
-from tiro.features.recordings.repository import Listed
-from tiro.features.recordings.schemas import (
-    SessionListItem,
-    SessionPage,
-    SessionResult,
-    SessionSummary,
-)
+from tiro.features.recordings.schemas import SessionPage, SessionResult, SessionSummary
 from tiro.features.transcripts.service import StoredTranscript, TranscriptService
 from tiro.features.webhooks.service import WebhookEvent, WebhookService
 from tiro.kit import clock
@@ -216,9 +220,9 @@ class RecordingService:
             segments = current.segments if current else self._transcripts.segments(session, job.id)
         return SessionResult.model_validate(
             {
-                **_summary(_listed(recording, job)),
+                **shown.summary(shown.listed(recording, job)),
                 "transcript": {"segments": [segment_json(segment) for segment in segments]},
-                "metadata": current.metadata if current else _metadata_so_far(recording, job),
+                "metadata": current.metadata if current else shown.metadata_so_far(recording, job),
             }
         )
 
@@ -256,13 +260,13 @@ class RecordingService:
         with self._database.read() as session:
             recording = self._get(session, recording_id)
             job = self._jobs.latest(session, recording_id)
-        return SessionSummary.model_validate(_summary(_listed(recording, job)))
+        return SessionSummary.model_validate(shown.summary(shown.listed(recording, job)))
 
     def page(self, owner_id: str, status: str | None, limit: int, offset: int) -> SessionPage:
         with self._database.read() as session:
             rows = repository.page(session, owner_id, status, limit, offset)
             total = repository.count(session, owner_id, status)
-        items = [_list_item(row) for row in rows]
+        items = [shown.list_item(row) for row in rows]
         return SessionPage(items=items, total=total, limit=limit, offset=offset)
 
     async def wait(self, recording_id: str, seconds: float) -> bool:
@@ -281,26 +285,45 @@ class RecordingService:
 
     def cancel(self, recording_id: str) -> None:
         with self._database.write() as session:
-            self._jobs.request_cancel(session, recording_id)
+            job = self._jobs.request_cancel(session, recording_id)
+            record(session, Action.JOB_CANCELLED, recording_id, owner=job.user_id, job_id=job.id)
 
-    def retry(self, recording_id: str) -> None:
+    def retry(self, recording_id: str) -> str:
+        """Queue a new job; returns its id. Raises Conflict where the last one has not ended, and MediaRemoved
+        where there is nothing to work on."""
         with self._database.write() as session:
             recording = self._get(session, recording_id)
+            _require_media(recording)
             seconds = _claimed(recording.media)
             if self._jobs.state(session, recording_id).ended:
                 self._quotas.require_work(session, recording.owner_id, seconds)
-            self._jobs.retry(session, recording_id)
+            job = self._jobs.retry(session, recording_id)
             self._quotas.count_audio(session, recording.owner_id, seconds)
+            record(session, Action.JOB_RETRIED, recording_id, owner=job.user_id, job_id=job.id)
+            return job.id
 
     def delete(self, recording_id: str) -> None:
-        """Remove a recording with all that was made of it. Work on it stops at its next step."""
+        """Remove a recording with all that was made of it. Work on it stops at its next step.
+
+        Raises:
+            RecordingHeld: it is on hold.
+        """
         with self._database.write() as session:
             recording = self._get(session, recording_id)
-            self._webhooks.publish(session, recording_id, WebhookEvent.DELETED, {"status": "deleted"})
-            repository.remove(session, recording)
-            after_commit(session, lambda: self._storage.delete(recording_id))
-            after_commit(session, lambda: self._hub.announce(recording_id))
+            if recording.held_at is not None:
+                raise RecordingHeld
+            self.remove(session, recording)
+            if not recording.passing:  # that it goes with its request was written down when it came
+                record(session, Action.RECORDING_DELETED, recording_id, owner=recording.owner_id)
         _log.info("recording.deleted", recording_id=recording_id)
+
+    def remove(self, session: Session, recording: RecordingTable) -> None:
+        """Delete the rows now, and the file after the commit: a crash in between leaves a file without a
+        row, which the next start recognises."""
+        self._webhooks.publish(session, recording.id, WebhookEvent.DELETED, {"status": "deleted"})
+        repository.remove(session, recording)
+        after_commit(session, lambda: self._storage.delete(recording.id))
+        after_commit(session, lambda: self._hub.announce(recording.id))
 
     def remove_passing(self) -> int:
         """Remove what was kept for open requests; returns how many. Only while there can be none."""
@@ -311,15 +334,25 @@ class RecordingService:
         return len(left)
 
     def open_media(self, recording_id: str) -> tuple[BinaryIO, str, str | None]:
-        """The recording's bytes (the caller closes them), its name, and its container."""
+        """The recording's bytes (the caller closes them), its name, and its container.
+
+        Raises:
+            MediaRemoved: retention removed them.
+        """
         with self._database.read() as session:
             recording = self._get(session, recording_id)
+        _require_media(recording)
         container = recording.media["container"] if recording.media else None
         return self._storage.open(recording_id), recording.filename, container
 
     def ids(self) -> set[str]:
         with self._database.read() as session:
             return repository.ids(session)
+
+    def without_media(self) -> set[str]:
+        """The ids of those whose file retention removed."""
+        with self._database.read() as session:
+            return repository.without_media(session)
 
     def require(self, recording_id: str, user_id: str) -> None:
         """Raises NotFound where the user has no such recording; another's and none look the same."""
@@ -376,6 +409,15 @@ class RecordingService:
             created_at=now,
         )
         repository.add(session, recording)
+        more = {"passing": True} if intake.passing else {}
+        record(
+            session,
+            Action.RECORDING_CREATED,
+            recording.id,
+            owner=intake.owner_id,
+            size=intake.size,
+            **more,
+        )
         if intake.idempotency_key is not None:
             repository.remember(
                 session, intake.owner_id, intake.idempotency_key, intake.fingerprint, recording.id, now
@@ -394,52 +436,9 @@ def _no_recording() -> NotFound:
     return NotFound("There is no recording with this id.")
 
 
-def _listed(recording: RecordingTable, job: JobTable) -> Listed:
-    return Listed(
-        id=recording.id,
-        title=recording.title,
-        created_at=recording.created_at,
-        state=job.state,
-        stage=job.stage,
-        priority=job.priority,
-        position=job.position,
-        error=job.error,
-        claimed_duration=(job.media or recording.media or {}).get("claimed_duration"),
-    )
-
-
-def _summary(row: Listed) -> Json:
-    base = f"/api/v1/transcribe/{row.id}"
-    return {
-        "session_id": row.id,
-        "status": row.state,
-        "title": row.title,
-        "created_at": row.created_at,
-        "priority": Priority.of_rank(row.priority),
-        "stage": row.stage,
-        "progress": {"position": round(row.position, 3), "duration": row.claimed_duration},
-        "error": row.error,
-        "links": {
-            "self": base,
-            "events": f"{base}/events",
-            "media": f"{base}/media",
-            "transcript": f"{base}/transcript.txt",
-        },
-    }
-
-
-def _metadata_so_far(recording: RecordingTable, job: JobTable) -> Json:
-    media = job.media or recording.media
-    return {
-        "media": media,
-        "channels": media and media["channels"],
-        "layout": job.layout,
-        "engine": job.options.get("engine", TranscriptionOptions().engine),
-        "options": job.options,
-    }
-
-
-def _list_item(row: Listed) -> SessionListItem:
-    return SessionListItem.model_validate(
-        {**_summary(row), "duration": row.duration, "language": row.language}
-    )
+def _require_media(recording: RecordingTable) -> None:
+    if recording.media_removed_at is not None:
+        raise MediaRemoved(
+            f"The recording's file was removed on {recording.media_removed_at:%Y-%m-%d} by retention. "
+            "Its transcript is still there."
+        )

@@ -25,6 +25,7 @@ from tiro.errors import (
     UploadTooLarge,
     error_for_code,
 )
+from tiro.features.audit.service import Action, record
 from tiro.features.quotas.service import QuotaService
 from tiro.features.recordings.service import RecordingService
 from tiro.features.uploads import repository
@@ -106,6 +107,7 @@ class UploadService:
             with self._database.write() as session:
                 self._quotas.require_upload(session, owner_id, length)
                 repository.add(session, row)
+                record(session, Action.UPLOAD_BEGUN, upload_id, owner=owner_id, length=length)
         except BaseException:
             self._parts.discard(upload_id)
             raise
@@ -301,6 +303,8 @@ class UploadService:
 
     def _forget(self, upload_id: str) -> None:
         with self._database.write() as session:
+            if (row := repository.get(session, upload_id)) is not None:
+                record(session, Action.UPLOAD_REMOVED, upload_id, owner=row.owner_id)
             repository.remove(session, upload_id)
             after_commit(session, lambda: self._drop(upload_id))
 

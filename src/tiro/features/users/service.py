@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from tiro.db.session import Database
 from tiro.db.tables import UserTable
 from tiro.errors import Conflict, InvalidRequest, NotFound
+from tiro.features.audit.service import Action, record
 from tiro.features.users import repository
 from tiro.kit import clock
 from tiro.kit.ids import uuid7
@@ -91,4 +92,5 @@ class UserService:
 def _made(session: Session, name: str, role: Role) -> UserTable:
     user = UserTable(id=str(uuid7()), name=name, role=role, created_at=clock.now())
     repository.add(session, user)
+    record(session, Action.USER_CREATED, user.id, owner=user.id, name=name, role=role.value)
     return user

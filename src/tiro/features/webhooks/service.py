@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from math import ceil
@@ -21,6 +21,7 @@ from tiro.db.session import Database, after_commit
 from tiro.db.tables import DeliveryTable, WebhookTable
 from tiro.db.tables.base import Json
 from tiro.errors import Conflict, InvalidRequest, NotFound
+from tiro.features.audit.service import Action, record
 from tiro.features.webhooks import repository
 from tiro.features.webhooks.kinds import CHOICES, ENDINGS, WebhookEvent, parsed, stored
 from tiro.features.webhooks.signing import new_secret
@@ -115,6 +116,7 @@ class WebhookService:
             if repository.count(session, user_id) >= MOST:
                 raise Conflict(f"There are {MOST} webhooks already, which is the most. Remove one first.")
             repository.add(session, row)
+            record(session, Action.WEBHOOK_CREATED, row.id, owner=user_id, name=row.name)
         return row
 
     def change(self, webhook_id: str, user_id: str, wish: WebhookWish) -> WebhookTable:
@@ -134,6 +136,9 @@ class WebhookService:
                 self._wake(session)
             elif wish.enabled is False:
                 row.disabled_at = row.disabled_at or clock.now()
+            changed = sorted(name for name, value in asdict(wish).items() if value is not None)
+            if changed:
+                record(session, Action.WEBHOOK_CHANGED, row.id, owner=user_id, changed=changed)
             return row
 
     def rotate(self, webhook_id: str, user_id: str, overlap: timedelta) -> WebhookTable:
@@ -144,12 +149,14 @@ class WebhookService:
             row.previous_secret = row.secret if overlap else None
             row.previous_until = clock.now() + overlap if overlap else None
             row.secret = new_secret()
+            record(session, Action.WEBHOOK_ROTATED, row.id, owner=user_id)
             return row
 
     def remove(self, webhook_id: str, user_id: str) -> None:
         """With all messages that wait for it. Raises NotFound."""
         with self._database.write() as session:
             repository.remove(session, _own(session, webhook_id, user_id).id)
+            record(session, Action.WEBHOOK_REMOVED, webhook_id, owner=user_id)
 
     def deliveries(
         self, webhook_id: str, user_id: str, state: DeliveryState | None, limit: int, offset: int
@@ -185,6 +192,7 @@ class WebhookService:
                     None,
                 )
                 self._wake(session)
+                record(session, Action.WEBHOOK_REDELIVERED, webhook_id, owner=user_id, delivery_id=row.id)
             return row
 
     def begin_test(self, webhook_id: str, user_id: str) -> Dispatch:
@@ -196,6 +204,7 @@ class WebhookService:
             row = _message(webhook, WebhookEvent.TEST, {"webhook_id": webhook.id}, now)
             row.attempt, row.lease_until, row.next_at = 1, now + self._lease, now + self._lease
             repository.add(session, row)
+            record(session, Action.WEBHOOK_TESTED, webhook_id, owner=user_id, delivery_id=row.id)
             return _dispatch(webhook, row, now)
 
     # --- by what happens ------------------------------------------------------------------------------
@@ -261,7 +270,7 @@ class WebhookService:
             else:
                 _failed(row, outcome, clock.now())
                 if row.event != WebhookEvent.TEST:
-                    _blame(webhook, outcome)
+                    _blame(session, webhook, outcome)
             return row
 
     def hand_back(self, sent: Dispatch) -> None:
@@ -373,7 +382,7 @@ def _failed(row: DeliveryTable, outcome: Outcome, now: datetime) -> None:
     )
 
 
-def _blame(webhook: WebhookTable, outcome: Outcome) -> None:
+def _blame(session: Session, webhook: WebhookTable, outcome: Outcome) -> None:
     """Turn the webhook off where its receiver wants no more, or has failed for days."""
     last = webhook.failed_at
     if webhook.failing_since is None or last is None or outcome.at - last > QUIET:
@@ -382,4 +391,5 @@ def _blame(webhook: WebhookTable, outcome: Outcome) -> None:
     why = GONE if outcome.gone else FAILING if outcome.at - webhook.failing_since > PATIENCE else None
     if why is not None and webhook.disabled_at is None:
         webhook.disabled_at, webhook.disabled_for = outcome.at, why
+        record(session, Action.WEBHOOK_DISABLED, webhook.id, owner=webhook.owner_id, reason=why)
         _log.warning("webhook.disabled", webhook_id=webhook.id, reason=why)

@@ -100,12 +100,18 @@ def upgrade() -> None:
         sa.Column("media", sa.JSON(), nullable=True),
         sa.Column("passing", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("held_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("media_removed_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_recordings_owner_id_users")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_recordings")),
     )
     with op.batch_alter_table("recordings", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_recordings_sha256"), ["sha256"], unique=False)
         batch_op.create_index("ix_recordings_owner", ["owner_id", "id"], unique=False)
+        batch_op.create_index(
+            "ix_recordings_kept", ["owner_id", "media_removed_at", "created_at"], unique=False
+        )
+        batch_op.create_index("ix_recordings_created_at", ["created_at"], unique=False)
 
     op.create_table(
         "uploads",
@@ -315,6 +321,50 @@ def upgrade() -> None:
 
     _second_factors_and_identities()
     _quotas()
+    _audit_and_retention()
+
+
+def _audit_and_retention() -> None:
+    op.create_table(
+        "audit",
+        sa.Column(
+            "seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("action", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=True),
+        sa.Column("user_id", sa.String(), nullable=True),
+        sa.Column("key_id", sa.String(), nullable=True),
+        sa.Column("address", sa.String(), nullable=True),
+        sa.Column("request_id", sa.String(), nullable=True),
+        sa.Column("target", sa.String(), nullable=True),
+        sa.Column("owner_id", sa.String(), nullable=True),
+        sa.Column("details", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_audit")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.create_index("ix_audit_user", ["user_id", "seq"], unique=False)
+        batch_op.create_index("ix_audit_owner", ["owner_id", "seq"], unique=False)
+        batch_op.create_index("ix_audit_target", ["target", "seq"], unique=False)
+        batch_op.create_index("ix_audit_at", ["at"], unique=False)
+
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(
+            "CREATE TRIGGER audit_is_append_only BEFORE UPDATE ON audit "
+            "BEGIN SELECT RAISE(ABORT, 'rows of the audit log are never changed'); END"
+        )
+    op.create_table(
+        "retention",
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("media_days", sa.Integer(), nullable=True),
+        sa.Column("recording_days", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_retention_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_retention")),
+    )
 
 
 def _second_factors_and_identities() -> None:
@@ -396,10 +446,12 @@ def _quotas() -> None:
         ),
         sa.PrimaryKeyConstraint("user_id", "day", name=op.f("pk_audio_days")),
     )
-    op.create_index("ix_recordings_stored", "recordings", ["owner_id", "size"], unique=False)
+    op.create_index("ix_recordings_stored", "recordings", ["owner_id", "media_removed_at", "size"])
 
 
 def downgrade() -> None:
+    op.drop_table("retention")
+    op.drop_table("audit")
     op.drop_index("ix_recordings_stored", "recordings")
     op.drop_table("audio_days")
     op.drop_table("quotas")

@@ -16,6 +16,7 @@ from tiro.db.tables import SecondFactorTable
 from tiro.errors import Conflict, Forbidden, InvalidRequest, TiroError, TooManyGuesses, Unauthorized
 from tiro.features.accounts.factors import codes, repository
 from tiro.features.accounts.passwords import Passwords
+from tiro.features.audit.service import Action, record
 from tiro.features.users.service import UserService
 from tiro.kit import clock
 
@@ -67,6 +68,7 @@ class FactorService:
         if not (len(plain) == codes.DIGITS and plain.isascii() and plain.isdigit()):
             if repository.take_recovery(session, codes.digest_of(user_id, plain)):
                 repository.forgive(session, user_id)
+                record(session, Action.FACTOR_RECOVERY_USED, user_id, owner=user_id)
                 _log.warning("second_factor.recovery_code_used", user_id=user_id)
                 return None
             return Unauthorized("The code is not right.")
@@ -110,6 +112,7 @@ class FactorService:
                     user_id=user_id, salt=salt, confirmed_at=None, step=0, failures=0, blocked_until=None
                 ),
             )
+            record(session, Action.FACTOR_BEGUN, user_id, owner=user_id)
             name = self._users.by_id(session, user_id).name
         secret = self._secret(salt)
         return Enrolment(codes.text_of(secret), codes.address_of(secret, name))
@@ -130,6 +133,7 @@ class FactorService:
             if step is None:
                 raise InvalidRequest("The code is not right. Check that the phone's clock is.")
             row.confirmed_at, row.step = now, step
+            record(session, Action.FACTOR_ENABLED, user_id, owner=user_id)
             return _new_recovery(session, user_id)
 
     def renew_recovery(self, user_id: str, password: str, code: str) -> list[str]:
@@ -139,6 +143,7 @@ class FactorService:
             self._same(session, user_id, stored)
             refusal = self.check(session, user_id, code)
             if refusal is None:
+                record(session, Action.FACTOR_RECOVERY_RENEWED, user_id, owner=user_id)
                 return _new_recovery(session, user_id)
         raise _own(refusal)
 
@@ -155,6 +160,7 @@ class FactorService:
             refusal = self.check(session, user_id, code)
             if refusal is None:
                 repository.remove(session, user_id)
+                record(session, Action.FACTOR_DISABLED, user_id, owner=user_id)
                 return
         raise _own(refusal)
 

@@ -17,6 +17,7 @@ from tiro.features.accounts.identities import repository
 from tiro.features.accounts.identities.attempts import Attempt, Attempts
 from tiro.features.accounts.identities.provider import Identity, Provider
 from tiro.features.accounts.service import AccountService, Tokens
+from tiro.features.audit.service import Action, record
 from tiro.features.users.service import UserService
 from tiro.kit import clock
 
@@ -99,6 +100,13 @@ class IdentityService:
             IdentityProviderAway
         """
         provider = self._known()
+        try:
+            return await self._finish(provider, redirect, cookie, back)
+        except (IdentityRefused, Forbidden):
+            await asyncio.to_thread(self._failed)
+            raise
+
+    async def _finish(self, provider: Provider, redirect: str, cookie: str | None, back: Return) -> Arrival:
         attempt = self._attempts.read(cookie, back.state)
         await asyncio.to_thread(self._use, attempt)
         if back.issuer not in {None, provider.issuer}:
@@ -119,12 +127,14 @@ class IdentityService:
             if self._users.by_id(session, user_id).password is None:
                 raise Conflict("You have no password, and could not log in any more.")
             repository.remove_all(session, user_id)
+            record(session, Action.IDENTITY_UNLINKED, user_id, owner=user_id)
 
     def unlink(self, user_id: str) -> None:
         """As an admin; their logins end. Raises NotFound."""
         with self._database.write() as session:
             repository.remove_all(session, self._users.by_id(session, user_id).id)
             self._accounts.end_all(session, user_id)
+            record(session, Action.IDENTITY_UNLINKED, user_id, owner=user_id)
 
     # --- inside -------------------------------------------------------------------------------------
 
@@ -132,6 +142,10 @@ class IdentityService:
         if self._provider is None:
             raise NotFound("No identity provider is set up. TIRO_OIDC_ISSUER names one.")
         return self._provider
+
+    def _failed(self) -> None:
+        with self._database.write() as session:
+            record(session, Action.LOGIN_FAILED, reason="identity")
 
     def _use(self, attempt: Attempt) -> None:
         with self._database.write() as session:
@@ -150,7 +164,7 @@ class IdentityService:
             user_id = row.user_id if row else self._registered(session, identity)
             if self._users.by_id(session, user_id).disabled_at is not None:
                 raise Forbidden("This user is disabled.")
-            return Arrival(attempt.to, self._accounts.begin(session, user_id))
+            return Arrival(attempt.to, self._accounts.begin(session, user_id, "identity"))
 
     def _registered(self, session: Session, identity: Identity) -> str:
         if not self._register:
@@ -169,3 +183,4 @@ def _link(session: Session, identity: Identity, user_id: str) -> None:
         issuer=identity.issuer, subject=identity.subject, user_id=user_id, created_at=clock.now()
     )
     repository.add(session, row)
+    record(session, Action.IDENTITY_LINKED, user_id, owner=user_id, issuer=identity.issuer)

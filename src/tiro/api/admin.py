@@ -1,0 +1,165 @@
+"""The server itself, for admins: `/api/v1/admin/storage`, `…/settings`, `…/health`."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field, SecretStr
+
+from tiro.api.health import Component, RuntimeDependency, Status, components, worst
+from tiro.bootstrap.server import Runtime
+from tiro.errors import DatabaseBusy, Forbidden, Unauthorized
+from tiro.features.administration.schemas import UserStorage
+from tiro.features.checkup.service import look_at_rows
+from tiro.features.jobs.states import JobState
+from tiro.features.keys.dependencies import ADMIN
+from tiro.http.problems import documented
+from tiro.kit import clock
+
+router = APIRouter(
+    prefix="/api/v1/admin",
+    tags=["admin"],
+    dependencies=[ADMIN],
+    responses=documented(Unauthorized, Forbidden),
+)
+
+_MASK = "********"
+_PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
+_FAULTS_SHOWN = 10
+
+
+class Disk(BaseModel):
+    """Of the data folder, in bytes."""
+
+    free: int
+    total: int
+    reserve: int = Field(description="What uploads leave free.")
+
+
+class StorageUse(BaseModel):
+    disk: Disk
+    users: list[UserStorage]
+
+
+class EffectiveSetting(BaseModel):
+    name: str = Field(examples=["TIRO_HTTP_PORT"])
+    value: str | int | float | bool | None = Field(description=f"`{_MASK}` where it is a secret.")
+    default: bool = Field(description="Whether it is what holds where nobody says anything.")
+
+
+class EffectiveSettings(BaseModel):
+    items: list[EffectiveSetting]
+
+
+class Queue(BaseModel):
+    queued: int
+    running: int
+    oldest_seconds: float = Field(description="How long the job has waited that waits longest.")
+
+
+class Host(BaseModel):
+    """A process with a loaded model."""
+
+    engine: str
+    hosts: int
+    busy: int
+    deaths: int
+
+
+class Check(BaseModel):
+    """A promise about the data, and what breaks it."""
+
+    promise: str
+    faults: list[str] = Field(description=f"{_FAULTS_SHOWN} at most.")
+    count: int
+
+
+class AdminHealth(BaseModel):
+    """All parts, the queue, and the doctor's quick findings; `tiro doctor` reads the files too."""
+
+    status: Status
+    components: dict[str, Component]
+    queue: Queue
+    hosts: list[Host]
+    checks: list[Check]
+    seconds: float = Field(description="How long it took to look.")
+
+
+@router.get("/storage")
+def storage(runtime: RuntimeDependency) -> StorageUse:
+    """What room each user takes, and what is left."""
+    usage = shutil.disk_usage(runtime.settings.data)
+    reserve = int(runtime.settings.storage.reserve)
+    return StorageUse(
+        disk=Disk(free=usage.free, total=usage.total, reserve=reserve),
+        users=runtime.administration.storage(),
+    )
+
+
+@router.get("/settings")
+def settings(runtime: RuntimeDependency) -> EffectiveSettings:
+    """The settings as they hold, without secrets."""
+    return EffectiveSettings(items=list(_settings(runtime.settings, ("TIRO",))))
+
+
+@router.get("/health", responses=documented(DatabaseBusy))
+def health(runtime: RuntimeDependency) -> AdminHealth:
+    """How each part is, in more detail than `/api/v1/health`."""
+    started = time.perf_counter()
+    parts = components(runtime)
+    checks = [
+        Check(promise=found.promise, faults=list(found.faults[:_FAULTS_SHOWN]), count=len(found.faults))
+        for found in look_at_rows(runtime.database)
+    ]
+    status = worst(parts)
+    if status == "ok" and any(check.count for check in checks):
+        status = "degraded"
+    return AdminHealth(
+        status=status,
+        components=parts,
+        queue=_queue(runtime),
+        hosts=[
+            Host(engine=entry.engine, hosts=entry.hosts, busy=entry.busy, deaths=entry.restarts)
+            for entry in runtime.speech.hosts.state()
+        ],
+        checks=checks,
+        seconds=round(time.perf_counter() - started, 3),
+    )
+
+
+def _queue(runtime: Runtime) -> Queue:
+    with runtime.database.read() as session:
+        counts = runtime.jobs.counts(session)
+        since = runtime.jobs.oldest_queued(session)
+    waited = max(0.0, (clock.now() - since).total_seconds()) if since else 0.0
+    return Queue(
+        queued=counts.get(JobState.QUEUED, 0),
+        running=counts.get(JobState.RUNNING, 0),
+        oldest_seconds=round(waited, 1),
+    )
+
+
+def _settings(found: BaseModel, name: tuple[str, ...]) -> Iterator[EffectiveSetting]:
+    for key, field in type(found).model_fields.items():
+        value: Any = getattr(found, key)
+        path = (*name, key.upper())
+        if isinstance(value, BaseModel):
+            yield from _settings(value, path)
+            continue
+        default = value == field.get_default(call_default_factory=True)
+        yield EffectiveSetting(name="_".join(path), value=_plain(value), default=default)
+
+
+def _plain(value: Any) -> str | int | float | bool | None:
+    """As JSON has it, without what nobody may know: secrets, and the passwords in addresses."""
+    match value:
+        case SecretStr():
+            return _MASK
+        case None | bool() | int() | float():
+            return value
+    return _PASSWORD.sub(f"{_MASK}@", str(value))

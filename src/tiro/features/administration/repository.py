@@ -1,0 +1,67 @@
+"""Rows of all users together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Row, case, func, select
+from sqlalchemy.orm import Session
+
+from tiro.db.tables import JobTable, RecordingTable, UploadTable, UserTable
+
+
+def jobs(
+    session: Session, state: str | None, owner: str | None, before: str | None, limit: int
+) -> Sequence[Row[tuple[JobTable, str]]]:
+    """Jobs, newest first, for ids grow with time; each with its user's name."""
+    query = select(JobTable, UserTable.name).join(UserTable, UserTable.id == JobTable.user_id)
+    if state is not None:
+        query = query.where(JobTable.state == state)
+    if owner is not None:
+        query = query.where(JobTable.user_id == owner)
+    if before is not None:
+        query = query.where(JobTable.id < before)
+    return session.execute(query.order_by(JobTable.id.desc()).limit(limit)).all()
+
+
+def job(session: Session, job_id: str) -> tuple[JobTable, str] | None:
+    query = select(JobTable, UserTable.name).join(UserTable, UserTable.id == JobTable.user_id)
+    row = session.execute(query.where(JobTable.id == job_id)).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+def storage(session: Session) -> Sequence[Row[tuple[str, str, int, int, int, int, int]]]:
+    """Of each user: id, name, recordings, bytes of their files, how many are on hold, unfinished uploads, and
+    the bytes which these are to have."""
+    kept = case((RecordingTable.media_removed_at.is_(None), RecordingTable.size), else_=0)
+    files = (
+        select(
+            RecordingTable.owner_id,
+            func.count().label("count"),
+            func.sum(kept).label("bytes"),
+            func.count(RecordingTable.held_at).label("held"),
+        )
+        .group_by(RecordingTable.owner_id)
+        .subquery()
+    )
+    uploads = (
+        select(UploadTable.owner_id, func.count().label("count"), func.sum(UploadTable.length).label("bytes"))
+        .where(UploadTable.finished_at.is_(None))
+        .group_by(UploadTable.owner_id)
+        .subquery()
+    )
+    query = (
+        select(
+            UserTable.id,
+            UserTable.name,
+            func.coalesce(files.c.count, 0),
+            func.coalesce(files.c.bytes, 0),
+            func.coalesce(files.c.held, 0),
+            func.coalesce(uploads.c.count, 0),
+            func.coalesce(uploads.c.bytes, 0),
+        )
+        .outerjoin(files, files.c.owner_id == UserTable.id)
+        .outerjoin(uploads, uploads.c.owner_id == UserTable.id)
+        .order_by(UserTable.id)
+    )
+    return session.execute(query).all()

@@ -1,0 +1,66 @@
+"""Recordings as the API shows them."""
+
+from __future__ import annotations
+
+from tiro.db.tables import JobTable, RecordingTable
+from tiro.db.tables.base import Json
+from tiro.features.jobs.states import Priority
+from tiro.features.recordings.repository import Listed
+from tiro.features.recordings.schemas import SessionListItem
+from tiro.speech.options import TranscriptionOptions
+
+
+def listed(recording: RecordingTable, job: JobTable) -> Listed:
+    return Listed(
+        id=recording.id,
+        title=recording.title,
+        created_at=recording.created_at,
+        held=recording.held_at is not None,
+        media_removed_at=recording.media_removed_at,
+        state=job.state,
+        stage=job.stage,
+        priority=job.priority,
+        position=job.position,
+        error=job.error,
+        claimed_duration=(job.media or recording.media or {}).get("claimed_duration"),
+    )
+
+
+def summary(row: Listed) -> Json:
+    base = f"/api/v1/transcribe/{row.id}"
+    media = {} if row.media_removed_at else {"media": f"{base}/media"}
+    return {
+        "session_id": row.id,
+        "status": row.state,
+        "title": row.title,
+        "created_at": row.created_at,
+        "priority": Priority.of_rank(row.priority),
+        "stage": row.stage,
+        "progress": {"position": round(row.position, 3), "duration": row.claimed_duration},
+        "error": row.error,
+        "held": row.held,
+        "media_removed_at": row.media_removed_at,
+        "links": {
+            "self": base,
+            "events": f"{base}/events",
+            **media,
+            "transcript": f"{base}/transcript.txt",
+        },
+    }
+
+
+def metadata_so_far(recording: RecordingTable, job: JobTable) -> Json:
+    media = job.media or recording.media
+    return {
+        "media": media,
+        "channels": media and media["channels"],
+        "layout": job.layout,
+        "engine": job.options.get("engine", TranscriptionOptions().engine),
+        "options": job.options,
+    }
+
+
+def list_item(row: Listed) -> SessionListItem:
+    return SessionListItem.model_validate(
+        {**summary(row), "duration": row.duration, "language": row.language}
+    )

@@ -1,0 +1,1 @@
+"""Retention: how long recordings are kept, and which of them on hold."""
