@@ -189,6 +189,7 @@ def test_nothing_without_a_key(server: ThreadServer) -> None:
         "/api/v1/keys": "get post",
         "/api/v1/keys/x": "delete",
         "/api/v1/me": "get",
+        "/api/v1/me/usage": "get",
         "/api/v1/me/password": "post",
         "/api/v1/me/second-factor": "get post",
         "/api/v1/me/second-factor/confirm": "post",

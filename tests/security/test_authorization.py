@@ -114,6 +114,7 @@ MATRIX = {
     ("GET", HOOK + "/deliveries/{delivery_id}"): READ_OWN,
     ("POST", HOOK + "/deliveries/{delivery_id}/redeliver"): WRITE_OWN,
     ("GET", "/api/v1/me"): READ,
+    ("GET", "/api/v1/me/usage"): READ,
     ("POST", "/api/v1/me/password"): WRITE,
     ("POST", "/api/v1/auth/logout-everywhere"): WRITE,
     ("GET", FACTOR): READ,

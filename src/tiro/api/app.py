@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,7 +14,7 @@ from fastapi import FastAPI
 import tiro
 from tiro.api import admin, docs, health, password
 from tiro.bootstrap.server import Runtime
-from tiro.errors import TiroError
+from tiro.errors import BodyTooLarge, RateLimited, TiroError
 from tiro.features.accounts import admin_endpoints
 from tiro.features.accounts import endpoints as account_endpoints
 from tiro.features.accounts.factors import endpoints as factor_endpoints
@@ -24,6 +25,7 @@ from tiro.features.groups import endpoints as group_endpoints
 from tiro.features.keys import endpoints as key_endpoints
 from tiro.features.keys.service import KeyService
 from tiro.features.openai import endpoints as openai_endpoints
+from tiro.features.quotas import endpoints as quota_endpoints
 from tiro.features.recordings import (
     endpoints,
     event_endpoints,
@@ -34,11 +36,16 @@ from tiro.features.recordings import (
 from tiro.features.retention import endpoints as retention_endpoints
 from tiro.features.uploads import endpoints as upload_endpoints
 from tiro.features.webhooks import endpoints as webhook_endpoints
-from tiro.http import cors, problems
+from tiro.http import cors, openai_errors, problems
+from tiro.http.limits import UNLIMITED, LimitedRequests
 from tiro.http.middleware import RequestEnvelope
+from tiro.http.proxies import BelievedProxies
+from tiro.http.smallbodies import SmallBodies
 
 _log = structlog.get_logger(__name__)
 _MINUTE = 60.0
+_STREAMED = re.compile(r"/api/v1/transcribe|/api/v1/batches|/api/v1/uploads(/.*)?|/v1/audio/.*", re.DOTALL)
+"""Paths whose endpoints read the body themselves, and bound it. All others get it whole, and small."""
 _HOUR = 3600.0
 
 _DESCRIPTION = """Recordings in, transcripts out, on your own machine.
@@ -83,8 +90,12 @@ def create_app(runtime: Runtime) -> FastAPI:
     )
     app.state.runtime = runtime
     problems.install(app)
+    # The last one is the first to see a request.
+    app.add_middleware(SmallBodies, streamed=lambda path: _STREAMED.fullmatch(path) is not None)
+    app.add_middleware(LimitedRequests, limits=runtime.limits)
     cors.install(app, runtime.browsers.origins)
     app.add_middleware(RequestEnvelope)
+    app.add_middleware(BelievedProxies, networks=runtime.settings.http.believed_proxies)
     # In the order in which /docs shows them: the door first, what only operators need last.
     app.include_router(endpoints.router)
     app.include_router(export_endpoints.router)
@@ -101,6 +112,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(account_endpoints.router)
     app.include_router(factor_endpoints.router)
     app.include_router(identity_endpoints.router)
+    app.include_router(quota_endpoints.router)
     app.include_router(admin_endpoints.router)
     app.include_router(webhook_endpoints.router)
     app.include_router(audit_endpoints.own)
@@ -153,13 +165,26 @@ def _describe_problems(app: FastAPI) -> None:
             schemas = schema.setdefault("components", {}).setdefault("schemas", {})
             schemas["ProblemBody"] = problems.ProblemBody.model_json_schema()
             problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
-            for path in schema["paths"].values():
-                for operation in path.values():
+            for path, item in schema["paths"].items():
+                for operation in item.values():
                     if "422" in operation["responses"]:
                         operation["responses"]["422"]["content"] = problem
+                    _describe_limits(path, operation)
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
             app.openapi_schema = schema
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _describe_limits(path: str, operation: dict[str, Any]) -> None:
+    """What any request may be answered before an endpoint sees it."""
+    shape = openai_errors if path.startswith(openai_errors.PREFIX) else problems
+    errors: list[type[TiroError]] = [] if path in UNLIMITED else [RateLimited]
+    if "application/json" in operation.get("requestBody", {}).get("content", {}):
+        errors.append(BodyTooLarge)
+    for status, answer in shape.documented(*errors).items():
+        known = operation["responses"].setdefault(str(status), answer)
+        if known is not answer:
+            known["description"] += "\n\n" + answer["description"]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from python_multipart import MultipartParser
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import parse_options_header
 
 from tiro.errors import InvalidRequest, TiroError, UploadInterrupted, UploadTooLarge
-from tiro.http.bodies import IncomingBody
+from tiro.http.bodies import IncomingBody, InThread
 from tiro.storage.base import Upload
 
 _MAX_FIELDS = 32
@@ -21,6 +21,8 @@ _MAX_FIELD_BYTES = 64 * 1024
 _MAX_HEADER_BYTES = 16 * 1024
 _BATCH = 1024 * 1024
 _FORM_OVERHEAD = 1_000_000
+_FILE_OVERHEAD = 1_000
+"""Bytes that a form may need beside its files, and for each of them."""
 
 
 @dataclass(slots=True)
@@ -45,7 +47,7 @@ async def receive_form(
         UploadInterrupted: the body ended before the form did.
         StorageFull: the sink has no room.
     """
-    form = Form(content_type, body, file_field=file_field, max_files=1, max_body=max_size + _FORM_OVERHEAD)
+    form = Form(content_type, body, file_field=file_field, max_files=1)
     received: ReceivedForm | None = None
     async for file in form.files():
         size, sha256 = await file.save(sink, max_size)
@@ -65,7 +67,6 @@ class Form:
     Args:
         max_files: files in ``file_field``; one more is refused. Of several, all fields come before the first,
             so that they are known when it comes.
-        max_body: bytes of the whole form, where they have a limit.
     """
 
     def __init__(
@@ -75,12 +76,11 @@ class Form:
         *,
         file_field: str,
         max_files: int,
-        max_body: int | None = None,
     ) -> None:
         self._reader = _FormReader(_boundary(content_type), file_field, max_files)
         self._chunks = aiter(IncomingBody(body))
         self._received = 0
-        self._max_body = max_body
+        self._overhead = _FORM_OVERHEAD + _FILE_OVERHEAD * max_files
         self.broken = False
 
     @property
@@ -93,18 +93,18 @@ class Form:
 
         Raises:
             InvalidRequest: the form is not well formed, or has too much of something.
-            UploadTooLarge: the body has more than ``max_body`` bytes.
+            UploadTooLarge: the form has far more bytes than its files.
             UploadInterrupted: the body ended before the form did.
         """
         while (piece := await self._next()) is not None:
             if isinstance(piece, str):
                 yield IncomingFile(piece, self._data())
 
-    async def _data(self) -> AsyncIterator[bytearray]:
-        while isinstance(piece := await self._next(), bytearray):
+    async def _data(self) -> AsyncIterator[bytes]:
+        while isinstance(piece := await self._next(), bytes):
             yield piece
 
-    async def _next(self) -> str | bytearray | _End | None:
+    async def _next(self) -> str | bytes | _End | None:
         """A file's name, then its bytes, then its end; None at the end of the form."""
         pieces = self._reader.pieces
         try:
@@ -116,8 +116,8 @@ class Form:
                     return None
                 self._received += len(chunk)
                 self._reader.feed(chunk)
-                if self._max_body is not None and self._received > self._max_body:
-                    raise UploadTooLarge
+                if self._received - self._reader.file_bytes > self._overhead:
+                    raise UploadTooLarge("The form has more bytes beside its file than a form needs.")
         except TiroError:
             self.broken = True
             raise
@@ -127,7 +127,7 @@ class Form:
 class IncomingFile:
     """A file of a form while it arrives."""
 
-    def __init__(self, filename: str, data: AsyncIterator[bytearray]) -> None:
+    def __init__(self, filename: str, data: AsyncIterator[bytes]) -> None:
         self.filename = filename
         self._data = data
 
@@ -139,22 +139,27 @@ class IncomingFile:
             StorageFull: the sink has no room.
         """
         digest = hashlib.sha256()
-        size, pending = 0, bytearray()
+        size, waiting = 0, 0
+        # To put the pieces together would cost as much as all the rest.
+        pieces: list[bytes] = []
 
-        def flush(data: bytes) -> None:
-            digest.update(data)
-            if sink is not None:
-                sink.write(data)
+        def flush(pieces: list[bytes]) -> None:
+            for piece in pieces:
+                digest.update(piece)
+                if sink is not None:
+                    sink.write(piece)
 
-        async for data in self._data:
-            size += len(data)
-            pending += data
-            if size > max_size:
-                raise UploadTooLarge
-            if len(pending) >= _BATCH:
-                await asyncio.to_thread(flush, bytes(pending))
-                pending.clear()
-        await asyncio.to_thread(flush, bytes(pending))
+        async with InThread() as thread:
+            async for data in self._data:
+                size += len(data)
+                waiting += len(data)
+                pieces.append(data)
+                if size > max_size:
+                    raise UploadTooLarge
+                if waiting >= _BATCH:
+                    await thread.run(partial(flush, pieces))
+                    pieces, waiting = [], 0
+            await thread.run(partial(flush, pieces))
         return size, digest.hexdigest()
 
 
@@ -175,7 +180,8 @@ class _FormReader:
 
     def __init__(self, boundary: bytes, file_field: str, max_files: int) -> None:
         self.fields: dict[str, list[str]] = {}
-        self.pieces: deque[str | bytearray | _End] = deque()
+        self.pieces: deque[str | bytes | _End] = deque()
+        self.file_bytes = 0
         self.ended = False
         self._file_field = file_field
         self._files_left = max_files
@@ -251,11 +257,8 @@ class _FormReader:
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._in_file:
-            last = self.pieces[-1] if self.pieces else None
-            if isinstance(last, bytearray):
-                last += data[start:end]
-            else:
-                self.pieces.append(bytearray(data[start:end]))
+            self.pieces.append(data[start:end])
+            self.file_bytes += end - start
             return
         self._text += data[start:end]
         if len(self._text) > _MAX_FIELD_BYTES:

@@ -10,6 +10,7 @@ from tiro.db.tables.identities import IdentityTable, UsedAttemptTable
 from tiro.db.tables.jobs import JobTable, WindowTable
 from tiro.db.tables.keys import IdempotencyTable, KeyTable
 from tiro.db.tables.logins import LoginTable, PasswordLinkTable, RefreshTokenTable
+from tiro.db.tables.quotas import AudioDayTable, QuotaTable
 from tiro.db.tables.recordings import RecordingTable
 from tiro.db.tables.retention import RetentionTable
 from tiro.db.tables.sharing import GroupTable, MemberTable, ShareLinkTable, ShareTable
@@ -19,6 +20,7 @@ from tiro.db.tables.users import UserTable
 from tiro.db.tables.webhooks import DeliveryTable, WebhookTable
 
 __all__ = [
+    "AudioDayTable",
     "AuditTable",
     "BatchFileTable",
     "BatchTable",
@@ -34,6 +36,7 @@ __all__ = [
     "LoginTable",
     "MemberTable",
     "PasswordLinkTable",
+    "QuotaTable",
     "RecordingTable",
     "RecoveryCodeTable",
     "RefreshTokenTable",

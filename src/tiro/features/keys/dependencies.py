@@ -20,6 +20,7 @@ from tiro.features.keys.scopes import Scope, missing
 from tiro.features.keys.service import Caller
 from tiro.http.browsers import SAFE_METHODS, browsers_of
 from tiro.http.dependencies import Secret, sent_secret
+from tiro.http.limits import RequestLimits
 
 RECHECK_SECONDS = 20.0
 
@@ -37,8 +38,18 @@ class Authenticator(Protocol):
         ...
 
 
+async def _limits(request: Request) -> RequestLimits:
+    return cast(RequestLimits, request.app.state.runtime.limits)
+
+
+Limits = Annotated[RequestLimits, Depends(_limits)]
+
+
 async def caller(
-    request: Request, needed: SecurityScopes, secret: Annotated[Secret, Depends(sent_secret)]
+    request: Request,
+    needed: SecurityScopes,
+    secret: Annotated[Secret, Depends(sent_secret)],
+    limits: Limits,
 ) -> Caller:
     """FastAPI asks again for each set of scopes that a route's parts need; the caller is looked up once.
 
@@ -46,6 +57,7 @@ async def caller(
         Unauthorized: the key is unknown, revoked or expired.
         CrossSiteRequest: a cookie came without the signs that a page of ours sent it.
         Forbidden: it lacks a scope.
+        RateLimited: there were too many requests with it.
     """
     found: Caller | None = getattr(request.state, "caller", None)
     if found is None:
@@ -55,6 +67,7 @@ async def caller(
             _check_cookie(request, found)
         request.state.caller = found
         actors.identify(found.user_id, found.name, found.key_id)
+        await limits.count_key(request, found.key_id or found.user_id)
     for scope in needed.scopes:
         if scope not in found.scopes:
             raise missing(Scope(scope))

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from tiro.errors import Forbidden, TiroError, Unauthorized, UploadInterrupted
+from tiro.errors import Forbidden, RateLimited, TiroError, Unauthorized, UploadInterrupted
 from tiro.features.jobs.states import Priority
 from tiro.features.keys.dependencies import READ, Standing, StandingDependency, Writer, caller
 from tiro.features.keys.service import Caller
@@ -76,7 +76,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         "description": "The transcript in the format asked for.",
         "content": {"application/json": {}, "text/plain": {}, "text/event-stream": {}},
     },
-    **documented(UploadInterrupted),
+    **documented(UploadInterrupted, RateLimited),
 }
 
 
@@ -158,6 +158,7 @@ async def _take_in(
     announced = int(request.headers.get("content-length") or 0)
     if announced > limits.max_upload + _FORM_OVERHEAD:
         raise limits.too_large()
+    await asyncio.to_thread(service.recordings.admit, who.user_id, announced - _FORM_OVERHEAD)
     recording_id = str(uuid7())
     with service.recordings.begin(recording_id, announced) as upload:
         received = await receive_form(

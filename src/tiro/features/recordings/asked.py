@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from tiro.errors import InvalidRequest
 from tiro.features.jobs.states import Priority
 from tiro.speech.options import TranscriptionOptions, numbers, spoken, terms
 from tiro.speech.types import ChannelMode, Task
+
+_MAX_NAME = 200
 
 
 class Asked(BaseModel):
@@ -64,3 +67,10 @@ class Asked(BaseModel):
             word_times=self.word_times,
             guard_off=terms(self.guard_off),
         )
+
+
+def clean_name(name: str) -> str:
+    """A name as harmless text: no folders, no control or direction marks, not too long."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    shown = "".join(c for c in last if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"})
+    return shown.strip()[:_MAX_NAME].strip()

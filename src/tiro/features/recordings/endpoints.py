@@ -8,11 +8,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
 
 from tiro.errors import (
+    OVER_QUOTA,
+    AudioQuotaExceeded,
     Conflict,
     EmptyMedia,
     Forbidden,
     IdempotencyMismatch,
     InvalidRequest,
+    JobQuotaExceeded,
     LimitExceeded,
     MediaRemoved,
     ModelUnavailable,
@@ -139,6 +142,7 @@ _UPLOAD_FORM: dict[str, Any] = {
             ModelUnavailable,
             IdempotencyMismatch,
             StorageFull,
+            *OVER_QUOTA,
         ),
     },
 )
@@ -157,6 +161,7 @@ async def transcribe(
     announced = int(request.headers.get("content-length") or 0)
     if announced > limits.max_upload + _FORM_OVERHEAD:
         raise limits.too_large()
+    await asyncio.to_thread(service.admit, who.user_id, announced - _FORM_OVERHEAD, idempotency_key)
     recording_id = str(uuid7())
     with service.begin(recording_id, announced) as upload:
         form = await receive_form(
@@ -239,7 +244,9 @@ def cancel(service: Service, session_id: str) -> SessionAccepted:
     "/{session_id}/retry",
     dependencies=[WRITE],
     status_code=status.HTTP_202_ACCEPTED,
-    responses=documented(NotFound, Forbidden, NotShared, Conflict, MediaRemoved),
+    responses=documented(
+        NotFound, Forbidden, NotShared, Conflict, MediaRemoved, AudioQuotaExceeded, JobQuotaExceeded
+    ),
 )
 @open_to(Access.EDITOR)
 def retry(service: Service, session_id: str) -> SessionAccepted:

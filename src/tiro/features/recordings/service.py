@@ -6,7 +6,6 @@ import asyncio
 import json
 import threading
 import time
-import unicodedata
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import PurePosixPath
@@ -33,8 +32,9 @@ from tiro.events.base import EventHub
 from tiro.features.audit.service import Action, record
 from tiro.features.jobs.service import JobService
 from tiro.features.jobs.states import JobState
+from tiro.features.quotas.service import QuotaService
 from tiro.features.recordings import repository, shared_repository, shown
-from tiro.features.recordings.asked import Asked
+from tiro.features.recordings.asked import Asked, clean_name
 from tiro.features.recordings.intake import Intake, IntakeLimits
 from tiro.features.recordings.schemas import SessionPage, SessionResult, SessionSummary, SharedFilter
 from tiro.features.sharing.access import Access
@@ -50,7 +50,6 @@ from tiro.storage.base import Arrival, Storage, Upload
 __all__ = ["Intake", "IntakeLimits", "RecordingService"]
 
 _log = structlog.get_logger(__name__)
-_MAX_NAME = 200
 
 
 class RecordingService:
@@ -65,6 +64,7 @@ class RecordingService:
         jobs: JobService,
         transcripts: TranscriptService,
         sharing: SharingService,
+        quotas: QuotaService,
         check_engine: Callable[[str], None],
         limits: IntakeLimits,
         webhooks: WebhookService,
@@ -77,6 +77,7 @@ class RecordingService:
         self._jobs = jobs
         self._transcripts = transcripts
         self._sharing = sharing
+        self._quotas = quotas
         self._check_engine = check_engine
         self._webhooks = webhooks
         # Looking into a file costs a decoder each; a crowd of uploads waits here rather than in memory.
@@ -85,6 +86,19 @@ class RecordingService:
     def begin(self, recording_id: str, size: int) -> AbstractContextManager[Upload]:
         """Room for an upload of about ``size`` bytes; raises StorageFull where there is none."""
         return self._storage.create(recording_id, size)
+
+    def admit(self, owner_id: str, size: int, idempotency_key: str | None = None) -> None:
+        """Look, before an upload of ``size`` bytes or more is read, whether its owner may send it. One that
+        came before under the same Idempotency-Key is only told again.
+
+        Raises:
+            StorageQuotaExceeded, AudioQuotaExceeded, JobQuotaExceeded
+        """
+        if idempotency_key is not None:
+            with self._database.read() as session:
+                if repository.done_before(session, owner_id, idempotency_key) is not None:
+                    return
+        self._quotas.admit(owner_id, size)
 
     def check(self, fields: Mapping[str, list[str]], owner_id: str) -> None:
         """Raises TiroError where these fields would not do, as ``intake`` and ``accept`` would later."""
@@ -140,7 +154,8 @@ class RecordingService:
             also: what is to be recorded in the same transaction as the new recording.
 
         Raises:
-            TiroError: the file is not a recording that can be read, or the options do not fit.
+            TiroError: the file is not a recording that can be read, or the options do not fit, or it is more
+                than its owner may have.
         """
         self._check_engine(intake.options.engine)
         if intake.size == 0:
@@ -157,9 +172,9 @@ class RecordingService:
             with self._database.write() as session:
                 earlier = self._done_before(session, intake)
                 if earlier is None:
-                    self._keep(session, intake, media)
                     if also is not None:
                         also(session)
+                    self._keep(session, intake, media)
         except BaseException:
             upload.undo()
             raise
@@ -259,8 +274,13 @@ class RecordingService:
         """Queue a new job; returns its id. Raises Conflict where the last one has not ended, and MediaRemoved
         where there is nothing to work on."""
         with self._database.write() as session:
-            _require_media(self._get(session, recording_id))
+            recording = self._get(session, recording_id)
+            _require_media(recording)
+            seconds = _claimed(recording.media)
+            if self._jobs.state(session, recording_id).ended:
+                self._quotas.require_work(session, recording.owner_id, seconds)
             job = self._jobs.retry(session, recording_id)
+            self._quotas.count_audio(session, recording.owner_id, seconds)
             record(session, Action.JOB_RETRIED, recording_id, owner=job.user_id, job_id=job.id)
             return job.id
 
@@ -360,12 +380,15 @@ class RecordingService:
                 raise
 
     def _keep(self, session: Session, intake: Intake, media: Json | None) -> None:
-        filename = _clean_name(intake.filename) or "recording"
+        seconds = _claimed(media)
+        self._quotas.require(session, intake.owner_id, size=intake.size, seconds=seconds)
+        self._quotas.count_audio(session, intake.owner_id, seconds)
+        filename = clean_name(intake.filename) or "recording"
         now = clock.now()
         recording = RecordingTable(
             id=intake.recording_id,
             owner_id=intake.owner_id,
-            title=_clean_name(intake.title or "") or PurePosixPath(filename).stem or filename,
+            title=clean_name(intake.title or "") or PurePosixPath(filename).stem or filename,
             filename=filename,
             size=intake.size,
             sha256=intake.sha256,
@@ -399,6 +422,11 @@ def _check_batch(session: Session, batch_id: str | None, owner_id: str) -> None:
         raise InvalidRequest("batch: you have none with this id.")
 
 
+def _claimed(media: Json | None) -> float:
+    """Seconds that the file claims to have; 0 where it claims nothing."""
+    return (media or {}).get("claimed_duration") or 0.0
+
+
 def _no_recording() -> NotFound:
     return NotFound("There is no recording with this id.")
 
@@ -409,10 +437,3 @@ def _require_media(recording: RecordingTable) -> None:
             f"The recording's file was removed on {recording.media_removed_at:%Y-%m-%d} by retention. "
             "Its transcript is still there."
         )
-
-
-def _clean_name(name: str) -> str:
-    """A name as harmless text: no folders, no control or direction marks, not too long."""
-    last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    plain = "".join(c for c in last if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"})
-    return plain.strip()[:_MAX_NAME].strip()

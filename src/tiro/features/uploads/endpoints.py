@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response, status
 from fastapi.routing import APIRoute
 
 from tiro.errors import (
+    OVER_QUOTA,
     ChecksumMismatch,
     EmptyMedia,
     Forbidden,
@@ -20,6 +21,7 @@ from tiro.errors import (
     OffsetMismatch,
     StorageFull,
     TiroError,
+    TooManyUploads,
     Unauthorized,
     UnsupportedMedia,
     UnsupportedTusVersion,
@@ -81,6 +83,7 @@ _ON_THE_WAY = (
     ChecksumMismatch,
     InvalidRequest,
     StorageFull,
+    *OVER_QUOTA,
 )
 _Version = Annotated[str, Header(alias="Tus-Resumable", description="1.0.0")]
 _Length = Annotated[str | None, Header(alias="Upload-Length", description="Bytes of the whole file.")]
@@ -121,7 +124,7 @@ async def capabilities(service: Service) -> Response:
     openapi_extra=_OCTETS,
     responses={
         201: {"description": "`Location` is the upload's address."},
-        **documented(EmptyMedia, *_ON_THE_WAY),
+        **documented(EmptyMedia, TooManyUploads, *_ON_THE_WAY),
     },
 )
 async def begin_upload(

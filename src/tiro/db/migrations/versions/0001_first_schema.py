@@ -320,6 +320,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_deliveries_listed", ["webhook_id", "id"], unique=False)
 
     _second_factors_and_identities()
+    _quotas()
     _audit_and_retention()
     _sharing_and_batches()
 
@@ -533,11 +534,40 @@ def _sharing_and_batches() -> None:
         batch_op.create_index("ix_batch_files_batch", ["batch_id", "recording_id"], unique=False)
 
 
+def _quotas() -> None:
+    op.create_table(
+        "quotas",
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("storage", sa.BigInteger(), nullable=True),
+        sa.Column("minutes", sa.Float(), nullable=True),
+        sa.Column("jobs", sa.Integer(), nullable=True),
+        sa.Column("uploads", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_quotas_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_quotas")),
+    )
+    op.create_table(
+        "audio_days",
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_audio_days_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", "day", name=op.f("pk_audio_days")),
+    )
+    op.create_index("ix_recordings_stored", "recordings", ["owner_id", "media_removed_at", "size"])
+
+
 def downgrade() -> None:
     for table in ("batch_files", "batches", "share_links", "shares", "members", "groups"):
         op.drop_table(table)
     op.drop_table("retention")
     op.drop_table("audit")
+    op.drop_index("ix_recordings_stored", "recordings")
+    op.drop_table("audio_days")
+    op.drop_table("quotas")
     for table in ("used_attempts", "identities", "login_challenges", "recovery_codes", "second_factors"):
         op.drop_table(table)
     op.drop_table("deliveries")
