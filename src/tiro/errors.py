@@ -76,6 +76,11 @@ class IdempotencyMismatch(TiroError):
     default = "This Idempotency-Key was used with another request. Use a new key for a new request."
 
 
+class RequestUnderWay(TiroError):
+    code, status, exit_code, transient = "request_under_way", 409, 4, True
+    default = "A request with this Idempotency-Key is under way. `Retry-After` says when to ask again."
+
+
 class RangeNotSatisfiable(TiroError):
     code, status, exit_code = "range_not_satisfiable", 416, 2
     default = "The requested range is not inside the file."

@@ -36,7 +36,7 @@ from tiro.features.recordings import (
 from tiro.features.retention import endpoints as retention_endpoints
 from tiro.features.uploads import endpoints as upload_endpoints
 from tiro.features.webhooks import endpoints as webhook_endpoints
-from tiro.http import cors, openai_errors, problems
+from tiro.http import cors, idempotency, openai_errors, problems
 from tiro.http.limits import UNLIMITED, LimitedRequests
 from tiro.http.middleware import RequestEnvelope
 from tiro.http.proxies import BelievedProxies
@@ -67,6 +67,7 @@ def create_app(runtime: Runtime) -> FastAPI:
             asyncio.create_task(_note_uses(runtime.keys)),
             asyncio.create_task(runtime.sender.run()),
             asyncio.create_task(_rounds("retention", runtime.retention.sweep, _MINUTE)),
+            asyncio.create_task(_rounds("idempotency", runtime.idempotency.sweep, _HOUR)),
             asyncio.create_task(_rounds("audit", runtime.audit.sweep, _HOUR)),
         ]
         try:
@@ -91,6 +92,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.runtime = runtime
     problems.install(app)
     # The last one is the first to see a request.
+    idempotency.install(app)
     app.add_middleware(SmallBodies, streamed=lambda path: _STREAMED.fullmatch(path) is not None)
     app.add_middleware(LimitedRequests, limits=runtime.limits)
     cors.install(app, runtime.browsers.origins)

@@ -35,6 +35,7 @@ from tiro.features.checkup.service import SETTLE_SECONDS, CheckupService, Findin
 from tiro.features.counters.service import CounterService
 from tiro.features.events.service import EventService
 from tiro.features.groups.service import GroupService
+from tiro.features.idempotency.service import IdempotencyService
 from tiro.features.jobs.service import JobService
 from tiro.features.keys.service import KeyService
 from tiro.features.openai.service import OpenAIService
@@ -95,6 +96,7 @@ class Runtime:
     audit: AuditService
     retention: RetentionService
     administration: AdministrationService
+    idempotency: IdempotencyService
     hub: EmbeddedEventHub
     runner: Runner
 
@@ -299,6 +301,7 @@ def build_runtime(settings: Settings) -> Runtime:
             database, storage, events, jobs, recordings, build_retention_plan(settings, database)
         ),
         administration=AdministrationService(database, recordings),
+        idempotency=IdempotencyService(database, _secret(settings)),
         hub=hub,
         runner=runner,
     )

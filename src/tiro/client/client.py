@@ -47,7 +47,8 @@ class Client:
     """A Tiro server. Use it as a context manager, or close it; several threads may share one.
 
     A request is tried again where the connection fails or the server asks for it, if it may be sent twice
-    without harm: uploads carry an ``Idempotency-Key``, so that a second try makes no second recording.
+    without harm: what makes something carries an ``Idempotency-Key``, so that a second try makes
+    nothing twice.
 
     All methods raise ``TiroError``: its subclass by the code that the server gave, or ``ServerUnreachable``.
 
@@ -194,7 +195,10 @@ class Client:
 
     def retry(self, recording_id: str) -> Recording:
         """Run the job again; raises Conflict where it has not ended."""
-        return answers.recording(self._transport.call("POST", f"{_DOOR}/{recording_id}/retry").json())
+        answer = self._transport.call(
+            "POST", f"{_DOOR}/{recording_id}/retry", safe=True, headers={"Idempotency-Key": str(uuid7())}
+        )
+        return answers.recording(answer.json())
 
     def delete(self, recording_id: str) -> None:
         """Remove the recording with all that was made of it."""

@@ -13,6 +13,7 @@ import httpx
 from tiro.errors import (
     InvalidRequest,
     NotFound,
+    RequestUnderWay,
     ServerUnreachable,
     TiroError,
     Unauthorized,
@@ -143,6 +144,8 @@ def _checked(url: str) -> str:
 
 
 def _passes(status: int, error: TiroError) -> bool:
+    if isinstance(error, RequestUnderWay):
+        return True
     return status in _PASSING and (error.transient or error.code == "internal")
 
 

@@ -1,5 +1,6 @@
 """All tables. Importing this package makes the metadata complete."""
 
+from tiro.db.tables.answers import KeptAnswerTable
 from tiro.db.tables.audit import AuditTable
 from tiro.db.tables.base import Table
 from tiro.db.tables.batches import BatchFileTable, BatchTable
@@ -31,6 +32,7 @@ __all__ = [
     "IdempotencyTable",
     "IdentityTable",
     "JobTable",
+    "KeptAnswerTable",
     "KeyTable",
     "LoginChallengeTable",
     "LoginTable",

@@ -16,6 +16,7 @@ from tiro.features.keys.dependencies import ADMIN
 from tiro.features.quotas.dependencies import Quotas
 from tiro.features.quotas.schemas import QuotaWish
 from tiro.features.users.service import Role
+from tiro.http.idempotency import ONCE, REFUSALS
 from tiro.http.problems import documented
 
 router = APIRouter(
@@ -64,7 +65,12 @@ def list_users(users: Users, factors: Factors, quotas: Quotas) -> People:
     return People(items=[_shown(user, with_factor, quota.get(user.id, {})) for user in users.list()])
 
 
-@router.post("", status_code=status.HTTP_201_CREATED, responses=documented(Conflict, InvalidRequest))
+@router.post(
+    "",
+    dependencies=[ONCE],
+    status_code=status.HTTP_201_CREATED,
+    responses=documented(Conflict, InvalidRequest, *REFUSALS),
+)
 def invite(request: Request, users: Users, accounts: Accounts, wish: Invitation) -> Link:
     """Invite somebody: give them the link, with which they set their password."""
     user = users.create(wish.name, wish.role)
@@ -86,7 +92,7 @@ def change_user(
     return _shown(user, factors.everyone(), quotas.set_for(user_id))
 
 
-@router.post("/{user_id}/reset", responses=documented(NotFound))
+@router.post("/{user_id}/reset", dependencies=[ONCE], responses=documented(NotFound, *REFUSALS))
 def reset(
     request: Request, users: Users, accounts: Accounts, factors: Factors, quotas: Quotas, user_id: str
 ) -> Link:

@@ -11,6 +11,7 @@ from tiro.features.administration.schemas import AdminJob, AdminJobs
 from tiro.features.administration.service import AdministrationService
 from tiro.features.jobs.states import JobState
 from tiro.features.keys.dependencies import ADMIN
+from tiro.http.idempotency import ONCE, REFUSALS
 from tiro.http.problems import documented
 
 router = APIRouter(
@@ -50,8 +51,9 @@ def cancel_job(service: Service, job_id: str) -> AdminJob:
 
 @router.post(
     "/{job_id}/requeue",
+    dependencies=[ONCE],
     status_code=status.HTTP_202_ACCEPTED,
-    responses=documented(NotFound, Conflict, MediaRemoved),
+    responses=documented(NotFound, Conflict, MediaRemoved, *REFUSALS),
 )
 def requeue_job(service: Service, job_id: str) -> AdminJob:
     """Run a job that has ended again, as its owner's `retry` does. The answer is the new one."""

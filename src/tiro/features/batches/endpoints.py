@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
+from fastapi import APIRouter, Depends, Query, Request, Response, status
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from tiro.errors import (
@@ -24,6 +24,7 @@ from tiro.errors import (
 from tiro.features.batches.dependencies import Service, own_batch
 from tiro.features.batches.schemas import BatchAccepted, BatchPage, BatchStatus, BatchSummary
 from tiro.features.keys.dependencies import READ, WRITE, Reader, StandingDependency, Writer
+from tiro.http.idempotency import REPLAYED, IdempotencyKey
 from tiro.http.multipart import Form
 from tiro.http.problems import documented
 
@@ -80,7 +81,7 @@ async def create_batch(
     response: Response,
     service: Service,
     who: Writer,
-    idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> BatchAccepted:
     """Send up to 1000 files as one. The fields come before the files and hold for all. Each file is answered
     for by itself: one that is no recording stops no other. A form without files makes an empty batch, for
@@ -91,7 +92,7 @@ async def create_batch(
     announced = int(request.headers.get("content-length") or 0)
     batch, replayed = await service.receive(form, who.user_id, idempotency_key, announced)
     if replayed:
-        response.headers["Idempotency-Replayed"] = "true"
+        response.headers[REPLAYED] = "true"
     response.headers["Location"] = f"/api/v1/batches/{batch.batch_id}"
     return batch
 

@@ -13,6 +13,7 @@ from tiro.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unauthori
 from tiro.features.groups import service
 from tiro.features.groups.service import GroupService
 from tiro.features.keys.dependencies import ADMIN, READ
+from tiro.http.idempotency import ONCE, REFUSALS
 from tiro.http.problems import documented
 
 router = APIRouter(prefix="/api/v1/groups", tags=["sharing"], responses=documented(Unauthorized, Forbidden))
@@ -53,9 +54,9 @@ def list_groups(service: Service) -> Groups:
 
 @router.post(
     "",
-    dependencies=[ADMIN],
+    dependencies=[ADMIN, ONCE],
     status_code=status.HTTP_201_CREATED,
-    responses=documented(Conflict, InvalidRequest),
+    responses=documented(Conflict, InvalidRequest, *REFUSALS),
 )
 def create_group(service: Service, wish: GroupWish) -> Group:
     """Make a group, as an admin. It is empty at first."""

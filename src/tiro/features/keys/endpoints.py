@@ -10,9 +10,10 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from tiro.db.tables import KeyTable
 from tiro.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
-from tiro.features.keys.dependencies import Reader, Writer
+from tiro.features.keys.dependencies import WRITE, Reader, Writer
 from tiro.features.keys.scopes import Scope, read_back
 from tiro.features.keys.service import KeyService
+from tiro.http.idempotency import ONCE, REFUSALS
 from tiro.http.problems import documented
 
 router = APIRouter(prefix="/api/v1/keys", tags=["keys"], responses=documented(Unauthorized, Forbidden))
@@ -62,7 +63,12 @@ def list_keys(service: Service, who: Reader) -> Keys:
     return Keys(items=[Key(**_shown(service, row)) for row in service.list(who.user_id)])
 
 
-@router.post("", status_code=status.HTTP_201_CREATED, responses=documented(InvalidRequest))
+@router.post(
+    "",
+    dependencies=[WRITE, ONCE],
+    status_code=status.HTTP_201_CREATED,
+    responses=documented(InvalidRequest, *REFUSALS),
+)
 def create_key(service: Service, who: Writer, wish: KeyWish) -> NewKey:
     """Make a key. It can do no more than the key that makes it, and live no longer."""
     row, secret = service.create_own(who, wish.name, wish.scopes, wish.expires_at)

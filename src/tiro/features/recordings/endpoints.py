@@ -37,6 +37,7 @@ from tiro.features.recordings.dependencies import Service, guard_recording, open
 from tiro.features.recordings.schemas import SessionAccepted, SessionPage, SessionResult, SharedFilter, Status
 from tiro.features.recordings.service import RecordingService
 from tiro.features.sharing.access import Access
+from tiro.http.idempotency import ONCE, REFUSALS, REPLAYED, IdempotencyKey
 from tiro.http.multipart import receive_form
 from tiro.http.problems import documented
 from tiro.http.ranges import file_response
@@ -152,7 +153,7 @@ async def transcribe(
     service: Service,
     who: Writer,
     wait: Annotated[float, Query(ge=0, description="Seconds to wait for the result.")] = 0,
-    idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> SessionAccepted | SessionResult:
     """Send a recording. It is on disk for good before the answer comes; the transcript follows, live on
     `…/events` or later at `links.self`.
@@ -182,7 +183,7 @@ async def transcribe(
         )
         kept_id, replayed = await asyncio.to_thread(service.accept, upload, intake)
     if replayed:
-        response.headers["Idempotency-Replayed"] = "true"
+        response.headers[REPLAYED] = "true"
     response.headers["Location"] = f"/api/v1/transcribe/{kept_id}"
     duplicate = await asyncio.to_thread(service.duplicate_of, who.user_id, intake.sha256, kept_id)
     if duplicate is not None:
@@ -242,10 +243,17 @@ def cancel(service: Service, session_id: str) -> SessionAccepted:
 
 @router.post(
     "/{session_id}/retry",
-    dependencies=[WRITE],
+    dependencies=[WRITE, ONCE],
     status_code=status.HTTP_202_ACCEPTED,
     responses=documented(
-        NotFound, Forbidden, NotShared, Conflict, MediaRemoved, AudioQuotaExceeded, JobQuotaExceeded
+        NotFound,
+        Forbidden,
+        NotShared,
+        Conflict,
+        MediaRemoved,
+        AudioQuotaExceeded,
+        JobQuotaExceeded,
+        *REFUSALS,
     ),
 )
 @open_to(Access.EDITOR)

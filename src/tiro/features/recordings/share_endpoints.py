@@ -15,6 +15,7 @@ from tiro.features.keys.dependencies import READ, WRITE, Writer
 from tiro.features.recordings.dependencies import guard_recording
 from tiro.features.sharing.access import Role
 from tiro.features.sharing.service import SharingService
+from tiro.http.idempotency import ONCE, REFUSALS
 from tiro.http.problems import documented
 
 router = APIRouter(
@@ -79,7 +80,12 @@ def list_shares(service: Service, session_id: str) -> Shares:
     return Shares(items=items)
 
 
-@router.post("/shares", status_code=status.HTTP_201_CREATED, responses=documented(InvalidRequest))
+@router.post(
+    "/shares",
+    dependencies=[WRITE, ONCE],
+    status_code=status.HTTP_201_CREATED,
+    responses=documented(InvalidRequest, *REFUSALS),
+)
 def share(service: Service, who: Writer, session_id: str, wish: ShareWish) -> Share:
     """Share a recording of yours. With somebody who has it already, this changes their role."""
     made = service.share(session_id, who.user_id, user=wish.user, group=wish.group, role=wish.role)
@@ -100,9 +106,9 @@ def list_links(service: Service, session_id: str) -> ShareLinks:
 
 @router.post(
     "/links",
-    dependencies=[WRITE],
+    dependencies=[WRITE, ONCE],
     status_code=status.HTTP_201_CREATED,
-    responses=documented(InvalidRequest),
+    responses=documented(InvalidRequest, *REFUSALS),
 )
 def make_link(
     request: Request, response: Response, service: Service, session_id: str, wish: LinkWish | None = None

@@ -15,6 +15,7 @@ from tiro.errors import (
     ChecksumMismatch,
     EmptyMedia,
     Forbidden,
+    IdempotencyMismatch,
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
@@ -35,6 +36,7 @@ from tiro.features.uploads.dependencies import Service, own_upload
 from tiro.features.uploads.headers import ALGORITHMS, EXTENSIONS, VERSION, Checksum, whole_number
 from tiro.features.uploads.service import Progress, UploadService
 from tiro.http.bodies import IncomingBody
+from tiro.http.idempotency import REPLAYED, IdempotencyKey
 from tiro.http.problems import documented
 
 PREFIX = "/api/v1/uploads"
@@ -124,7 +126,7 @@ async def capabilities(service: Service) -> Response:
     openapi_extra=_OCTETS,
     responses={
         201: {"description": "`Location` is the upload's address."},
-        **documented(EmptyMedia, TooManyUploads, *_ON_THE_WAY),
+        **documented(EmptyMedia, TooManyUploads, IdempotencyMismatch, *_ON_THE_WAY),
     },
 )
 async def begin_upload(
@@ -135,19 +137,26 @@ async def begin_upload(
     upload_length: _Length = None,
     upload_metadata: _Metadata = "",
     upload_checksum: _Checksum = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Announce a file, and send its first bytes along if you like. `Tiro-Duplicate-Of` names a recording of
-    yours that has the `sha256` announced."""
+    yours that has the `sha256` announced. Announced again under the same `Idempotency-Key`, it is the same
+    upload: the bytes that come along are left unread, and `Upload-Offset` says where to go on."""
     if "upload-defer-length" in request.headers:
         raise InvalidRequest("Upload-Defer-Length: an upload's length must be known at its start.")
     length = whole_number(upload_length, "Upload-Length")
     checksum = _checksum_of(upload_checksum)
-    upload_id = await asyncio.to_thread(service.begin, length, upload_metadata, who.user_id)
+    upload_id, replayed = await asyncio.to_thread(
+        service.begin, length, upload_metadata, who.user_id, idempotency_key
+    )
     duplicate = await asyncio.to_thread(service.announced_duplicate, upload_metadata, who.user_id)
     headers = {"Location": f"{PREFIX}/{upload_id}"}
     if duplicate is not None:
         headers["Tiro-Duplicate-Of"] = duplicate
-    if _has_bytes(request):
+    if replayed:
+        progress = await service.progress(upload_id)
+        headers |= {"Upload-Offset": str(progress.offset), REPLAYED: "true"}
+    elif _has_bytes(request):
         progress = await _receive(request, service, upload_id, 0, checksum)
         headers["Upload-Offset"] = str(progress.offset)
     else:

@@ -20,6 +20,12 @@ def get(session: Session, upload_id: str) -> UploadTable | None:
     return session.get(UploadTable, upload_id)
 
 
+def announced(session: Session, owner_id: str, token: str) -> UploadTable | None:
+    """The owner's upload that was announced under this Idempotency-Key."""
+    asked = select(UploadTable).where(UploadTable.owner_id == owner_id, UploadTable.token == token)
+    return session.scalar(asked)
+
+
 def unfinished(session: Session) -> Sequence[UploadTable]:
     return session.scalars(select(UploadTable).where(UploadTable.finished_at.is_(None))).all()
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 import structlog
+from sqlalchemy.orm import Session
 
 from tiro.db.session import Database, after_commit
 from tiro.db.tables import UploadTable
@@ -17,6 +18,7 @@ from tiro.errors import (
     OVER_QUOTA,
     ChecksumMismatch,
     EmptyMedia,
+    IdempotencyMismatch,
     NotFound,
     OffsetMismatch,
     TiroError,
@@ -81,12 +83,19 @@ class UploadService:
         self._turns = Turns()
         self._digests = Digests()
 
-    def begin(self, length: int, sent_metadata: str, owner_id: str) -> str:
-        """A new upload of ``length`` bytes; returns its id.
+    def begin(
+        self, length: int, sent_metadata: str, owner_id: str, token: str | None = None
+    ) -> tuple[str, bool]:
+        """A new upload of ``length`` bytes; returns its id, and whether it had been announced before, under
+        the Idempotency-Key ``token``.
 
         Raises:
+            IdempotencyMismatch: the key was used for another upload.
             TiroError: what is announced would be refused at the end.
         """
+        with self._database.read() as session:
+            if (before := _announced(session, length, sent_metadata, owner_id, token)) is not None:
+                return before, True
         fields = metadata(sent_metadata)
         if length > self.max_size:
             raise self._recordings.limits.too_large()
@@ -102,16 +111,20 @@ class UploadService:
             length=length,
             sent_metadata=sent_metadata,
             created_at=clock.now(),
+            token=token,
         )
         try:
             with self._database.write() as session:
+                if (before := _announced(session, length, sent_metadata, owner_id, token)) is not None:
+                    after_commit(session, lambda: self._parts.discard(upload_id))
+                    return before, True
                 self._quotas.require_upload(session, owner_id, length)
                 repository.add(session, row)
                 record(session, Action.UPLOAD_BEGUN, upload_id, owner=owner_id, length=length)
         except BaseException:
             self._parts.discard(upload_id)
             raise
-        return upload_id
+        return upload_id, False
 
     def announced_duplicate(self, sent_metadata: str, owner_id: str) -> str | None:
         """The owner's recording of the bytes whose SHA-256 the metadata name."""
@@ -330,6 +343,17 @@ class UploadService:
     def _remove_finished(self) -> None:
         with self._database.write() as session:
             repository.remove_finished(session, clock.now() - self._lifetime)
+
+
+def _announced(
+    session: Session, length: int, sent_metadata: str, owner_id: str, token: str | None
+) -> str | None:
+    """The upload that was announced so under this key. Raises IdempotencyMismatch where it was another."""
+    if token is None or (row := repository.announced(session, owner_id, token)) is None:
+        return None
+    if (row.length, row.sent_metadata) != (length, sent_metadata):
+        raise IdempotencyMismatch
+    return row.id
 
 
 async def _receive(body: IncomingBody, room: int, writer: PartWriter, write: Callable[[bytes], None]) -> None:

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from tiro.db.tables import WebhookTable
 from tiro.errors import AddressRefused, Conflict, Forbidden, InvalidRequest, NotFound, Unauthorized
-from tiro.features.keys.dependencies import Reader, Writer
+from tiro.features.keys.dependencies import WRITE, Reader, Writer
 from tiro.features.webhooks.schemas import (
     Deliveries,
     Delivery,
@@ -26,6 +26,7 @@ from tiro.features.webhooks.schemas import (
 from tiro.features.webhooks.sender import Sender
 from tiro.features.webhooks.service import WebhookService, WebhookWish
 from tiro.features.webhooks.states import DeliveryState
+from tiro.http.idempotency import ONCE, REFUSALS
 from tiro.http.problems import documented
 
 router = APIRouter(
@@ -54,7 +55,10 @@ def list_webhooks(service: Service, who: Reader) -> Webhooks:
 
 
 @router.post(
-    "", status_code=status.HTTP_201_CREATED, responses=documented(InvalidRequest, AddressRefused, Conflict)
+    "",
+    dependencies=[WRITE, ONCE],
+    status_code=status.HTTP_201_CREATED,
+    responses=documented(InvalidRequest, AddressRefused, Conflict, *REFUSALS),
 )
 async def create_webhook(
     service: Service, sender: SenderDependency, who: Writer, wish: WebhookNew
@@ -91,14 +95,14 @@ def delete_webhook(service: Service, who: Writer, webhook_id: str) -> None:
     service.remove(webhook_id, who.user_id)
 
 
-@router.post("/{webhook_id}/rotate", responses=documented(NotFound))
+@router.post("/{webhook_id}/rotate", dependencies=[WRITE, ONCE], responses=documented(NotFound, *REFUSALS))
 def rotate_secret(service: Service, who: Writer, webhook_id: str, wish: Rotation) -> NewWebhook:
     """Give it a new secret. For a while messages are signed with both, so that none is refused."""
     row = service.rotate(webhook_id, who.user_id, timedelta(hours=wish.overlap_hours))
     return NewWebhook(**_with_waiting(service, row).model_dump(), secret=row.secret)
 
 
-@router.post("/{webhook_id}/test", responses=documented(NotFound))
+@router.post("/{webhook_id}/test", dependencies=[WRITE, ONCE], responses=documented(NotFound, *REFUSALS))
 async def test_webhook(service: Service, sender: SenderDependency, who: Writer, webhook_id: str) -> Delivery:
     """Send a `webhook.test` now, once, and say what came of it; also while the webhook is turned off."""
     sent = await run_in_threadpool(service.begin_test, webhook_id, who.user_id)
@@ -130,8 +134,9 @@ def get_delivery(service: Service, who: Reader, webhook_id: str, delivery_id: st
 
 @router.post(
     "/{webhook_id}/deliveries/{delivery_id}/redeliver",
+    dependencies=[WRITE, ONCE],
     status_code=status.HTTP_202_ACCEPTED,
-    responses=documented(NotFound, Conflict),
+    responses=documented(NotFound, Conflict, *REFUSALS),
 )
 def redeliver(service: Service, who: Writer, webhook_id: str, delivery_id: str) -> Delivery:
     """Send a message once more, under the id that it had, at once."""

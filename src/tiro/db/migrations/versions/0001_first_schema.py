@@ -123,6 +123,7 @@ def upgrade() -> None:
         sa.Column("error", sa.JSON(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("token", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["owner_id"], ["users.id"], name=op.f("fk_uploads_owner_id_users"), ondelete="CASCADE"
         ),
@@ -320,7 +321,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_deliveries_listed", ["webhook_id", "id"], unique=False)
 
     _second_factors_and_identities()
-    _quotas()
+    _quotas_and_idempotency()
     _audit_and_retention()
     _sharing_and_batches()
 
@@ -534,7 +535,7 @@ def _sharing_and_batches() -> None:
         batch_op.create_index("ix_batch_files_batch", ["batch_id", "recording_id"], unique=False)
 
 
-def _quotas() -> None:
+def _quotas_and_idempotency() -> None:
     op.create_table(
         "quotas",
         sa.Column("user_id", sa.String(), nullable=False),
@@ -558,9 +559,25 @@ def _quotas() -> None:
         sa.PrimaryKeyConstraint("user_id", "day", name=op.f("pk_audio_days")),
     )
     op.create_index("ix_recordings_stored", "recordings", ["owner_id", "media_removed_at", "size"])
+    op.create_table(
+        "kept_answers",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("attempt", sa.String(), nullable=False),
+        sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("answer", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_kept_answers_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_kept_answers")),
+    )
+    op.create_index("ix_kept_answers_until", "kept_answers", ["until"])
+    op.create_index("ix_uploads_token", "uploads", ["owner_id", "token"], unique=True)
 
 
 def downgrade() -> None:
+    op.drop_table("kept_answers")
     for table in ("batch_files", "batches", "share_links", "shares", "members", "groups"):
         op.drop_table(table)
     op.drop_table("retention")
@@ -597,6 +614,7 @@ def downgrade() -> None:
 
     op.drop_table("events")
     with op.batch_alter_table("uploads", schema=None) as batch_op:
+        batch_op.drop_index("ix_uploads_token")
         batch_op.drop_index(batch_op.f("ix_uploads_owner_id"))
 
     op.drop_table("uploads")
