@@ -308,7 +308,10 @@ def test_a_request_whose_server_died_can_be_made_again(server: ThreadServer) -> 
         let_pass(server)
         second = await other.begin(who, token, b"request")
         assert isinstance(second, Attempt)
-        await first.end(Answer(500, {}, b"too late"))  # it has lost its turn
+        for late in (Answer(201, {}, b"too late"), None):
+            await first.end(late)  # it has lost its turn
+            with pytest.raises(RequestUnderWay):
+                await died.begin(who, token, b"request")
         await second.end(answer)
         assert await died.begin(who, token, b"request") == answer
 

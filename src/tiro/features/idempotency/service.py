@@ -59,12 +59,12 @@ class IdempotencyService:
         try:
             async with asyncio.timeout(self._wait_seconds):
                 # Twins wait here, where they cost neither a thread nor a connection.
-                while (event := self._under_way.get(sealer.row_id)) is not None:
-                    await event.wait()
+                while (over := self._under_way.get(sealer.row_id)) is not None:
+                    await over.wait()
         except TimeoutError as err:
             raise RequestUnderWay(retry_after=1) from err
-        self._under_way[sealer.row_id] = asyncio.Event()
         attempt = Attempt(self, sealer, user_id)
+        self._under_way[sealer.row_id] = attempt.over
         try:
             answer = await asyncio.to_thread(self._claim, attempt, request)
         except BaseException:
@@ -146,8 +146,9 @@ class IdempotencyService:
             repository.lengthen(session, attempt.sealer.row_id, attempt.id, until)
 
     def _leave(self, attempt: Attempt) -> None:
-        if (event := self._under_way.pop(attempt.sealer.row_id, None)) is not None:
-            event.set()
+        if self._under_way.get(attempt.sealer.row_id) is attempt.over:
+            del self._under_way[attempt.sealer.row_id]
+        attempt.over.set()
 
 
 class Attempt:
@@ -157,6 +158,7 @@ class Attempt:
         self.id = str(uuid7())
         self.sealer = sealer
         self.user_id = user_id
+        self.over = asyncio.Event()
         self.renewing: asyncio.Task[None] | None = None
         self._service = service
 
