@@ -68,6 +68,7 @@ def test_a_later_start_prints_none(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with thread_server(make_settings(data)) as first:
         first.runtime.accounts.set_password("owner", PASSWORD)
+        (data / "key").write_text(first.key)
     with server_process(data) as server:
         assert log_in(server.client) == 200
         assert "#" not in the_rest(server)
