@@ -175,7 +175,9 @@ def test_what_is_sent_again_is_answered_again(server: ThreadServer, kept: str, p
 def fifty(server: ThreadServer, path: str, **request: Any) -> list[httpx.Response]:
     async def send() -> list[httpx.Response]:
         headers = dict(server.client.headers) | request.pop("headers", {}) | under(str(uuid7()))
-        async with httpx.AsyncClient(base_url=server.address, headers=headers, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=server.address, headers=headers, trust_env=False, verify=False
+        ) as client:
             return await asyncio.gather(*(client.post(path, **request) for _ in range(50)))
 
     return asyncio.run(send())
