@@ -1,5 +1,8 @@
-"""Fuzz the API: `make fuzz MINUTES=15`. Schemathesis reads the OpenAPI document of a real server on loopback and
-looks for an answer that breaks it, over everything that `schemathesis.toml` beside this file does not leave out."""
+"""Fuzz the API: `make fuzz MINUTES=15`.
+
+Schemathesis reads the OpenAPI document of a real server on loopback, and looks for an answer that breaks it,
+over everything that `schemathesis.toml` beside this file does not leave out.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ from tests.fuzz.run import fuzz
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(prog="make fuzz")
     parser.add_argument("--minutes", type=float, default=15)
-    parser.add_argument("--seed", type=int, help="by default another one each time, which is printed")
+    parser.add_argument("--seed", type=int, help="by default another one each time; it is printed")
     parser.add_argument("rest", nargs="*", help="for schemathesis itself, behind --")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

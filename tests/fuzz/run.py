@@ -7,18 +7,24 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
-from tests.serving import thread_server
+import pytest
 
+from tests.serving import thread_server
 from tiro import logs
 from tiro.egress.addresses import Allowed
 from tiro.egress.base import Address
 from tiro.egress.client import Answer, Caps, Egress
 from tiro.egress.targets import Target
 from tiro.errors import HostUnreachable
+from tiro.features.accounts import tokens
+from tiro.features.accounts.service import Tokens
+from tiro.features.users.service import Role
 from tiro.settings import Settings
 
+PASSWORD = "correct horse battery"
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
@@ -36,6 +42,13 @@ def fuzz(folder: Path, *, seconds: int, seed: int | None = None, rest: Sequence[
         runtime = server.runtime
         runtime.sender._egress = Closed(NoNames(), Allowed.of(()))
         own = [user.id for user in runtime.users.list()] + [key.id for key in runtime.keys.list()]
+        user = runtime.users.create("fuzz", Role.USER)
+        runtime.accounts.set_password("fuzz", PASSWORD)
+        own.append(user.id)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tokens, "LIFE", timedelta(seconds=2 * seconds))
+            login = runtime.accounts.login("fuzz", PASSWORD)
+        assert isinstance(login, Tokens)
         command = [
             *(sys.executable, "-m", "schemathesis.cli"),
             *("--config-file", str(CONFIG)),
@@ -45,6 +58,7 @@ def fuzz(folder: Path, *, seconds: int, seed: int | None = None, rest: Sequence[
         ]
         environment = os.environ | {
             "FUZZ_KEY": server.key,
+            "FUZZ_LOGIN": login.access,
             "FUZZ_OWN": " ".join(own),
             "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks",
         }

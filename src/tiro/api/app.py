@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 import structlog
 from fastapi import FastAPI
 
 import tiro
-from tiro.api import admin, docs, health, password
+from tiro.api import admin, docs, document, health, password
 from tiro.bootstrap.server import Runtime
 from tiro.errors import TiroError
 from tiro.features.accounts import admin_endpoints
@@ -98,7 +97,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(health.router)
     docs.mount(app)
     password.mount(app)
-    _describe_problems(app)
+    document.install(app)
     return app
 
 
@@ -129,25 +128,3 @@ def _note_uses_once(keys: KeyService) -> None:
         keys.note_uses()
     except TiroError as error:
         _log.warning("keys.uses_unwritten", detail=error.message)
-
-
-def _describe_problems(app: FastAPI) -> None:
-    """Put the shape of errors into the OpenAPI document, in place of FastAPI's own."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            schema = generate()
-            schemas = schema.setdefault("components", {}).setdefault("schemas", {})
-            schemas["ProblemBody"] = problems.ProblemBody.model_json_schema()
-            problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
-            for path in schema["paths"].values():
-                for operation in path.values():
-                    if "422" in operation["responses"]:
-                        operation["responses"]["422"]["content"] = problem
-            for name in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(name, None)
-            app.openapi_schema = schema
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]

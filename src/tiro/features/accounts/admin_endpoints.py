@@ -12,7 +12,8 @@ from tiro.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unauthori
 from tiro.features.accounts.dependencies import Accounts, Factors, Users
 from tiro.features.accounts.links import address
 from tiro.features.keys.dependencies import ADMIN
-from tiro.features.users.service import Role
+from tiro.features.users.service import MAX_NAME, Role
+from tiro.http.fields import Flag
 from tiro.http.problems import documented
 
 router = APIRouter(
@@ -38,13 +39,16 @@ class People(BaseModel):
 
 
 class Invitation(BaseModel):
-    name: str = Field(description="A name that nobody has yet.")
+    name: str = Field(
+        description="A name that nobody has yet, of printable characters.",
+        json_schema_extra={"minLength": 1, "maxLength": MAX_NAME, "pattern": r"^\S(.*\S)?$"},
+    )
     role: Role = Role.USER
 
 
 class UserChange(BaseModel):
     role: Role | None = None
-    disabled: bool | None = None
+    disabled: Flag | None = None
 
 
 class Link(BaseModel):

@@ -14,7 +14,20 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from tiro.errors import Forbidden, TiroError, Unauthorized, UploadInterrupted
+from tiro.errors import (
+    EngineFailed,
+    Forbidden,
+    InvalidRequest,
+    LimitExceeded,
+    ModelUnavailable,
+    StorageFull,
+    TiroError,
+    Unauthorized,
+    UnknownEngine,
+    UnsupportedMedia,
+    UploadInterrupted,
+    UploadTooLarge,
+)
 from tiro.features.jobs.states import Priority
 from tiro.features.keys.dependencies import READ, Standing, StandingDependency, Writer, caller
 from tiro.features.keys.service import Caller
@@ -60,7 +73,7 @@ class Models(BaseModel):
 def _form_schema(formats: tuple[str, ...], **more: Any) -> dict[str, Any]:
     properties = {
         "file": {"type": "string", "format": "binary"},
-        "model": {"type": "string", "examples": ["whisper-1", "whisper:small"]},
+        "model": {"type": "string", "pattern": r"\S", "examples": ["whisper-1", "whisper:small"]},
         "prompt": {"type": "string"},
         "response_format": {"type": "string", "enum": list(formats), "default": "json"},
         "temperature": {"type": "number", "minimum": 0, "maximum": 1},
@@ -76,7 +89,17 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         "description": "The transcript in the format asked for.",
         "content": {"application/json": {}, "text/plain": {}, "text/event-stream": {}},
     },
-    **documented(UploadInterrupted),
+    **documented(
+        InvalidRequest,
+        UploadInterrupted,
+        UnknownEngine,
+        UnsupportedMedia,
+        UploadTooLarge,
+        LimitExceeded,
+        EngineFailed,
+        ModelUnavailable,
+        StorageFull,
+    ),
 }
 
 
@@ -86,7 +109,7 @@ def models(service: Service) -> Models:
     return Models(data=[Model(id=name) for name in service.models()])
 
 
-@router.get("/models/{name:path}", dependencies=[READ])
+@router.get("/models/{name:path}", dependencies=[READ], responses=documented(UnknownEngine))
 def model(service: Service, name: str) -> Model:
     """One model."""
     return Model(id=service.model(name))

@@ -17,7 +17,7 @@ from tiro.kit import clock
 from tiro.kit.ids import uuid7
 
 _OWNER = "owner"
-_MAX_NAME = 100
+MAX_NAME = 100
 
 
 class Role(StrEnum):
@@ -61,9 +61,9 @@ class UserService:
     def create(self, name: str, role: Role = Role.USER) -> UserTable:
         """Raises Conflict where the name is taken, and InvalidRequest where it cannot be one."""
         name = unicodedata.normalize("NFC", name)
-        if not 0 < len(name) <= _MAX_NAME or not name.isprintable() or name != name.strip():
+        if not 0 < len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():
             raise InvalidRequest(
-                f"A name has 1 to {_MAX_NAME} printable characters, with no space at its ends."
+                f"A name has 1 to {MAX_NAME} printable characters, with no space at its ends."
             )
         with self._database.write() as session:
             self.owner(session)
@@ -76,7 +76,7 @@ class UserService:
         have, and with a number where somebody has that name. ``session`` must be a writing one."""
         self.owner(session)
         plain = "".join(letter for letter in unicodedata.normalize("NFC", wish) if letter.isprintable())
-        name = base = plain.strip()[: _MAX_NAME - 10].strip() or "user"
+        name = base = plain.strip()[: MAX_NAME - 10].strip() or "user"
         number = 1
         while repository.by_name(session, name) is not None:
             number += 1
