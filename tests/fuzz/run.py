@@ -59,6 +59,7 @@ def fuzz(folder: Path, *, seconds: int, seed: int | None = None, rest: Sequence[
         environment = os.environ | {
             "FUZZ_KEY": server.key,
             "FUZZ_LOGIN": login.access,
+            "FUZZ_PASSWORD": PASSWORD,
             "FUZZ_OWN": " ".join(own),
             "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks",
         }

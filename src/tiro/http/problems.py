@@ -112,7 +112,7 @@ def _methods(request: HTTPConnection) -> list[str]:
     return [
         method
         for method in _METHODS
-        if any(route.matches(request.scope | {"method": method})[0] is Match.FULL for route in routes)
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
     ]
 
 

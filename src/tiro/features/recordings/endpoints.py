@@ -31,6 +31,7 @@ from tiro.errors import (
 from tiro.features.keys.dependencies import READ, WRITE, Reader, Writer
 from tiro.features.recordings.dependencies import Service, own_recording
 from tiro.features.recordings.schemas import SessionAccepted, SessionPage, SessionResult, Status
+from tiro.http.fields import FORM_FLAG, or_blank
 from tiro.http.multipart import receive_form
 from tiro.http.problems import documented
 from tiro.http.ranges import file_response
@@ -69,13 +70,17 @@ _UPLOAD_FORM: dict[str, Any] = {
                             "description": "A code or an English name; else it is detected, with `mixed` for "
                             "each window anew.",
                         },
-                        "channels": {"type": "string", "enum": ["auto", "mix", "split"], "default": "auto"},
-                        "task": {
-                            "type": "string",
-                            "enum": ["transcribe", "translate"],
-                            "default": "transcribe",
-                            "description": "`translate` gives English text.",
-                        },
+                        "channels": or_blank(
+                            {"type": "string", "enum": ["auto", "mix", "split"], "default": "auto"}
+                        ),
+                        "task": or_blank(
+                            {
+                                "type": "string",
+                                "enum": ["transcribe", "translate"],
+                                "default": "transcribe",
+                                "description": "`translate` gives English text.",
+                            }
+                        ),
                         "vocabulary": {
                             "type": "array",
                             "items": {"type": "string", "examples": ["Tiro, Cicero"]},
@@ -88,24 +93,26 @@ _UPLOAD_FORM: dict[str, Any] = {
                             "description": "Text that could stand before the recording: its words and its "
                             "style are taken up.",
                         },
-                        "beam": {"type": "integer", "minimum": 1, "maximum": MAX_BEAM},
+                        "beam": or_blank({"type": "integer", "minimum": 1, "maximum": MAX_BEAM}),
                         "temperature": {
                             "type": "array",
                             "items": {"type": "number", "minimum": 0, "maximum": 1},
                             "description": "Tried in this order until a result passes the quality limits.",
                         },
-                        "word_times": {"type": "boolean", "default": True},
+                        "word_times": FORM_FLAG | {"default": True},
                         "guard_off": {
                             "type": "array",
                             "items": {"type": "string", "enum": sorted(RULES)},
                             "description": "Rules against invented text and cross-talk that shall not apply.",
                         },
-                        "priority": {
-                            "type": "string",
-                            "enum": ["high", "normal", "low"],
-                            "default": "normal",
-                        },
-                        "title": {"type": "string"},
+                        "priority": or_blank(
+                            {
+                                "type": "string",
+                                "enum": ["high", "normal", "low"],
+                                "default": "normal",
+                            }
+                        ),
+                        "title": {"type": "string", "maxLength": 1000},
                     },
                 }
             }
