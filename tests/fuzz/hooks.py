@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zlib
 from typing import Any
 
 import schemathesis
@@ -64,29 +63,38 @@ KNOWN = {"model": "echo", "engine": "echo", "language": "en", "password": PASSWO
 
 
 @schemathesis.hook
-def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
-    """Lead a part of the requests past the first refusal; schemathesis looks at each anew after this."""
-    for name, value in (case.path_parameters or {}).items():
-        # Whoever revokes the key in use, or takes the rights of its user, tests nothing from then on.
-        if value in OWN and case.method != "GET":
-            case.path_parameters[name] = NOBODY
+def map_case(context: Any, case: Any) -> Any:
+    """Lead a part of the requests past the first refusal. What broke the schema before breaks it after."""
     if isinstance(case.body, dict):
-        for name, value in KNOWN.items():
-            if (
-                isinstance(given := case.body.get(name), str)
-                and zlib.crc32(given.encode("utf-8", "replace")) % 2
-            ):
-                case.body[name] = value
-    if case.path == "/api/v1/auth/login" and isinstance(case.body, dict) and "name" in case.body:
-        case.body["name"] = "fuzz"
+        for name in KNOWN.keys() & case.body.keys():
+            given = case.body[name]
+            if isinstance(given, str) and given.strip() and len(given) % 2 and len(given) < 1000:
+                case.body[name] = KNOWN[name]
+        if (
+            case.path == "/api/v1/auth/login"
+            and len(str(case.body.get("name", ""))) in range(1, 201)
+            and isinstance(case.body["name"], str)
+        ):
+            case.body["name"] = "fuzz"
     if case.path.startswith("/api/v1/uploads") and isinstance(case.body, bytes) and len(case.body) % 3:
         for name, count in (("Upload-Length", len(case.body)), ("Upload-Offset", 0)):
-            if name in (case.headers or {}):
+            if str((case.headers or {}).get(name, "")).isdecimal():
                 case.headers[name] = str(count)
+    return case
+
+
+@schemathesis.hook
+def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
+    """Whoever revokes the key in use, or takes the rights of its user, tests nothing from then on."""
+    for name, value in (case.path_parameters or {}).items():
+        if value in OWN and case.method != "GET":
+            case.path_parameters[name] = NOBODY
 
 
 @schemathesis.hook
 def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:
-    """A Whisper model that is asked for is not here, and none is downloaded: that is no fault of the server,
-    though the answer is one of 503."""
-    return not (response.status_code == 503 and b'"code":"model_unavailable"' in response.content)
+    """What is no fault of the API: a Whisper model that is asked for is not here, and none is downloaded
+    (503); and an address longer than the 64 KB that the HTTP parser reads, which no route ever sees (400)."""
+    no_model = response.status_code == 503 and b'"code":"model_unavailable"' in response.content
+    no_request = response.status_code == 400 and response.content == b"Invalid HTTP request received."
+    return not (no_model or no_request)

@@ -84,8 +84,13 @@ async def _on_tiro_error(request: HTTPConnection, error: Exception) -> JSONRespo
 
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    return render(request, invalid(error))
+
+
+def invalid(error: RequestValidationError) -> InvalidRequest:
+    """What FastAPI found wrong, as an error of ours."""
     lines = (f"{'.'.join(map(str, item['loc'][1:]))}: {item['msg']}" for item in error.errors())
-    return render(request, InvalidRequest("; ".join(lines)))
+    return InvalidRequest("; ".join(lines))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:

@@ -49,8 +49,8 @@ Service = Annotated[RetentionService, Depends(_service)]
 class DaysWish(BaseModel):
     """As ``Days``, out of a body."""
 
-    media_days: Whole | None = Field(None, ge=0, le=_LONGEST, description=_MEDIA)
-    recording_days: Whole | None = Field(None, ge=1, le=_LONGEST, description=_RECORDING)
+    media_days: Annotated[Whole, Field(ge=0, le=_LONGEST)] | None = Field(None, description=_MEDIA)
+    recording_days: Annotated[Whole, Field(ge=1, le=_LONGEST)] | None = Field(None, description=_RECORDING)
 
 
 class Days(BaseModel):

@@ -8,6 +8,7 @@ from email.utils import format_datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response, status
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from tiro.errors import (
@@ -42,7 +43,7 @@ from tiro.features.uploads.headers import (
 )
 from tiro.features.uploads.service import Progress, UploadService
 from tiro.http.bodies import IncomingBody
-from tiro.http.problems import documented
+from tiro.http.problems import documented, invalid
 
 PREFIX = "/api/v1/uploads"
 _BODY = "application/offset+octet-stream"
@@ -57,9 +58,10 @@ class _TusRoute(APIRoute):
         async def handler(request: Request) -> Response:
             try:
                 return await answer(request)
-            except TiroError as error:
-                error.headers.update({"Tus-Resumable": VERSION, "Tus-Version": VERSION})
-                raise
+            except (TiroError, RequestValidationError) as error:
+                refusal = error if isinstance(error, TiroError) else invalid(error)
+                refusal.headers.update({"Tus-Resumable": VERSION, "Tus-Version": VERSION})
+                raise refusal from error
 
         return handler
 

@@ -110,7 +110,7 @@ async def callback(
     service: Service,
     browser: BrowserDependency,
     state: Annotated[str, Query(max_length=500)] = "",
-    code: Annotated[str | None, Query(max_length=5000)] = None,
+    code: Annotated[str | None, Query(max_length=5000, pattern="^[ -~]*$")] = None,
     error: Annotated[str | None, Query(max_length=500)] = None,
     iss: Annotated[str | None, Query(max_length=1000)] = None,
 ) -> RedirectResponse:
