@@ -6,7 +6,18 @@ import argparse
 import os
 import time
 
-from bench import authentication, cancelling, decoding, guard, listing, memory, overhead, starting, whisper
+from bench import (
+    authentication,
+    cancelling,
+    decoding,
+    guard,
+    listing,
+    memory,
+    overhead,
+    starting,
+    uploads,
+    whisper,
+)
 from bench.report import machine, say
 
 _ALL = {
@@ -14,6 +25,7 @@ _ALL = {
     "starting": starting,
     "authentication": authentication,
     "listing": listing,
+    "uploads": uploads,
     "decoding": decoding,
     "memory": memory,
     "guard": guard,

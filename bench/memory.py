@@ -89,7 +89,7 @@ def _measure(data: Path, recording: Path) -> _Peak:
         peaks = dict.fromkeys(("all", "server", "engines", "decoders"), 0.0)
         looked = 0.0
         while True:
-            for part, size in _parts(server).items():
+            for part, size in parts(server).items():
                 peaks[part] = max(peaks[part], size)
             if time.monotonic() - looked >= 1.0:
                 looked = time.monotonic()
@@ -113,26 +113,26 @@ def _measure(data: Path, recording: Path) -> _Peak:
 
 def _settled(server: ServerProcess) -> float:
     """The memory of the server when it does nothing: the same for half a second."""
-    before = _parts(server)["all"]
+    before = parts(server)["all"]
     for _ in range(20):
         time.sleep(0.5)
-        now = _parts(server)["all"]
+        now = parts(server)["all"]
         if abs(now - before) < 0.5:
             return now
         before = now
     return before
 
 
-def _parts(server: ServerProcess) -> dict[str, float]:
-    parts = {"server": _process(server.process.pid), "engines": 0.0, "decoders": 0.0}
+def parts(server: ServerProcess) -> dict[str, float]:
+    parts = {"server": _pss(server.process.pid), "engines": 0.0, "decoders": 0.0}
     for child in server.children():
         with suppress(psutil.Error):
             part = "engines" if "tiro.engines.child" in child.cmdline() else "decoders"
-            parts[part] += _process(child.pid)
+            parts[part] += _pss(child.pid)
     return parts | {"all": sum(parts.values())}
 
 
-def _process(pid: int) -> float:
+def _pss(pid: int) -> float:
     """Mebibytes: its own memory and its part of what it shares, where the system tells them apart."""
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():

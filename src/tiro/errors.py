@@ -116,6 +116,52 @@ class ChecksumMismatch(TiroError):
     default = "The bytes are not those that the checksum was made of. None of them was kept; send them again."
 
 
+# --- limits ----------------------------------------------------------------------------------------
+
+
+class RateLimited(TiroError):
+    code, status, exit_code, transient = "rate_limited", 429, 4, True
+    default = "There were too many requests. `Retry-After` says when to go on."
+
+
+class StorageQuotaExceeded(TiroError):
+    code, status, exit_code = "storage_quota_exceeded", 413, 3
+    default = "The recording does not fit into your storage. Delete others, or ask an admin for more."
+
+
+class AudioQuotaExceeded(TiroError):
+    code, status, exit_code = "audio_quota_exceeded", 429, 3
+    default = "Your audio minutes of today are used up. Go on tomorrow, or ask an admin for more."
+
+
+class JobQuotaExceeded(TiroError):
+    code, status, exit_code, transient = "job_quota_exceeded", 429, 4, True
+    default = "You have too many jobs that wait or run. Send the recording again when one has ended."
+
+
+OVER_QUOTA = (StorageQuotaExceeded, AudioQuotaExceeded, JobQuotaExceeded)
+
+
+class TooManyUploads(TiroError):
+    code, status, exit_code = "too_many_uploads", 429, 3
+    default = "You have too many unfinished uploads. Finish some, or end them with DELETE."
+
+
+class BodyTooLarge(TiroError):
+    code, status, exit_code = "body_too_large", 413, 2
+    default = "The body of the request is too large for this address."
+
+
+class HeadersTooLarge(TiroError):
+    code, status, exit_code = "headers_too_large", 431, 2
+    default = "The request has too many headers, or too long ones."
+
+
+class RequestTooSlow(TiroError):
+    code, status, exit_code, transient = "request_too_slow", 408, 4, True
+    default = "The request did not arrive in time. Send it again."
+
+
 class RecordingHeld(TiroError):
     code, status, exit_code = "recording_held", 409, 2
     default = "The recording is on hold. `DELETE …/hold` releases it; until then it cannot be deleted."
@@ -124,6 +170,11 @@ class RecordingHeld(TiroError):
 class MediaRemoved(TiroError):
     code, status, exit_code = "media_removed", 410, 3
     default = "The recording's file was removed by retention. Its transcript is still there."
+
+
+class NotShared(TiroError):
+    code, status, exit_code = "not_shared", 403, 5
+    default = "This recording is shared with you, but not for that. Ask its owner."
 
 
 # --- browsers and second factors ---------------------------------------------------------------------

@@ -9,6 +9,7 @@ import ipaddress
 import os
 import re
 import sys
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -45,9 +46,57 @@ class HttpSettings(BaseModel):
         "https://app.example.org, separated by commas.",
     )
 
+    proxies: str = Field(
+        "",
+        description="Addresses and networks of proxies whose `X-Forwarded-*` headers are believed, such as "
+        "`127.0.0.1, 10.0.0.0/8`; by default none.",
+    )
+    header_seconds: float = Field(20.0, gt=0, description="Longest time for the headers of a request.")
+    body_seconds: float = Field(
+        30.0, gt=0, description="Time after which a body that comes more slowly than `body_rate` is ended."
+    )
+    body_rate: int = Field(240, ge=0, description="Least bytes of a body in a second.")
+
+    @field_validator("proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        _networks(value)
+        return value
+
+    @property
+    def believed_proxies(self) -> list[IPv4Network | IPv6Network]:
+        return _networks(self.proxies)
+
     @property
     def origin_list(self) -> tuple[str, ...]:
         return tuple(self.origins.lower().replace(",", " ").split())
+
+
+def _networks(text: str) -> list[IPv4Network | IPv6Network]:
+    """Raises ValueError where one is none."""
+    return [ip_network(name, strict=False) for name in text.replace(",", " ").split()]
+
+
+class LimitSettings(BaseModel):
+    """How often somebody may ask. 0 is no limit."""
+
+    address: int = Field(6000, ge=0, description="Requests of one address in a minute.")
+    key: int = Field(6000, ge=0, description="Requests with one key, or of one login's user, in a minute.")
+    guesses_address: int = Field(
+        60, ge=0, description="Refused logins, refreshs and links from one address in ten minutes."
+    )
+    guesses_name: int = Field(
+        20, ge=0, description="Wrong passwords for one name in ten minutes, from wherever they come."
+    )
+
+
+class QuotaSettings(BaseModel):
+    """What one user may have, where an admin has said nothing else for them. 0 is no limit."""
+
+    storage: ByteSize = Field(ByteSize(0), ge=0, description="Bytes of recordings, such as 10GB.")
+    minutes: float = Field(0, ge=0, description="Minutes of audio in a day (UTC).")
+    jobs: int = Field(0, ge=0, description="Jobs that wait or run at once.")
+    uploads: int = Field(1000, ge=0, description="Resumable uploads that are unfinished at once.")
 
 
 class DatabaseSettings(BaseModel):
@@ -317,8 +366,9 @@ class Settings(BaseSettings):
     compat: CompatSettings = CompatSettings()
     jobs: JobSettings = JobSettings()
     auth: AuthSettings = AuthSettings()
+    limits: LimitSettings = LimitSettings()
+    quota: QuotaSettings = QuotaSettings()
     oidc: OidcSettings = OidcSettings()
-
     egress: EgressSettings = EgressSettings()
     webhooks: WebhookSettings = WebhookSettings()
     audit: AuditSettings = AuditSettings()

@@ -71,6 +71,7 @@ def test_a_worker_that_was_taken_for_dead_changes_nothing(tmp_path: Path, engine
     assert_sound(data)
 
 
+@pytest.mark.slow
 def test_a_job_longer_than_its_lease_runs_once(tmp_path: Path, engine_log: Path) -> None:
     data, over = tmp_path / "data", threading.Event()
 

@@ -95,7 +95,12 @@ class Run:
         return [window.engine for window in self.windows]
 
 
-@pytest.mark.parametrize("failure", list(FAILURES))
+IN_SHORT = {"remote_unavailable", "remote_nonsense"}
+
+
+@pytest.mark.parametrize(
+    "failure", [pytest.param(name, marks=[] if name in IN_SHORT else pytest.mark.slow) for name in FAILURES]
+)
 def test_the_rest_is_made_by_the_fallback(tmp_path: Path, remote: SpeechServer, failure: str) -> None:
     remote.script.extend([good, good] + [FAILURES[failure]] * FOR_EVER)
     run = Run(settings_for(tmp_path / "data", remote))

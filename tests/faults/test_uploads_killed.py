@@ -105,6 +105,7 @@ def test_killed_at_a_sync_point(tmp_path: Path, point: str) -> None:
     assert_nothing_lost(data, [first["session_id"]])
 
 
+@pytest.mark.slow
 def test_killed_right_after_the_answer(tmp_path: Path) -> None:
     data = tmp_path / "data"
     server = ServerProcess(data)

@@ -122,6 +122,7 @@ def upload_through_faults(folder: Path, megabytes: int, **options: Any) -> Uploa
     return house
 
 
+@pytest.mark.slow
 def test_resets_and_a_kill(tmp_path: Path) -> None:
     house = upload_through_faults(tmp_path, 32)
     house.server.stop()

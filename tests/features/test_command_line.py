@@ -27,6 +27,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "talk.wav").write_bytes(wav(3))
     (tmp_path / "letter.mp3").write_text("Dear Sir or Madam")
     (tmp_path / "quiet.wav").write_bytes(silence(1))
+    (tmp_path / "empty").mkdir()
     return tmp_path
 
 
@@ -130,7 +131,7 @@ def test_one_bad_file_does_not_stop_the_others(command: Command) -> None:
     [
         (["nothing.wav"], 2, "No such file"),
         (["*.ogg"], 2, "No file matches"),
-        (["."], 2, "is a folder"),
+        (["empty"], 2, "There is no recording in 'empty'"),
         (["letter.mp3"], 3, "not a recording"),
         (["call.wav", "--engine", "siri"], 2, "Choose one of"),
         (["call.wav", "--engine", "whisper"], 4, "tiro models pull"),

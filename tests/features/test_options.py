@@ -55,6 +55,11 @@ WAYS: dict[str, tuple[dict[str, Any], list[str], dict[str, Any], dict[str, Any]]
 }
 
 
+IN_SHORT = {"vocabulary", "temperature"}
+SOME = [pytest.param(name, marks=[] if name in IN_SHORT else pytest.mark.slow) for name in WAYS]
+"""The ways that start an engine each time: some of them where time is short."""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with countingengine.installed(tmp_path_factory.mktemp("engine")) as log:
@@ -94,7 +99,7 @@ def test_by_http(option: str, door: Any) -> None:
     assert set(asked) == {"engine", *expected}
 
 
-@pytest.mark.parametrize("option", WAYS)
+@pytest.mark.parametrize("option", SOME)
 def test_by_the_command_line(
     option: str, call: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,7 +113,7 @@ def test_by_the_command_line(
     assert repeated(said) == USUAL | expected
 
 
-@pytest.mark.parametrize("option", WAYS)
+@pytest.mark.parametrize("option", SOME)
 def test_by_python(option: str, call: Path, tmp_path: Path) -> None:
     _, _, arguments, expected = WAYS[option]
     transcript = tiro.transcribe(call, engine=REPEAT, settings=Settings(data=tmp_path), **arguments)

@@ -36,6 +36,7 @@ def fuzz(folder: Path, *, seconds: int, seed: int | None = None, rest: Sequence[
         data=folder / "data",
         engine={"default": "echo", "download": False},  # type: ignore[arg-type]
         # Generated waits are long, and nothing is learnt while a request waits.
+        limits={"address": 0, "key": 0, "guesses_address": 0, "guesses_name": 0},  # type: ignore[arg-type]
         http={"max_wait": 2, "max_upload": 50_000_000},  # type: ignore[arg-type]
     )
     with thread_server(settings) as server:

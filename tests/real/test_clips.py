@@ -35,7 +35,7 @@ def _clips(*, read: bool) -> list[Any]:
 
 
 SAMPLE_CLIP = "the sample call"
-LONG = {"jfk.flac", "libri_6930.flac", "austen_0870.wav", "austen_0890.wav"}
+LONG = {"jfk.flac", "libri_6930.flac", "austen_0870.wav", "austen_0890.wav", "stereo_call.wav"}
 """Read speech that PocketSphinx takes longest for; there is enough without."""
 
 
@@ -100,6 +100,7 @@ def test_every_other_clip_goes_through(heard: Heard, clip: dict[str, Any]) -> No
     _sound(transcript.segments, transcript.duration)
 
 
+@pytest.mark.slow
 def test_the_stereo_call_has_two_speakers(heard: Heard) -> None:
     clip = next(clip for clip in _manifest() if clip["file"] == "stereo_call.wav")
     transcript = heard["stereo_call.wav"]

@@ -326,6 +326,63 @@ DEEDS |= {
         redeliver,
     ),
 }
+BATCHES, GROUPS = "/api/v1/batches", "/api/v1/groups"
+
+
+def share(scene: Stage) -> httpx.Response:
+    return scene.owner.post(f"{DOOR}/{scene.kept()}/shares", json={"user": "una"})
+
+
+def link(scene: Stage) -> httpx.Response:
+    return scene.owner.post(f"{DOOR}/{scene.kept()}/links", json={})
+
+
+def group(scene: Stage) -> httpx.Response:
+    return scene.owner.post(GROUPS, json={"name": f"group {uuid7()}"})
+
+
+def members(scene: Stage) -> str:
+    return f"{GROUPS}/{group(scene).json()['id']}/members/{scene.user_id}"
+
+
+def batch(scene: Stage, engine: str = "echo") -> httpx.Response:
+    return scene.owner.post(BATCHES, data={"engine": engine}, files={"audio": ("call.wav", SPEECH)})
+
+
+DEEDS |= {
+    ("POST", DOOR + "/{session_id}/shares"): (Action.SHARE_CREATED, share),
+    ("DELETE", DOOR + "/{session_id}/shares/{share_id}"): (
+        Action.SHARE_REMOVED,
+        lambda s: s.owner.delete(f"{DOOR}/{s.kept()}/shares/{share(s).json()['id']}"),
+    ),
+    ("POST", DOOR + "/{session_id}/links"): (Action.SHARE_LINK_CREATED, link),
+    ("DELETE", DOOR + "/{session_id}/links/{link_id}"): (
+        Action.SHARE_LINK_REVOKED,
+        lambda s: s.owner.delete(f"{DOOR}/{s.kept()}/links/{link(s).json()['id']}"),
+    ),
+    ("POST", GROUPS): (Action.GROUP_CREATED, group),
+    ("DELETE", GROUPS + "/{group_id}"): (
+        Action.GROUP_REMOVED,
+        lambda s: s.owner.delete(f"{GROUPS}/{group(s).json()['id']}"),
+    ),
+    ("PUT", GROUPS + "/{group_id}/members/{user_id}"): (
+        Action.GROUP_MEMBER_ADDED,
+        lambda s: s.owner.put(members(s)),
+    ),
+    ("DELETE", GROUPS + "/{group_id}/members/{user_id}"): (
+        Action.GROUP_MEMBER_REMOVED,
+        lambda s: s.owner.delete(s.owner.put(members(s)).url.path),
+    ),
+    ("POST", BATCHES): (Action.BATCH_CREATED, batch),
+    ("POST", BATCHES + "/{batch_id}/cancel"): (
+        Action.BATCH_CANCELLED,
+        lambda s: s.owner.post(f"{BATCHES}/{batch(s, 'echo:100').json()['batch_id']}/cancel"),
+    ),
+    ("DELETE", BATCHES + "/{batch_id}"): (
+        Action.BATCH_REMOVED,
+        lambda s: s.owner.delete(f"{BATCHES}/{batch(s).json()['batch_id']}"),
+    ),
+}
 EXEMPT = {
     ("POST", "/api/v1/me/identities"): "only tells where to log in; `identity.linked` comes of that",
     ("POST", "/api/v1/auth/refresh"): "goes on with a login that is in the log; a reuse is written down",

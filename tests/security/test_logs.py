@@ -11,7 +11,7 @@ from tests.makecall import wav
 from tests.serving import ServerProcess, server_process, wait_until
 
 
-@pytest.fixture(scope="module", params=["text", "json"])
+@pytest.fixture(scope="module", params=["json", pytest.param("text", marks=pytest.mark.slow)])
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -18,18 +19,32 @@ from tiro.features.accounts import endpoints as account_endpoints
 from tiro.features.accounts.factors import endpoints as factor_endpoints
 from tiro.features.accounts.identities import endpoints as identity_endpoints
 from tiro.features.administration import audit_endpoints, job_endpoints
+from tiro.features.batches import endpoints as batch_endpoints
+from tiro.features.groups import endpoints as group_endpoints
 from tiro.features.keys import endpoints as key_endpoints
 from tiro.features.keys.service import KeyService
 from tiro.features.openai import endpoints as openai_endpoints
-from tiro.features.recordings import endpoints, event_endpoints, export_endpoints
+from tiro.features.quotas import endpoints as quota_endpoints
+from tiro.features.recordings import (
+    endpoints,
+    event_endpoints,
+    export_endpoints,
+    link_endpoints,
+    share_endpoints,
+)
 from tiro.features.retention import endpoints as retention_endpoints
 from tiro.features.uploads import endpoints as upload_endpoints
 from tiro.features.webhooks import endpoints as webhook_endpoints
 from tiro.http import cors, problems
+from tiro.http.limits import LimitedRequests
 from tiro.http.middleware import RequestEnvelope
+from tiro.http.proxies import BelievedProxies
+from tiro.http.smallbodies import SmallBodies
 
 _log = structlog.get_logger(__name__)
 _MINUTE = 60.0
+_STREAMED = re.compile(r"/api/v1/transcribe|/api/v1/batches|/api/v1/uploads(/.*)?|/v1/audio/.*", re.DOTALL)
+"""Paths whose endpoints read the body themselves, and bound it. All others get it whole, and small."""
 _HOUR = 3600.0
 
 _DESCRIPTION = """Recordings in, transcripts out, on your own machine.
@@ -74,20 +89,29 @@ def create_app(runtime: Runtime) -> FastAPI:
     )
     app.state.runtime = runtime
     problems.install(app)
+    # The last one is the first to see a request.
+    app.add_middleware(SmallBodies, streamed=lambda path: _STREAMED.fullmatch(path) is not None)
+    app.add_middleware(LimitedRequests, limits=runtime.limits)
     cors.install(app, runtime.browsers.origins)
     app.add_middleware(RequestEnvelope)
+    app.add_middleware(BelievedProxies, networks=runtime.settings.http.believed_proxies)
     # In the order in which /docs shows them: the door first, what only operators need last.
     app.include_router(endpoints.router)
     app.include_router(export_endpoints.router)
     app.include_router(event_endpoints.router)
     app.include_router(retention_endpoints.holds)
     app.include_router(retention_endpoints.router)
+    app.include_router(batch_endpoints.router)
     app.include_router(upload_endpoints.router)
     app.include_router(openai_endpoints.router)
+    app.include_router(share_endpoints.router)
+    app.include_router(link_endpoints.router)
+    app.include_router(group_endpoints.router)
     app.include_router(key_endpoints.router)
     app.include_router(account_endpoints.router)
     app.include_router(factor_endpoints.router)
     app.include_router(identity_endpoints.router)
+    app.include_router(quota_endpoints.router)
     app.include_router(admin_endpoints.router)
     app.include_router(webhook_endpoints.router)
     app.include_router(audit_endpoints.own)

@@ -7,7 +7,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from tiro.http.problems import ProblemBody
+from tiro.errors import BodyTooLarge, RateLimited, TiroError
+from tiro.http import openai_errors, problems
+from tiro.http.limits import UNLIMITED
 
 _NULL = {"type": "null"}
 
@@ -25,19 +27,21 @@ def install(app: FastAPI) -> None:
 
 def _mended(document: dict[str, Any]) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas["ProblemBody"] = ProblemBody.model_json_schema()
+    schemas["ProblemBody"] = problems.ProblemBody.model_json_schema()
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    for operation in _operations(document):
+    for path, operation in _operations(document):
         _describe_problems(operation)
+        _describe_limits(path, operation)
         for parameter in operation.get("parameters", []):
             _leave_out_null(parameter)
     return document
 
 
-def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for path in document["paths"].values():
-        yield from path.values()
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            yield path, operation
 
 
 def _describe_problems(operation: dict[str, Any]) -> None:
@@ -45,6 +49,18 @@ def _describe_problems(operation: dict[str, Any]) -> None:
     if "422" in operation["responses"]:
         problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
         operation["responses"]["422"]["content"] = problem
+
+
+def _describe_limits(path: str, operation: dict[str, Any]) -> None:
+    """What any request may be answered before an endpoint sees it."""
+    shape = openai_errors if path.startswith(openai_errors.PREFIX) else problems
+    errors: list[type[TiroError]] = [] if path in UNLIMITED else [RateLimited]
+    if "application/json" in operation.get("requestBody", {}).get("content", {}):
+        errors.append(BodyTooLarge)
+    for status, answer in shape.documented(*errors).items():
+        known = operation["responses"].setdefault(str(status), answer)
+        if known is not answer:
+            known["description"] += "\n\n" + answer["description"]
 
 
 def _leave_out_null(parameter: dict[str, Any]) -> None:

@@ -50,7 +50,7 @@ class Alive(BaseModel):
 
 @router.head("/live", include_in_schema=False)
 @router.get("/live")
-def live() -> Alive:
+async def live() -> Alive:
     """The process answers."""
     return Alive()
 

@@ -7,10 +7,13 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 
 from tiro.api.app import create_app
+from tiro.api.protocol import Deadlines, GuardedProtocol
 from tiro.bootstrap.server import Runtime
 
 _GRACE_SECONDS = 3
@@ -21,9 +24,14 @@ class Server(uvicorn.Server):
     """Serves one runtime, which stays the caller's to close."""
 
     def __init__(self, runtime: Runtime) -> None:
+        http = runtime.settings.http
+        deadlines = Deadlines(http.header_seconds, http.body_seconds, http.body_rate)
         super().__init__(
             uvicorn.Config(
                 create_app(runtime),
+                # uvicorn only ever calls it.
+                http=cast(Any, partial(GuardedProtocol, deadlines=deadlines)),
+                proxy_headers=False,  # uvicorn believes everybody on this machine; see BelievedProxies
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=_GRACE_SECONDS,

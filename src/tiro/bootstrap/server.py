@@ -30,14 +30,18 @@ from tiro.features.accounts.service import AccountService
 from tiro.features.accounts.tokens import AccessTokens
 from tiro.features.administration.service import AdministrationService
 from tiro.features.audit.service import AuditService
+from tiro.features.batches.service import BatchService
 from tiro.features.checkup.service import SETTLE_SECONDS, CheckupService, Finding
 from tiro.features.counters.service import CounterService
 from tiro.features.events.service import EventService
+from tiro.features.groups.service import GroupService
 from tiro.features.jobs.service import JobService
 from tiro.features.keys.service import KeyService
 from tiro.features.openai.service import OpenAIService
+from tiro.features.quotas.service import Quota, QuotaService
 from tiro.features.recordings.service import IntakeLimits, RecordingService
 from tiro.features.retention.service import Policy, RetentionPlan, RetentionService
+from tiro.features.sharing.service import SharingService
 from tiro.features.transcription.service import Records, TranscriptionService
 from tiro.features.transcripts.service import TranscriptService
 from tiro.features.uploads.service import UploadService
@@ -45,10 +49,13 @@ from tiro.features.users.service import UserService
 from tiro.features.webhooks.sender import Sender
 from tiro.features.webhooks.service import WebhookService
 from tiro.http.browsers import Browsers
+from tiro.http.limits import RequestLimits
 from tiro.kit.lockfile import AlreadyLocked, FolderLock, is_locked
 from tiro.kit.secretfile import kept_secret
+from tiro.limits.base import Rate
+from tiro.limits.embedded import EmbeddedRateLimiter
 from tiro.queue.embedded import EmbeddedQueue
-from tiro.settings import Settings
+from tiro.settings import LimitSettings, QuotaSettings, Settings
 from tiro.storage.local import LocalStorage
 from tiro.storage.parts import LocalParts
 from tiro.worker.runner import Runner
@@ -74,9 +81,14 @@ class Runtime:
     events: EventService
     jobs: JobService
     counters: CounterService
+    groups: GroupService
+    sharing: SharingService
     recordings: RecordingService
+    batches: BatchService
     uploads: UploadService
     openai: OpenAIService
+    quotas: QuotaService
+    limits: RequestLimits
     resolver: SystemResolver
     webhooks: WebhookService
     sender: Sender
@@ -215,12 +227,15 @@ def build_runtime(settings: Settings) -> Runtime:
     )
     transcripts = TranscriptService()
     counters = CounterService()
-    records = Records(database, jobs, transcripts, events, counters)
+    quotas = QuotaService(database, _default_quota(settings.quota))
+    records = Records(database, jobs, transcripts, events, counters, quotas)
     limits = IntakeLimits(
         max_upload=int(settings.http.max_upload),
         max_wait=settings.http.max_wait,
         default_engine=settings.engine.default,
     )
+    groups = GroupService(database, users)
+    sharing = SharingService(database, users, groups)
     recordings = RecordingService(
         database,
         storage,
@@ -228,6 +243,8 @@ def build_runtime(settings: Settings) -> Runtime:
         speech.decoders,
         jobs,
         transcripts,
+        sharing,
+        quotas,
         check_engine=lambda text: survey.check(text, speech.options, speech.default_model),
         limits=limits,
         webhooks=webhooks,
@@ -255,11 +272,15 @@ def build_runtime(settings: Settings) -> Runtime:
         events=events,
         jobs=jobs,
         counters=counters,
+        groups=groups,
+        sharing=sharing,
         recordings=recordings,
+        batches=BatchService(database, hub, recordings, jobs),
         uploads=UploadService(
             database,
             LocalParts(settings.data, storage),
             recordings,
+            quotas,
             lifetime=timedelta(hours=settings.http.upload_expires),
         ),
         openai=OpenAIService(
@@ -268,6 +289,8 @@ def build_runtime(settings: Settings) -> Runtime:
             lambda: survey.names(speech.options, speech.default_model),
             keep=settings.compat.keep,
         ),
+        quotas=quotas,
+        limits=_request_limits(settings.limits),
         resolver=resolver,
         webhooks=webhooks,
         sender=sender,
@@ -278,6 +301,27 @@ def build_runtime(settings: Settings) -> Runtime:
         administration=AdministrationService(database, recordings),
         hub=hub,
         runner=runner,
+    )
+
+
+def _default_quota(settings: QuotaSettings) -> Quota:
+    return Quota(
+        storage=int(settings.storage), minutes=settings.minutes, jobs=settings.jobs, uploads=settings.uploads
+    )
+
+
+def _request_limits(settings: LimitSettings) -> RequestLimits:
+    def rate(name: str, what: str, count: int, seconds: int) -> Rate | None:
+        return Rate(name, what, count, seconds) if count else None
+
+    return RequestLimits(
+        EmbeddedRateLimiter(),
+        address=rate("address", "requests from your address", settings.address, 60),
+        key=rate("key", "requests with your key", settings.key, 60),
+        guesses_address=rate(
+            "refusals-address", "refused logins from your address", settings.guesses_address, 600
+        ),
+        guesses_name=rate("refusals-name", "wrong passwords for this name", settings.guesses_name, 600),
     )
 
 

@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.text import Text
 
+from tiro.cli.sources import Named
+from tiro.errors import TiroError
 from tiro.speech import types
 from tiro.speech.clock import clock_time
 from tiro.speech.types import Segment, Transcript
@@ -27,6 +30,8 @@ class Reporter(Protocol):
     def fetched(self, done: int, total: int) -> None: ...
 
     def advance(self, progress: types.Progress) -> None: ...
+
+    def rename(self, name: str) -> None: ...
 
     def done(self, transcript: Transcript) -> None: ...
 
@@ -49,6 +54,11 @@ def reporter(name: str, *, live: Live) -> Iterator[Reporter]:
         redirect_stdout=True,
     ) as progress:
         yield _Bar(progress, shown, live)
+
+
+def tell(source: Named, error: TiroError) -> None:
+    """What one of several recordings failed of."""
+    typer.secho(f"tiro: {source.name}: {error.message}", err=True, fg="red")
 
 
 class _Position(ProgressColumn):
@@ -94,6 +104,9 @@ class _Bar:
             for segment in progress.segments:
                 self._live(segment)
 
+    def rename(self, name: str) -> None:
+        self._name = name
+
     def done(self, transcript: Transcript) -> None:
         console = self._progress.console
         console.print(Text(_closing(self._name, transcript), style="dim"))
@@ -131,6 +144,9 @@ class _Lines:
             return False
         self._shown = now
         return True
+
+    def rename(self, name: str) -> None:
+        self._name = name
 
     def done(self, transcript: Transcript) -> None:
         print(_closing(self._name, transcript), file=sys.stderr)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import glob
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tiro.cli.progress import Reporter, reporter
+from tiro.cli.progress import Reporter, reporter, tell
+from tiro.cli.sources import Named, expand, unreadable
 from tiro.errors import CannotWrite, InvalidRequest, TiroError
 from tiro.speech.types import Segment, Transcript
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tiro.settings import Settings
     from tiro.speech.options import TranscriptionOptions
 
-_Run = Callable[[Path | BinaryIO, Reporter], Transcript]
+_Run = Callable[[Named, Reporter], Transcript]
 _FINE = "Fine tuning"
 _SERVER = "On a server"
 
@@ -43,7 +43,8 @@ class OutputFormat(StrEnum):
 
 def transcribe(
     files: Annotated[
-        list[str], typer.Argument(help="Recordings: audio or video, globs too; '-' is standard input.")
+        list[str],
+        typer.Argument(help="Recordings: audio or video, folders and globs too; '-' is standard input."),
     ],
     engine: Annotated[
         str | None,
@@ -66,6 +67,9 @@ def transcribe(
             "-o", "--output", help="A file, or a folder (one file a recording).", show_default="screen"
         ),
     ] = None,
+    recursive: Annotated[
+        bool, typer.Option("-r", "--recursive", help="Of folders, all that is below them too.")
+    ] = False,
     vocabulary: Annotated[
         list[str] | None,
         typer.Option(help="Names and terms to expect, with commas; @FILE reads them.", rich_help_panel=_FINE),
@@ -118,25 +122,44 @@ def transcribe(
         "temperatures": tuple(temperature or ()),
         "guard_off": terms(guard_off or []),
     }
-    sources = _expand(files)
+    sources = expand(files, recursive=recursive)
     writer = _Writer(output_format or _format_of(output), output, sources)
-    failed: TiroError | None = None
-    with _transcriber(settings, server, key, asked) as run:
-        for name in sources:
-            try:
-                writer.begin(name)
-                with reporter(name, live=writer.live) as report:
-                    transcript = run(_source(name), report)
-                    report.done(transcript)
-                writer.write(name, transcript)
-            except (TiroError, OSError) as err:
-                error = err if isinstance(err, TiroError) else _unreadable(name, err)
-                if len(sources) == 1:
-                    raise error from err
-                typer.secho(f"tiro: {name}: {error.message}", err=True, fg="red")
-                failed = failed or error
+    if server is not None and writer.several:
+        from tiro.cli.batch import transcribe_batch
+        from tiro.client import Client
+
+        writer.live = None  # they do not come one after the other
+        with Client(server, key) as client:
+            failed = transcribe_batch(client, sources, _title(files), asked, writer.write)
+    else:
+        with _transcriber(settings, server, key, asked) as run:
+            failed = _one_by_one(sources, writer, run)
     if failed is not None:
         raise typer.Exit(failed.exit_code)
+
+
+def _title(names: list[str]) -> str | None:
+    """Of a batch: the folder's name, where it is one."""
+    return Path(names[0]).resolve().name if len(names) == 1 and Path(names[0]).is_dir() else None
+
+
+def _one_by_one(sources: list[Named], writer: _Writer, run: _Run) -> TiroError | None:
+    """What the first that failed failed of; where there is but one, it is raised."""
+    failed: TiroError | None = None
+    for source in sources:
+        try:
+            writer.begin(source)
+            with reporter(source.name, live=writer.live) as report:
+                transcript = run(source, report)
+                report.done(transcript)
+            writer.write(source, transcript)
+        except (TiroError, OSError) as err:
+            error = err if isinstance(err, TiroError) else unreadable(source.name, err)
+            if not writer.several:
+                raise error from err
+            tell(source, error)
+            failed = failed or error
+    return failed
 
 
 @contextmanager
@@ -147,7 +170,11 @@ def _transcriber(settings: Settings, server: str | None, key: str | None, asked:
 
         with Client(server, key) as client:
             yield lambda source, report: client.transcribe(
-                source, filename=_stdin(source), on_upload=report.sent, on_progress=report.advance, **asked
+                source.open(),
+                filename=source.filename,
+                on_upload=report.sent,
+                on_progress=report.advance,
+                **asked,
             )
         return
     from tiro.offline import Transcriber
@@ -155,7 +182,7 @@ def _transcriber(settings: Settings, server: str | None, key: str | None, asked:
     options = _options(settings, asked)
     with Transcriber(settings) as transcriber:
         yield lambda source, report: transcriber.transcribe(
-            source, options=options, on_progress=report.advance, on_download=report.fetched
+            source.open(), options=options, on_progress=report.advance, on_download=report.fetched
         )
 
 
@@ -177,10 +204,6 @@ def _options(settings: Settings, asked: Options) -> TranscriptionOptions:
     )
 
 
-def _stdin(source: Path | BinaryIO) -> str | None:
-    return None if isinstance(source, Path) else "stdin"
-
-
 def _text_of(words: str) -> str:
     """What was given, or what is in the file that was named with an @."""
     if not words.startswith("@"):
@@ -188,34 +211,9 @@ def _text_of(words: str) -> str:
     try:
         return Path(words[1:]).read_text(encoding="utf-8")
     except OSError as err:
-        raise _unreadable(words[1:], err) from err
+        raise unreadable(words[1:], err) from err
     except UnicodeDecodeError as err:
         raise InvalidRequest(f"'{words[1:]}' is not a text file.") from err
-
-
-def _source(name: str) -> Path | BinaryIO:
-    return sys.stdin.buffer if name == "-" else Path(name)
-
-
-def _expand(names: list[str]) -> list[str]:
-    """Names as given; a pattern that the shell left alone becomes the files that it matches."""
-    found: list[str] = []
-    for name in names:
-        if name == "-" or Path(name).exists() or not glob.has_magic(name):
-            found.append(name)
-            continue
-        matches = sorted(glob.glob(name, recursive=True))
-        if not matches:
-            raise InvalidRequest(f"No file matches '{name}'.")
-        found.extend(matches)
-    for name in found:
-        if name != "-" and Path(name).is_dir():
-            raise InvalidRequest(f"'{name}' is a folder. Name its files, for example: '{name}/*'")
-    return found
-
-
-def _unreadable(name: str, error: OSError) -> TiroError:
-    return InvalidRequest(f"Cannot read '{name}': {error.strerror or error}.")
 
 
 def _format_of(output: Path | None) -> OutputFormat:
@@ -227,13 +225,13 @@ def _format_of(output: Path | None) -> OutputFormat:
 class _Writer:
     """Puts each transcript where it belongs."""
 
-    def __init__(self, output_format: OutputFormat, output: Path | None, sources: list[str]) -> None:
-        several = len(sources) > 1
+    def __init__(self, output_format: OutputFormat, output: Path | None, sources: list[Named]) -> None:
+        several = len(sources) > 1 or sources[0].folder is not None
         if several and output is None and output_format is not OutputFormat.TXT:
             raise InvalidRequest("Several recordings in this format need a folder: add -o FOLDER")
         self._format = output_format
         self._output = output
-        self._several = several
+        self.several = several
         self._folder = output is not None and (several or output.is_dir() or str(output).endswith("/"))
         if self._folder and output is not None and output.exists() and not output.is_dir():
             raise InvalidRequest(f"'{output}' is a file; several recordings need a folder.")
@@ -241,22 +239,22 @@ class _Writer:
         self.live: Callable[[Segment], None] | None = self._show if on_screen else None
         self._targets = self._plan(sources) if output is not None else {}
 
-    def begin(self, name: str) -> None:
+    def begin(self, source: Named) -> None:
         """Say whose text comes next, where it comes as it is heard."""
-        if self.live is not None and self._several:
-            print(f"==> {name} <==", flush=True)
+        if self.live is not None and self.several:
+            print(f"==> {source.name} <==", flush=True)
 
-    def write(self, name: str, transcript: Transcript) -> None:
+    def write(self, source: Named, transcript: Transcript) -> None:
         if self.live is not None:
             return
         text = _render(transcript, self._format)
         if self._output is None:
-            if self._several:
-                print(f"==> {name} <==")
+            if self.several:
+                print(f"==> {source.name} <==")
             sys.stdout.write(text)
             sys.stdout.flush()
             return
-        path = self._targets[name]
+        path = self._targets[source]
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_name(f".{path.name}.part")
@@ -266,17 +264,18 @@ class _Writer:
             raise CannotWrite(f"Cannot write '{path}': {err.strerror}.") from err
         typer.secho(f"wrote {path}", err=True, fg="green")
 
-    def _plan(self, sources: list[str]) -> dict[str, Path]:
-        """Where each transcript goes. Two recordings of one name keep their endings, and must differ then."""
+    def _plan(self, sources: list[Named]) -> dict[Named, Path]:
+        """Where each transcript goes: what lay below a folder lies so again. Two recordings of one name keep
+        their endings, and must differ then."""
         assert self._output is not None
         if not self._folder:
             return {sources[0]: self._output}
-        stems = Counter("stdin" if name == "-" else Path(name).stem for name in sources)
-        targets: dict[str, Path] = {}
-        for name in sources:
-            stem = "stdin" if name == "-" else Path(name).stem
-            shown = Path(name).name if stems[stem] > 1 else stem
-            targets[name] = self._output / f"{shown}.{self._format}"
+        places = [(source.folder or Path(), source.stem) for source in sources]
+        stems = Counter(places)
+        targets: dict[Named, Path] = {}
+        for source, (folder, stem) in zip(sources, places, strict=True):
+            shown = source.filename if stems[folder, stem] > 1 else stem
+            targets[source] = self._output / folder / f"{shown}.{self._format}"
         for target, count in Counter(targets.values()).items():
             if count > 1:
                 raise InvalidRequest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -68,6 +69,63 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchFile:
+    """A recording of a batch and the state of its job; see ``Recording``."""
+
+    id: str
+    title: str
+    filename: str
+    status: str
+    position: float
+    duration: float | None
+    error: TiroError | None
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A file that was sent, and is no recording that can be read."""
+
+    filename: str
+    error: TiroError
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Recordings that were sent as one.
+
+    Attributes:
+        status: as of a recording; ``failed`` where all has ended and one failed or was refused.
+        counts: recordings in each state.
+        position: seconds that are done, of all together.
+        duration: their length in seconds; None while that of one is unknown.
+        files: in the order in which they were sent; none in a list of batches.
+    """
+
+    id: str
+    title: str
+    status: str
+    created_at: datetime
+    counts: dict[str, int]
+    position: float
+    duration: float | None
+    files: tuple[BatchFile, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def done(self) -> int:
+        """Recordings on which no more work is to be done."""
+        return sum(count for state, count in self.counts.items() if state in ENDED)
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One line of a recording's log. ``seq`` only grows: ask for what is ``after`` it to go on."""
 
@@ -87,7 +145,43 @@ def recording(body: Json) -> Recording:
         stage=body["stage"],
         position=body["progress"]["position"],
         duration=body["progress"]["duration"],
-        error=error_for_code(problem["code"], problem["message"]) if problem else None,
+        error=_error(problem) if problem else None,
+    )
+
+
+def batch(body: Json, files: Iterable[Json] = ()) -> Batch:
+    return Batch(
+        id=body["batch_id"],
+        title=body["title"],
+        status=body["status"],
+        created_at=datetime.fromisoformat(body["created_at"]),
+        counts=body["counts"],
+        position=body["progress"]["position"],
+        duration=body["progress"]["duration"],
+        files=tuple(map(_batch_file, files)),
+        refused=tuple(
+            Refusal(
+                refused["filename"], error_for_code(refused["error"]["code"], refused["error"]["message"])
+            )
+            for refused in body.get("refusals", ())
+        ),
+    )
+
+
+def _error(problem: Json) -> TiroError:
+    return error_for_code(problem["code"], problem["message"])
+
+
+def _batch_file(body: Json) -> BatchFile:
+    problem = body["error"]
+    return BatchFile(
+        id=body["session_id"],
+        title=body["title"],
+        filename=body["filename"],
+        status=body["status"],
+        position=body["progress"]["position"],
+        duration=body["progress"]["duration"],
+        error=_error(problem) if problem else None,
     )
 
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypedDict, Unpack
 
 import httpx
 
-from tiro.client import answers
-from tiro.client.answers import Event, Page, Recording
+from tiro.client import answers, batches
+from tiro.client.answers import Batch, Event, Page, Recording, Refusal
 from tiro.client.transport import Counted, Report, Transport, pause, server_sent_events
-from tiro.errors import TiroError
+from tiro.errors import NoAudio, TiroError
 from tiro.kit.ids import uuid7
 from tiro.kit.sources import Source, opened
 from tiro.speech.types import ChannelMode, Progress, Segment, Task, Transcript
 
 _DOOR = "/api/v1/transcribe"
+PriorityName = Literal["high", "normal", "low"]
 
 
 class Options(TypedDict, total=False):
@@ -110,7 +113,8 @@ class Client:
         *,
         filename: str | None = None,
         title: str | None = None,
-        priority: Literal["high", "normal", "low"] = "normal",
+        priority: PriorityName = "normal",
+        batch: str | None = None,
         idempotency_key: str | None = None,
         on_upload: Report | None = None,
         **options: Unpack[Options],
@@ -119,10 +123,12 @@ class Client:
 
         Args:
             filename: by default that of ``source``, where it has one.
+            batch: the id of a batch to which it is added.
             idempotency_key: a second upload with the same key answers with the first one's recording.
             on_upload: called with the bytes sent so far, and all.
         """
         form = _form(options) | {"priority": priority} | ({"title": title} if title else {})
+        form |= {"batch": batch} if batch else {}
         name = filename or _name_of(source)
         headers = {"Idempotency-Key": idempotency_key or str(uuid7())}
         with opened(source) as file:
@@ -142,9 +148,16 @@ class Client:
         """The recording and the state of its job."""
         return answers.recording(self._session(recording_id))
 
-    def list(self, *, status: str | None = None, limit: int = 50, offset: int = 0) -> Page:
-        """A page of your recordings, newest first."""
-        asked = {"limit": limit, "offset": offset} | ({"status": status} if status else {})
+    def list(
+        self,
+        *,
+        status: str | None = None,
+        shared: Literal["false", "true", "all"] = "false",
+        limit: int = 50,
+        offset: int = 0,
+    ) -> Page:
+        """A page of your recordings, newest first; of those shared with you, or of both (``all``)."""
+        asked = {"limit": limit, "offset": offset, "shared": shared} | ({"status": status} if status else {})
         return answers.page(self._transport.call("GET", _DOOR, params=asked).json())
 
     def wait(self, recording_id: str, timeout: float | None = None) -> Recording:
@@ -186,6 +199,60 @@ class Client:
     def delete(self, recording_id: str) -> None:
         """Remove the recording with all that was made of it."""
         self._transport.call("DELETE", f"{_DOOR}/{recording_id}")
+
+    def batch(
+        self,
+        sources: Iterable[Source],
+        *,
+        title: str | None = None,
+        priority: PriorityName = "normal",
+        on_upload: Callable[[int, int, int], None] | None = None,
+        **options: Unpack[Options],
+    ) -> Batch:
+        """Send many recordings as one, the first of which is at work while the others are sent. One that the
+        server refuses stops no other, and is among ``refused``. ``upload(batch=…)`` adds more.
+
+        Args:
+            on_upload: called with the number of the source, from 0, and its bytes sent so far, and all.
+        """
+        made = batches.make(self._transport, title)
+        refused: list[Refusal] = []
+        for number, source in enumerate(sources):
+            report = on_upload and partial(on_upload, number)
+            try:
+                self.upload(source, priority=priority, batch=made.id, on_upload=report, **options)
+            except TiroError as error:
+                if error.exit_code != NoAudio.exit_code:
+                    raise  # it is not for this file that it was refused
+                refused.append(Refusal(_name_of(source), error))
+        found = self.get_batch(made.id)
+        return replace(found, refused=(*found.refused, *refused))
+
+    def get_batch(self, batch_id: str, *, files: bool = True) -> Batch:
+        """The batch with its files, or without them where only its state is of interest."""
+        return batches.get(self._transport, batch_id, files=files)
+
+    def batches(self, *, limit: int = 50, offset: int = 0) -> tuple[Batch, ...]:
+        """A page of your batches, newest first."""
+        return batches.page(self._transport, limit, offset)
+
+    def wait_batch(
+        self,
+        batch_id: str,
+        timeout: float | None = None,
+        *,
+        on_progress: Callable[[Batch], None] | None = None,
+    ) -> Batch:
+        """Wait until all work on the batch has ended.
+
+        Raises:
+            TimeoutError: it has not after ``timeout`` seconds.
+        """
+        return batches.wait(self._transport, batch_id, timeout, on_progress)
+
+    def cancel_batch(self, batch_id: str) -> Batch:
+        """Stop all work on the batch; raises Conflict where there is none."""
+        return batches.cancel(self._transport, batch_id)
 
     def _session(self, recording_id: str) -> dict[str, Any]:
         session: dict[str, Any] = self._transport.call("GET", f"{_DOOR}/{recording_id}").json()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
 
 from starlette.requests import ClientDisconnect
 
@@ -44,3 +45,38 @@ class IncomingBody:
         finally:
             self._waiting = None
         raise UploadInterrupted
+
+
+class InThread:
+    """Does one thing after the other in a thread, while its user goes on to receive what comes next. Whoever
+    leaves the block, however that is, waits for what is at work."""
+
+    def __init__(self) -> None:
+        self._work: asyncio.Future[None] | None = None
+
+    async def run(self, action: Callable[[], object]) -> None:
+        """Begin ``action`` once the one before is done; raises what that one raised."""
+        await self.settle()
+        self._work = asyncio.ensure_future(asyncio.to_thread(_without_result, action))
+
+    async def settle(self) -> None:
+        """Wait for what is at work; raises what it raised."""
+        if (work := self._work) is not None:
+            await asyncio.shield(work)
+            self._work = None
+
+    async def __aenter__(self) -> InThread:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            await self.settle()
+        elif self._work is not None:
+            await asyncio.wait([self._work])
+            self._work.exception()  # of the two errors the first is told
+
+
+def _without_result(action: Callable[[], object]) -> None:
+    action()

@@ -27,6 +27,7 @@ _SAFE_HEADERS = {
 }
 _PRIVATE = ("/api/", "/v1/")
 _QUIET = {"/live", "/ready", "/metrics"}
+_SECRET = "/api/v1/shared/"  # noqa: S105 (what stands behind it is one)
 
 
 class RequestEnvelope:
@@ -77,8 +78,7 @@ class RequestEnvelope:
                 _log.info(
                     "http.request",
                     method=scope["method"],
-                    # As it came, in ASCII: decoded it could steer the terminal that shows the log.
-                    path=scope["raw_path"].decode("ascii", "replace"),
+                    path=shown_path(scope),
                     status=status,
                     ms=round((time.perf_counter() - started) * 1000, 1),
                 )
@@ -88,3 +88,12 @@ def _address(scope: Scope) -> str | None:
     """Where the request came from; None where it came through a socket of this machine."""
     client: tuple[str, int] | None = scope.get("client")
     return client[0] if client else None
+
+
+def shown_path(scope: Scope) -> str:
+    """The path for the log: without what opens something to whoever reads it there."""
+    path: str = scope["path"]
+    if path.startswith(_SECRET):
+        return f"{_SECRET}***"
+    # As it came, in ASCII: decoded it could steer the terminal that shows the log.
+    return bytes(scope["raw_path"]).decode("ascii", "replace")

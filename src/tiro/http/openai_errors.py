@@ -8,8 +8,15 @@ from tiro.errors import TiroError
 
 PREFIX = "/v1/"
 
-_CODES = {"unauthorized": "invalid_api_key", "unknown_engine": "model_not_found"}
-_STATUSES = {"unknown_engine": 404}
+_CODES = {
+    "unauthorized": "invalid_api_key",
+    "unknown_engine": "model_not_found",
+    "rate_limited": "rate_limit_exceeded",
+    "job_quota_exceeded": "rate_limit_exceeded",
+    "audio_quota_exceeded": "insufficient_quota",
+    "storage_quota_exceeded": "insufficient_quota",
+}
+_STATUSES = {"unknown_engine": 404, "storage_quota_exceeded": 429}
 
 
 def body_of(error: TiroError, status: int | None = None) -> tuple[int, dict[str, Any]]:
@@ -22,6 +29,8 @@ def body_of(error: TiroError, status: int | None = None) -> tuple[int, dict[str,
         kind = "permission_error"
     elif status == 429:
         kind = "rate_limit_error"
+        if _CODES.get(error.code) == "insufficient_quota":
+            kind = "insufficient_quota"
     elif status >= 500:
         kind = "server_error"
     details = {

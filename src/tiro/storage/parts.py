@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tiro.errors import NotFound
-from tiro.storage.local import LocalStorage, fsync_folder, full_disk_translated, move_durably
+from tiro.storage.local import LocalStorage, begin_to_sync, fsync_folder, full_disk_translated, move_durably
 
 _CHECK_EVERY = 16 * 1024**2
 _UNPROVEN = ".unproven"
@@ -122,7 +122,7 @@ class LocalPartWriter:
 
     def __init__(self, descriptor: int, before: int, storage: LocalStorage, *, kept: bool) -> None:
         self._descriptor = descriptor
-        self._before = before
+        self._before = self._written = before
         self._storage = storage
         self._since_check = 0
         self.kept = kept
@@ -130,6 +130,8 @@ class LocalPartWriter:
     def write(self, data: bytes) -> None:
         self._since_check += len(data)
         if self._since_check > _CHECK_EVERY:
+            begin_to_sync(self._descriptor, self._written, self._since_check)
+            self._written += self._since_check
             self._since_check = 0
             self._storage.require_room(0)
         rest = memoryview(data)
@@ -143,6 +145,7 @@ class LocalPartWriter:
     def take_back(self) -> None:
         os.truncate(self._descriptor, self._before)
         os.lseek(self._descriptor, self._before, os.SEEK_SET)
+        self._since_check, self._written = 0, self._before
 
 
 class WholePart:

@@ -2,6 +2,7 @@
 
 from tiro.db.tables.audit import AuditTable
 from tiro.db.tables.base import Table
+from tiro.db.tables.batches import BatchFileTable, BatchTable
 from tiro.db.tables.counters import CounterTable
 from tiro.db.tables.events import EventTable
 from tiro.db.tables.factors import LoginChallengeTable, RecoveryCodeTable, SecondFactorTable
@@ -9,31 +10,41 @@ from tiro.db.tables.identities import IdentityTable, UsedAttemptTable
 from tiro.db.tables.jobs import JobTable, WindowTable
 from tiro.db.tables.keys import IdempotencyTable, KeyTable
 from tiro.db.tables.logins import LoginTable, PasswordLinkTable, RefreshTokenTable
+from tiro.db.tables.quotas import AudioDayTable, QuotaTable
 from tiro.db.tables.recordings import RecordingTable
 from tiro.db.tables.retention import RetentionTable
+from tiro.db.tables.sharing import GroupTable, MemberTable, ShareLinkTable, ShareTable
 from tiro.db.tables.transcripts import SegmentTable, TranscriptTable
 from tiro.db.tables.uploads import UploadTable
 from tiro.db.tables.users import UserTable
 from tiro.db.tables.webhooks import DeliveryTable, WebhookTable
 
 __all__ = [
+    "AudioDayTable",
     "AuditTable",
+    "BatchFileTable",
+    "BatchTable",
     "CounterTable",
     "DeliveryTable",
     "EventTable",
+    "GroupTable",
     "IdempotencyTable",
     "IdentityTable",
     "JobTable",
     "KeyTable",
     "LoginChallengeTable",
     "LoginTable",
+    "MemberTable",
     "PasswordLinkTable",
+    "QuotaTable",
     "RecordingTable",
     "RecoveryCodeTable",
     "RefreshTokenTable",
     "RetentionTable",
     "SecondFactorTable",
     "SegmentTable",
+    "ShareLinkTable",
+    "ShareTable",
     "Table",
     "TranscriptTable",
     "UploadTable",

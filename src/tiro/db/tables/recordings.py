@@ -16,6 +16,7 @@ class RecordingTable(Table):
     __tablename__ = "recordings"
     __table_args__ = (
         Index("ix_recordings_owner", "owner_id", "id"),
+        Index("ix_recordings_stored", "owner_id", "media_removed_at", "size"),
         Index("ix_recordings_kept", "owner_id", "media_removed_at", "created_at"),
         Index("ix_recordings_created_at", "created_at"),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response, status
+from fastapi import APIRouter, Depends, Request, Response, status
 from pydantic import BaseModel, Field
 
 from tiro.errors import (
@@ -20,7 +20,7 @@ from tiro.features.accounts.answers import SECOND_STEP, Begun, begun, entered
 from tiro.features.accounts.browser import BrowserDependency
 from tiro.features.accounts.dependencies import Accounts, InTurn
 from tiro.features.accounts.passwords import LONGEST, SHORTEST
-from tiro.features.keys.dependencies import Reader, Writer
+from tiro.features.keys.dependencies import Limits, Reader, Writer
 from tiro.features.keys.scopes import Scope
 from tiro.http.dependencies import Secret, sent_secret
 from tiro.http.fields import Flag
@@ -77,12 +77,19 @@ _ENTERED = {**_REFUSED, **SECOND_STEP}
 
 @router.post("/auth/login", response_model=Begun, responses=_ENTERED)
 async def login(
-    accounts: Accounts, turns: InTurn, browser: BrowserDependency, given: Credentials, response: Response
+    accounts: Accounts,
+    turns: InTurn,
+    limits: Limits,
+    browser: BrowserDependency,
+    request: Request,
+    given: Credentials,
+    response: Response,
 ) -> Begun | Response:
     """Log in with a password. The access token goes where a key does; it has all scopes of your role."""
     if given.cookie:
         browser.check_origin()
-    outcome = await turns.run(accounts.login, given.name, given.password)
+    async with limits.guess_of_name(request, given.name):
+        outcome = await turns.run(accounts.login, given.name, given.password)
     return entered(response, browser, outcome, cookie=given.cookie)
 
 
@@ -163,6 +170,8 @@ def me(who: Reader) -> Me:
 async def change_password(
     accounts: Accounts,
     turns: InTurn,
+    limits: Limits,
+    request: Request,
     browser: BrowserDependency,
     who: Writer,
     secret: Annotated[Secret, Depends(sent_secret)],
@@ -171,7 +180,8 @@ async def change_password(
 ) -> Begun | Response:
     """Set another password. All logins end; the answer begins a new one."""
     logged_in = who.login_id is not None
-    outcome = await turns.run(
-        accounts.change_password, who.user_id, given.current, given.new, logged_in=logged_in
-    )
+    async with limits.guess_of_name(request, who.user_id):
+        outcome = await turns.run(
+            accounts.change_password, who.user_id, given.current, given.new, logged_in=logged_in
+        )
     return entered(response, browser, outcome, cookie=secret.from_cookie)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -200,8 +201,18 @@ class AccountService:
             self._replace(session, user, hashed)
             record(session, Action.PASSWORD_SET, user.id, owner=user.id, by="operator")
 
-    def change_user(self, user_id: str, *, role: Role | None, disabled: bool | None) -> UserTable:
-        """As an admin; ends all logins of the user where something changes.
+    def change_user(
+        self,
+        user_id: str,
+        *,
+        role: Role | None,
+        disabled: bool | None,
+        also: Callable[[Session], None] = lambda session: None,
+    ) -> UserTable:
+        """As an admin; ends all logins of the user where they may do less.
+
+        Args:
+            also: what else is to be changed, in the same transaction.
 
         Raises:
             NotFound: there is no such user.
@@ -229,6 +240,7 @@ class AccountService:
                 record(session, action, user.id, owner=user.id)
             if demoted or disabled:
                 self.end_all(session, user_id)
+            also(session)
         return user
 
     def prove(self, user_id: str, password: str) -> None:

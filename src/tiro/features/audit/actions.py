@@ -6,8 +6,8 @@ from enum import StrEnum
 
 
 class Action(StrEnum):
-    """What was done. The first word says what the entry's target is: of ``job`` it is the recording; of
-    ``login``, ``password``, ``second_factor``, ``identity``, ``link`` and ``retention`` the user."""
+    """What was done. The first word says what the entry's target is: of ``job`` and ``share`` the recording;
+    of ``login``, ``password``, ``second_factor``, ``identity``, ``link`` and ``retention`` the user."""
 
     LOGIN_SUCCEEDED = "login.succeeded"
     LOGIN_FAILED = "login.failed"
@@ -41,6 +41,17 @@ class Action(StrEnum):
     RECORDING_RELEASED = "recording.released"
     RECORDING_MEDIA_REMOVED = "recording.media_removed"
     RECORDING_PURGED = "recording.purged"
+    SHARE_CREATED = "share.created"
+    SHARE_REMOVED = "share.removed"
+    SHARE_LINK_CREATED = "share.link_created"
+    SHARE_LINK_REVOKED = "share.link_revoked"
+    GROUP_CREATED = "group.created"
+    GROUP_REMOVED = "group.removed"
+    GROUP_MEMBER_ADDED = "group.member_added"
+    GROUP_MEMBER_REMOVED = "group.member_removed"
+    BATCH_CREATED = "batch.created"
+    BATCH_CANCELLED = "batch.cancelled"
+    BATCH_REMOVED = "batch.removed"
     JOB_CANCELLED = "job.cancelled"
     JOB_RETRIED = "job.retried"
     WEBHOOK_CREATED = "webhook.created"
@@ -89,6 +100,17 @@ ACTIONS: dict[Action, str] = {
     Action.RECORDING_RELEASED: "A recording was released from its hold.",
     Action.RECORDING_MEDIA_REMOVED: "Retention removed a recording's file: `size`, `days`.",
     Action.RECORDING_PURGED: "Retention removed a recording with all that was made of it: `size`, `days`.",
+    Action.SHARE_CREATED: "A recording was shared: `role`, and `user_id` or `group_id`.",
+    Action.SHARE_REMOVED: "A recording is shared no more: `share_id`.",
+    Action.SHARE_LINK_CREATED: "A link that opens a recording was made: `link_id`, `expires_at`.",
+    Action.SHARE_LINK_REVOKED: "A link that opened a recording was revoked: `link_id`.",
+    Action.GROUP_CREATED: "A group was made: `name`.",
+    Action.GROUP_REMOVED: "A group was removed, with all that was shared with it.",
+    Action.GROUP_MEMBER_ADDED: "A user came into a group: `user_id`.",
+    Action.GROUP_MEMBER_REMOVED: "A user was taken out of a group: `user_id`.",
+    Action.BATCH_CREATED: "A batch was begun.",
+    Action.BATCH_CANCELLED: "The jobs of a batch were asked to stop: `jobs` counts them.",
+    Action.BATCH_REMOVED: "A batch was forgotten; its recordings stay.",
     Action.JOB_CANCELLED: "A job was asked to stop.",
     Action.JOB_RETRIED: "A recording's job was queued again.",
     Action.WEBHOOK_CREATED: "A webhook was made: `name`. Its address is not written down.",

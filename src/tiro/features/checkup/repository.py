@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
 
 from tiro.db.tables import (
+    BatchFileTable,
+    BatchTable,
     DeliveryTable,
     JobTable,
     RecordingTable,
     SegmentTable,
+    ShareTable,
     TranscriptTable,
     UploadTable,
     UserTable,
@@ -72,6 +75,28 @@ def miscounted(session: Session) -> Sequence[str]:
         select(UserTable.name)
         .outerjoin(counted, counted.c.owner_id == UserTable.id)
         .where(UserTable.recordings != func.coalesce(counted.c.found, 0))
+    )
+    return session.scalars(query).all()
+
+
+def in_anothers_batch(session: Session) -> Sequence[str]:
+    query = (
+        select(RecordingTable.id)
+        .join(BatchFileTable, BatchFileTable.recording_id == RecordingTable.id)
+        .join(BatchTable, BatchTable.id == BatchFileTable.batch_id)
+        .where(BatchTable.owner_id != RecordingTable.owner_id)
+    )
+    return session.scalars(query).all()
+
+
+def shares_of_others(session: Session) -> Sequence[str]:
+    """Shares that do not name the recording's owner, or are with the owner."""
+    query = (
+        select(ShareTable.id)
+        .join(RecordingTable, RecordingTable.id == ShareTable.recording_id)
+        .where(
+            or_(ShareTable.owner_id != RecordingTable.owner_id, ShareTable.user_id == RecordingTable.owner_id)
+        )
     )
     return session.scalars(query).all()
 

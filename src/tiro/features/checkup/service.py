@@ -39,6 +39,8 @@ _QUICK: tuple[tuple[str, _Rule], ...] = (
     ("no running job has an expired lease", lambda session: repository.expired(session, clock.now())),
     ("every recording has one job that speaks for it", repository.without_one_latest_job),
     ("every user's recordings are counted", repository.miscounted),
+    ("every batch holds its owner's recordings", repository.in_anothers_batch),
+    ("every share is its owner's, with another", repository.shares_of_others),
     ("every completed job has its transcript", repository.completed_without_transcript),
     ("every message to a webhook waits or has ended", repository.lost_deliveries),
 )

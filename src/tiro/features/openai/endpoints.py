@@ -20,6 +20,7 @@ from tiro.errors import (
     InvalidRequest,
     LimitExceeded,
     ModelUnavailable,
+    RateLimited,
     StorageFull,
     TiroError,
     Unauthorized,
@@ -104,6 +105,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         LimitExceeded,
         EngineFailed,
         ModelUnavailable,
+        RateLimited,
         StorageFull,
     ),
 }
@@ -187,6 +189,7 @@ async def _take_in(
     announced = int(request.headers.get("content-length") or 0)
     if announced > limits.max_upload + _FORM_OVERHEAD:
         raise limits.too_large()
+    await asyncio.to_thread(service.recordings.admit, who.user_id, announced - _FORM_OVERHEAD)
     recording_id = str(uuid7())
     with service.recordings.begin(recording_id, announced) as upload:
         received = await receive_form(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -12,6 +13,8 @@ from tiro.features.jobs.states import Priority
 from tiro.http.fields import form_flag
 from tiro.speech.options import TranscriptionOptions, numbers, spoken, terms
 from tiro.speech.types import ChannelMode, Task
+
+_MAX_NAME = 200
 
 
 def _flag(value: Any) -> Any:
@@ -37,6 +40,7 @@ class Asked(BaseModel):
     guard_off: list[str] = []
     priority: Priority = Priority.NORMAL
     title: str | None = Field(None, max_length=1000)
+    batch: str | None = None
 
     @classmethod
     def of(cls, fields: Mapping[str, list[str]]) -> Asked:
@@ -72,3 +76,10 @@ class Asked(BaseModel):
             word_times=self.word_times,
             guard_off=terms(self.guard_off),
         )
+
+
+def clean_name(name: str) -> str:
+    """A name as harmless text: no folders, no control or direction marks, not too long."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    shown = "".join(c for c in last if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"})
+    return shown.strip()[:_MAX_NAME].strip()

@@ -8,16 +8,20 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
 
 from tiro.errors import (
+    OVER_QUOTA,
+    AudioQuotaExceeded,
     Conflict,
     EmptyMedia,
     Forbidden,
     IdempotencyMismatch,
     InvalidRequest,
+    JobQuotaExceeded,
     LimitExceeded,
     MediaRemoved,
     ModelUnavailable,
     NoAudio,
     NotFound,
+    NotShared,
     RangeNotSatisfiable,
     RecordingHeld,
     StorageFull,
@@ -29,8 +33,10 @@ from tiro.errors import (
     UploadTooLarge,
 )
 from tiro.features.keys.dependencies import READ, WRITE, Reader, Writer
-from tiro.features.recordings.dependencies import Service, own_recording
-from tiro.features.recordings.schemas import SessionAccepted, SessionPage, SessionResult, Status
+from tiro.features.recordings.dependencies import Service, guard_recording, open_to
+from tiro.features.recordings.schemas import SessionAccepted, SessionPage, SessionResult, SharedFilter, Status
+from tiro.features.recordings.service import RecordingService
+from tiro.features.sharing.access import Access
 from tiro.http.fields import FORM_FLAG, or_blank
 from tiro.http.multipart import receive_form
 from tiro.http.problems import documented
@@ -42,7 +48,7 @@ from tiro.speech.options import MAX_BEAM, MAX_PROMPT, RULES
 router = APIRouter(
     prefix="/api/v1/transcribe",
     tags=["transcribe"],
-    dependencies=[Depends(own_recording)],
+    dependencies=[Depends(guard_recording)],
     responses=documented(Unauthorized, Forbidden),
 )
 
@@ -113,6 +119,7 @@ _UPLOAD_FORM: dict[str, Any] = {
                             }
                         ),
                         "title": {"type": "string", "maxLength": 1000},
+                        "batch": {"type": "string", "description": "The id of a batch of yours."},
                     },
                 }
             }
@@ -142,6 +149,7 @@ _UPLOAD_FORM: dict[str, Any] = {
             ModelUnavailable,
             IdempotencyMismatch,
             StorageFull,
+            *OVER_QUOTA,
         ),
     },
 )
@@ -160,6 +168,7 @@ async def transcribe(
     announced = int(request.headers.get("content-length") or 0)
     if announced > limits.max_upload + _FORM_OVERHEAD:
         raise limits.too_large()
+    await asyncio.to_thread(service.admit, who.user_id, announced - _FORM_OVERHEAD, idempotency_key)
     recording_id = str(uuid7())
     with service.begin(recording_id, announced) as upload:
         form = await receive_form(
@@ -199,12 +208,16 @@ def list_recordings(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
     status: Status | None = None,
+    shared: Annotated[
+        SharedFilter, Query(description="`true`: what others share with you; `all`: that and yours.")
+    ] = "false",
 ) -> SessionPage:
-    """Your recordings, newest first."""
-    return service.page(who.user_id, status, limit, offset)
+    """Your recordings, newest first, or those that are shared with you."""
+    return service.page(who.user_id, status, limit, offset, shared)
 
 
 @router.get("/{session_id}", dependencies=[READ], responses=documented(NotFound))
+@open_to(Access.VIEWER)
 def get_recording(service: Service, session_id: str) -> SessionResult:
     """A recording with its transcript as far as it is: segments appear here as soon as they are final."""
     return service.result(session_id)
@@ -214,7 +227,7 @@ def get_recording(service: Service, session_id: str) -> SessionResult:
     "/{session_id}",
     dependencies=[WRITE],
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=documented(NotFound, RecordingHeld),
+    responses=documented(NotFound, Forbidden, NotShared, RecordingHeld),
 )
 def delete_recording(service: Service, session_id: str) -> None:
     """Remove the recording, its file and its transcripts. Work on it stops."""
@@ -225,8 +238,9 @@ def delete_recording(service: Service, session_id: str) -> None:
     "/{session_id}/cancel",
     dependencies=[WRITE],
     status_code=status.HTTP_202_ACCEPTED,
-    responses=documented(NotFound, Conflict),
+    responses=documented(NotFound, Forbidden, NotShared, Conflict),
 )
+@open_to(Access.EDITOR)
 def cancel(service: Service, session_id: str) -> SessionAccepted:
     """Stop the job. One that waits is cancelled at once, one that runs within two seconds."""
     service.cancel(session_id)
@@ -237,25 +251,27 @@ def cancel(service: Service, session_id: str) -> SessionAccepted:
     "/{session_id}/retry",
     dependencies=[WRITE],
     status_code=status.HTTP_202_ACCEPTED,
-    responses=documented(NotFound, Conflict, MediaRemoved),
+    responses=documented(
+        NotFound, Forbidden, NotShared, Conflict, MediaRemoved, AudioQuotaExceeded, JobQuotaExceeded
+    ),
 )
+@open_to(Access.EDITOR)
 def retry(service: Service, session_id: str) -> SessionAccepted:
     """Run the job again. A transcript that is there stays until the new one is complete."""
     service.retry(session_id)
     return SessionAccepted.model_validate(service.summary(session_id).model_dump())
 
 
+MEDIA: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The file.", "content": {"audio/*": {}, "video/*": {}}},
+    206: {"description": "The part that `Range` asked for."},
+    **documented(NotFound, MediaRemoved, RangeNotSatisfiable),
+}
+
+
 @router.head("/{session_id}/media", dependencies=[READ], include_in_schema=False)
-@router.get(
-    "/{session_id}/media",
-    dependencies=[READ],
-    response_class=Response,
-    responses={
-        200: {"description": "The file.", "content": {"audio/*": {}, "video/*": {}}},
-        206: {"description": "The part that `Range` asked for."},
-        **documented(NotFound, MediaRemoved, RangeNotSatisfiable),
-    },
-)
+@router.get("/{session_id}/media", dependencies=[READ], response_class=Response, responses=MEDIA)
+@open_to(Access.VIEWER)
 def media(
     request: Request,
     service: Service,
@@ -263,7 +279,13 @@ def media(
     range_header: Annotated[str | None, Header(alias="Range")] = None,
 ) -> Response:
     """The recording as it was sent, whole or the range asked for."""
-    file, filename, container = service.open_media(session_id)
+    return media_response(request, service, session_id, range_header)
+
+
+def media_response(
+    request: Request, service: RecordingService, recording_id: str, range_header: str | None
+) -> Response:
+    file, filename, container = service.open_media(recording_id)
     return file_response(
         file,
         range_header=range_header,

@@ -15,11 +15,12 @@ from tiro.errors import Forbidden, NotFound, Unauthorized
 from tiro.features.events.schemas import AFTERWARDS, END, END_TEXT, EVENT_TYPES, Event
 from tiro.features.events.service import EventService
 from tiro.features.jobs.states import JobState
-from tiro.features.keys.dependencies import READ, StandingDependency
-from tiro.features.recordings.dependencies import Service, own_recording
+from tiro.features.keys.dependencies import READ
+from tiro.features.recordings.dependencies import Service, StandingWithAccess, guard_recording, open_to
+from tiro.features.sharing.access import Access
 from tiro.http.problems import documented
 
-router = APIRouter(prefix="/api/v1/transcribe", tags=["transcribe"], dependencies=[Depends(own_recording)])
+router = APIRouter(prefix="/api/v1/transcribe", tags=["transcribe"], dependencies=[Depends(guard_recording)])
 
 
 _LAST = 2**63 - 1
@@ -69,12 +70,13 @@ def _known(service: Service, log: Log, session_id: str, place: Place) -> str:
     "A client that reconnects with the id it saw last misses nothing.\n\n"
     + "\n".join(f"- `{name}`: {text}" for name, text in (EVENT_TYPES | {END: END_TEXT}).items()),
 )
+@open_to(Access.VIEWER)
 async def events(
     session_id: Annotated[str, Depends(_known)],
     service: Service,
     log: Log,
     place: Place,
-    standing: StandingDependency,
+    standing: StandingWithAccess,
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a recording."""
     async with aclosing(log.follow(session_id, place)) as batches:

@@ -7,10 +7,18 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, false, func, select, true, update
+from sqlalchemy import ColumnElement, FromClause, Select, bindparam, delete, false, func, select, true, update
 from sqlalchemy.orm import Session
 
-from tiro.db.tables import IdempotencyTable, JobTable, RecordingTable, TranscriptTable, UserTable
+from tiro.db.tables import (
+    BatchFileTable,
+    BatchTable,
+    IdempotencyTable,
+    JobTable,
+    RecordingTable,
+    TranscriptTable,
+    UserTable,
+)
 from tiro.db.tables.base import Json
 
 
@@ -31,12 +39,21 @@ class Listed(NamedTuple):
     claimed_duration: float | None
     duration: float | None = None
     language: str | None = None
+    owner: str | None = None
+    role: str | None = None
 
 
-def add(session: Session, recording: RecordingTable) -> None:
+def add(session: Session, recording: RecordingTable, batch_id: str | None) -> None:
     session.add(recording)
     session.flush()
+    if batch_id is not None:
+        session.add(BatchFileTable(recording_id=recording.id, batch_id=batch_id))
     _count_one(session, recording.owner_id, 1)
+
+
+def batch_owner(session: Session, batch_id: str) -> str | None:
+    """Whose batch it is; None where there is no such batch."""
+    return session.scalar(select(BatchTable.owner_id).where(BatchTable.id == batch_id))
 
 
 def get(session: Session, recording_id: str) -> RecordingTable | None:
@@ -55,7 +72,11 @@ def _page(by_status: bool) -> Select[Any]:
     # The page is found in an index of jobs alone: were the tables joined first, all rows would be read and
     # sorted for each page.
     newest = select(JobTable.recording_id).where(*_listed(by_status)).order_by(JobTable.recording_id.desc())
-    chosen = newest.limit(bindparam("limit")).offset(bindparam("offset")).subquery()
+    return shown(newest.limit(bindparam("limit")).offset(bindparam("offset")).subquery())
+
+
+def shown(chosen: FromClause, *more: Any) -> Select[Any]:
+    """The columns of ``Listed``, and ``more``, of the recordings whose ids ``chosen`` has, newest first."""
     summary = TranscriptTable.summary
     # Columns, not whole rows: making objects of these would take longer than all the rest.
     return (
@@ -76,6 +97,7 @@ def _page(by_status: bool) -> Select[Any]:
             ),
             summary["duration"].as_float(),
             summary["language"].as_string(),
+            *more,
         )
         .select_from(chosen)
         .join(RecordingTable, RecordingTable.id == chosen.c.recording_id)

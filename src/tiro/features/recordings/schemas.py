@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Status = Literal["queued", "running", "completed", "failed", "cancelled"]
+SharedFilter = Literal["false", "true", "all"]
 
 _EXAMPLE_SESSION: dict[str, Any] = {
     "session_id": "0199f3c2-7a51-7cc0-9d5e-3f1f0a7b6c55",
@@ -172,6 +173,8 @@ class SessionResult(SessionSummary):
 class SessionListItem(SessionSummary):
     duration: float | None
     language: str | None
+    access: Literal["owner", "editor", "viewer"] = Field(description="What you may do with it.")
+    owner: str | None = Field(description="Who shares it with you; null where it is yours.")
 
 
 class SessionPage(BaseModel):

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import threading
 import time
-import unicodedata
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -24,70 +21,35 @@ from tiro.errors import (
     Conflict,
     EmptyMedia,
     IdempotencyMismatch,
+    InvalidRequest,
     MediaRemoved,
     NotFound,
+    NotShared,
     RecordingHeld,
     TiroError,
-    UploadTooLarge,
 )
 from tiro.events.base import EventHub
 from tiro.features.audit.service import Action, record
 from tiro.features.jobs.service import JobService
-from tiro.features.jobs.states import JobState, Priority
-from tiro.features.recordings import repository, shown
-from tiro.features.recordings.asked import Asked
-from tiro.features.recordings.schemas import SessionPage, SessionResult, SessionSummary
+from tiro.features.jobs.states import JobState
+from tiro.features.quotas.service import QuotaService
+from tiro.features.recordings import repository, shared_repository, shown
+from tiro.features.recordings.asked import Asked, clean_name
+from tiro.features.recordings.intake import Intake, IntakeLimits
+from tiro.features.recordings.schemas import SessionPage, SessionResult, SessionSummary, SharedFilter
+from tiro.features.sharing.access import Access
+from tiro.features.sharing.service import SharingService
 from tiro.features.transcripts.service import StoredTranscript, TranscriptService
 from tiro.features.webhooks.service import WebhookEvent, WebhookService
 from tiro.kit import clock
 from tiro.media.decode import DecoderPool
 from tiro.speech.captions import FORMATS
-from tiro.speech.options import TranscriptionOptions
 from tiro.speech.result import media_json, segment_json
 from tiro.storage.base import Arrival, Storage, Upload
 
+__all__ = ["Intake", "IntakeLimits", "RecordingService"]
+
 _log = structlog.get_logger(__name__)
-_MAX_NAME = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Intake:
-    """An upload that has arrived whole, with what its sender asked for.
-
-    ``passing`` recordings live as long as the request that brought them, and do not outlive the server.
-    """
-
-    recording_id: str
-    filename: str
-    title: str | None
-    size: int
-    sha256: str
-    options: TranscriptionOptions
-    priority: Priority
-    owner_id: str
-    idempotency_key: str | None
-    passing: bool = False
-
-    @property
-    def fingerprint(self) -> str:
-        """The same request gives the same fingerprint."""
-        asked = [self.sha256, self.title, self.priority, self.options.asked()]
-        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class IntakeLimits:
-    """What the door lets through: bytes of a file, seconds of `?wait=`, and the engine by default."""
-
-    max_upload: int
-    max_wait: float
-    default_engine: str
-
-    def too_large(self) -> UploadTooLarge:
-        return UploadTooLarge(
-            f"The upload is larger than the {self.max_upload / 1e9:g} GB that this server accepts. "
-            "TIRO_HTTP_MAX_UPLOAD raises the limit."
-        )
 
 
 class RecordingService:
@@ -101,6 +63,8 @@ class RecordingService:
         decoders: DecoderPool,
         jobs: JobService,
         transcripts: TranscriptService,
+        sharing: SharingService,
+        quotas: QuotaService,
         check_engine: Callable[[str], None],
         limits: IntakeLimits,
         webhooks: WebhookService,
@@ -112,6 +76,8 @@ class RecordingService:
         self._decoders = decoders
         self._jobs = jobs
         self._transcripts = transcripts
+        self._sharing = sharing
+        self._quotas = quotas
         self._check_engine = check_engine
         self._webhooks = webhooks
         # Looking into a file costs a decoder each; a crowd of uploads waits here rather than in memory.
@@ -121,9 +87,25 @@ class RecordingService:
         """Room for an upload of about ``size`` bytes; raises StorageFull where there is none."""
         return self._storage.create(recording_id, size)
 
-    def check(self, fields: Mapping[str, list[str]]) -> None:
+    def admit(self, owner_id: str, size: int, idempotency_key: str | None = None) -> None:
+        """Look, before an upload of ``size`` bytes or more is read, whether its owner may send it. One that
+        came before under the same Idempotency-Key is only told again.
+
+        Raises:
+            StorageQuotaExceeded, AudioQuotaExceeded, JobQuotaExceeded
+        """
+        if idempotency_key is not None:
+            with self._database.read() as session:
+                if repository.done_before(session, owner_id, idempotency_key) is not None:
+                    return
+        self._quotas.admit(owner_id, size)
+
+    def check(self, fields: Mapping[str, list[str]], owner_id: str) -> None:
         """Raises TiroError where these fields would not do, as ``intake`` and ``accept`` would later."""
-        self._check_engine(Asked.of(fields).options(self.limits.default_engine).engine)
+        asked = Asked.of(fields)
+        self._check_engine(asked.options(self.limits.default_engine).engine)
+        with self._database.read() as session:
+            _check_batch(session, asked.batch, owner_id)
 
     def intake(
         self,
@@ -148,6 +130,7 @@ class RecordingService:
             priority=asked.priority,
             owner_id=owner_id,
             idempotency_key=idempotency_key,
+            batch_id=asked.batch,
         )
 
     def duplicate_of(self, owner_id: str, sha256: str, recording_id: str | None = None) -> str | None:
@@ -171,13 +154,16 @@ class RecordingService:
             also: what is to be recorded in the same transaction as the new recording.
 
         Raises:
-            TiroError: the file is not a recording that can be read, or the options do not fit.
+            TiroError: the file is not a recording that can be read, or the options do not fit, or it is more
+                than its owner may have.
         """
         self._check_engine(intake.options.engine)
         if intake.size == 0:
             raise EmptyMedia
         with self._database.read() as session:
             earlier = self._done_before(session, intake)
+            if earlier is None:
+                _check_batch(session, intake.batch_id, intake.owner_id)
         if earlier is not None:
             return earlier, True
         media = self._look_inside(upload)
@@ -186,9 +172,9 @@ class RecordingService:
             with self._database.write() as session:
                 earlier = self._done_before(session, intake)
                 if earlier is None:
-                    self._keep(session, intake, media)
                     if also is not None:
                         also(session)
+                    self._keep(session, intake, media)
         except BaseException:
             upload.undo()
             raise
@@ -247,10 +233,21 @@ class RecordingService:
             job = self._jobs.latest(session, recording_id)
         return SessionSummary.model_validate(shown.summary(shown.listed(recording, job)))
 
-    def page(self, owner_id: str, status: str | None, limit: int, offset: int) -> SessionPage:
+    def page(
+        self, user_id: str, status: str | None, limit: int, offset: int, shared: SharedFilter = "false"
+    ) -> SessionPage:
+        """The user's recordings, what others share with them (``true``), or both (``all``)."""
         with self._database.read() as session:
-            rows = repository.page(session, owner_id, status, limit, offset)
-            total = repository.count(session, owner_id, status)
+            if shared == "false":
+                rows = repository.page(session, user_id, status, limit, offset)
+                total = repository.count(session, user_id, status)
+            else:
+                groups, own = self._sharing.groups_of(session, user_id), shared == "all"
+                rows = shared_repository.page(
+                    session, user_id, groups, own=own, status=status, limit=limit, offset=offset
+                )
+                total = shared_repository.count(session, user_id, groups, status)
+                total += repository.count(session, user_id, status) if own else 0
         items = [shown.list_item(row) for row in rows]
         return SessionPage(items=items, total=total, limit=limit, offset=offset)
 
@@ -277,8 +274,13 @@ class RecordingService:
         """Queue a new job; returns its id. Raises Conflict where the last one has not ended, and MediaRemoved
         where there is nothing to work on."""
         with self._database.write() as session:
-            _require_media(self._get(session, recording_id))
+            recording = self._get(session, recording_id)
+            _require_media(recording)
+            seconds = _claimed(recording.media)
+            if self._jobs.state(session, recording_id).ended:
+                self._quotas.require_work(session, recording.owner_id, seconds)
             job = self._jobs.retry(session, recording_id)
+            self._quotas.count_audio(session, recording.owner_id, seconds)
             record(session, Action.JOB_RETRIED, recording_id, owner=job.user_id, job_id=job.id)
             return job.id
 
@@ -334,11 +336,17 @@ class RecordingService:
         with self._database.read() as session:
             return repository.without_media(session)
 
-    def require(self, recording_id: str, user_id: str) -> None:
-        """Raises NotFound where the user has no such recording; another's and none look the same."""
+    def require(self, recording_id: str, user_id: str, least: Access = Access.OWNER) -> None:
+        """Raises NotFound where the user has no such recording and none is shared with them, for a stranger's
+        and none look the same; and NotShared where it is, but not for what ``least`` is needed for."""
         with self._database.read() as session:
-            if self._get(session, recording_id).owner_id != user_id:
-                raise _no_recording()
+            if self._get(session, recording_id).owner_id == user_id:
+                return
+            access = self._sharing.access(session, recording_id, user_id)
+        if access is None:
+            raise _no_recording()
+        if access < least:
+            raise NotShared
 
     def _ended(self, recording_id: str) -> bool:
         with self._database.read() as session:
@@ -372,12 +380,15 @@ class RecordingService:
                 raise
 
     def _keep(self, session: Session, intake: Intake, media: Json | None) -> None:
-        filename = _clean_name(intake.filename) or "recording"
+        seconds = _claimed(media)
+        self._quotas.require(session, intake.owner_id, size=intake.size, seconds=seconds)
+        self._quotas.count_audio(session, intake.owner_id, seconds)
+        filename = clean_name(intake.filename) or "recording"
         now = clock.now()
         recording = RecordingTable(
             id=intake.recording_id,
             owner_id=intake.owner_id,
-            title=_clean_name(intake.title or "") or PurePosixPath(filename).stem or filename,
+            title=clean_name(intake.title or "") or PurePosixPath(filename).stem or filename,
             filename=filename,
             size=intake.size,
             sha256=intake.sha256,
@@ -385,7 +396,8 @@ class RecordingService:
             passing=intake.passing,
             created_at=now,
         )
-        repository.add(session, recording)
+        _check_batch(session, intake.batch_id, intake.owner_id)
+        repository.add(session, recording, intake.batch_id)
         more = {"passing": True} if intake.passing else {}
         record(
             session,
@@ -404,6 +416,17 @@ class RecordingService:
         _log.info("recording.accepted", recording_id=recording.id, size=intake.size)
 
 
+def _check_batch(session: Session, batch_id: str | None, owner_id: str) -> None:
+    """Raises InvalidRequest where the owner has no such batch; another's and none look the same."""
+    if batch_id is not None and repository.batch_owner(session, batch_id) != owner_id:
+        raise InvalidRequest("batch: you have none with this id.")
+
+
+def _claimed(media: Json | None) -> float:
+    """Seconds that the file claims to have; 0 where it claims nothing."""
+    return (media or {}).get("claimed_duration") or 0.0
+
+
 def _no_recording() -> NotFound:
     return NotFound("There is no recording with this id.")
 
@@ -414,10 +437,3 @@ def _require_media(recording: RecordingTable) -> None:
             f"The recording's file was removed on {recording.media_removed_at:%Y-%m-%d} by retention. "
             "Its transcript is still there."
         )
-
-
-def _clean_name(name: str) -> str:
-    """A name as harmless text: no folders, no control or direction marks, not too long."""
-    last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    plain = "".join(c for c in last if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"})
-    return plain.strip()[:_MAX_NAME].strip()

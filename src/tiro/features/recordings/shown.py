@@ -62,5 +62,11 @@ def metadata_so_far(recording: RecordingTable, job: JobTable) -> Json:
 
 def list_item(row: Listed) -> SessionListItem:
     return SessionListItem.model_validate(
-        {**summary(row), "duration": row.duration, "language": row.language}
+        {
+            **summary(row),
+            "duration": row.duration,
+            "language": row.language,
+            "access": row.role or "owner",
+            "owner": row.owner,
+        }
     )

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from tiro.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unauthorized
 from tiro.features.keys.dependencies import WRITE, Reader, Writer
 from tiro.features.recordings.dependencies import Service as Recordings
-from tiro.features.recordings.dependencies import own_recording
+from tiro.features.recordings.dependencies import guard_recording
 from tiro.features.recordings.schemas import SessionSummary
 from tiro.features.retention.plan import Due, Part, Policy
 from tiro.features.retention.service import RetentionService
@@ -31,7 +31,7 @@ _RECORDING = "Then the whole recording goes, with its text."
 holds = APIRouter(
     prefix="/api/v1/transcribe",
     tags=["transcribe"],
-    dependencies=[Depends(own_recording)],
+    dependencies=[Depends(guard_recording)],
     responses=documented(Unauthorized, Forbidden),
 )
 router = APIRouter(

@@ -19,6 +19,7 @@ from tiro.errors import Cancelled
 from tiro.features.counters.service import CounterService
 from tiro.features.events.service import EventService
 from tiro.features.jobs.service import Claim, JobService
+from tiro.features.quotas.service import QuotaService
 from tiro.features.transcription.pipeline import (
     Advanced,
     Finished,
@@ -53,6 +54,7 @@ class Records:
     transcripts: TranscriptService
     events: EventService
     counters: CounterService
+    quotas: QuotaService
 
 
 class TranscriptionService:
@@ -187,6 +189,7 @@ class _Recorder:
             )
             self._records.transcripts.finish(session, claim.job_id, claim.recording_id, transcript)
             self._records.jobs.complete(session, claim)
+            self._records.quotas.settle_audio(session, claim.recording_id, transcript.duration)
         _log.info(
             "job.completed",
             segments=self._kept,

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from tiro.errors import (
+    OVER_QUOTA,
     ChecksumMismatch,
     EmptyMedia,
     Forbidden,
@@ -21,6 +22,7 @@ from tiro.errors import (
     OffsetMismatch,
     StorageFull,
     TiroError,
+    TooManyUploads,
     Unauthorized,
     UnsupportedMedia,
     UnsupportedTusVersion,
@@ -92,6 +94,7 @@ _ON_THE_WAY = (
     ChecksumMismatch,
     InvalidRequest,
     StorageFull,
+    *OVER_QUOTA,
 )
 _Version = Annotated[str, Header(alias="Tus-Resumable", json_schema_extra={"enum": [VERSION]})]
 _Length = Annotated[
@@ -156,7 +159,7 @@ async def capabilities_there(service: Service, upload_id: str) -> Response:
     openapi_extra=_OCTETS,
     responses={
         201: {"description": "`Location` is the upload's address."},
-        **documented(EmptyMedia, *_ON_THE_WAY),
+        **documented(EmptyMedia, TooManyUploads, *_ON_THE_WAY),
     },
 )
 async def begin_upload(

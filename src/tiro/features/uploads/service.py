@@ -14,6 +14,7 @@ import structlog
 from tiro.db.session import Database, after_commit
 from tiro.db.tables import UploadTable
 from tiro.errors import (
+    OVER_QUOTA,
     ChecksumMismatch,
     EmptyMedia,
     NotFound,
@@ -25,12 +26,13 @@ from tiro.errors import (
     error_for_code,
 )
 from tiro.features.audit.service import Action, record
+from tiro.features.quotas.service import QuotaService
 from tiro.features.recordings.service import RecordingService
 from tiro.features.uploads import repository
 from tiro.features.uploads.digests import Digests
 from tiro.features.uploads.headers import Checksum, metadata
 from tiro.features.uploads.turns import Turns
-from tiro.http.bodies import IncomingBody
+from tiro.http.bodies import IncomingBody, InThread
 from tiro.kit import clock
 from tiro.kit.ids import uuid7
 from tiro.storage.base import PartStorage, PartWriter
@@ -63,12 +65,18 @@ class UploadService:
     """
 
     def __init__(
-        self, database: Database, parts: PartStorage, recordings: RecordingService, lifetime: timedelta
+        self,
+        database: Database,
+        parts: PartStorage,
+        recordings: RecordingService,
+        quotas: QuotaService,
+        lifetime: timedelta,
     ) -> None:
         self.max_size = recordings.limits.max_upload
         self._database = database
         self._parts = parts
         self._recordings = recordings
+        self._quotas = quotas
         self._lifetime = lifetime
         self._turns = Turns()
         self._digests = Digests()
@@ -84,7 +92,8 @@ class UploadService:
             raise self._recordings.limits.too_large()
         if length == 0:
             raise EmptyMedia
-        self._recordings.check(fields)
+        self._recordings.check(fields, owner_id)
+        self._recordings.admit(owner_id, length)
         upload_id = str(uuid7())
         self._parts.begin(upload_id, length)
         row = UploadTable(
@@ -96,6 +105,7 @@ class UploadService:
         )
         try:
             with self._database.write() as session:
+                self._quotas.require_upload(session, owner_id, length)
                 repository.add(session, row)
                 record(session, Action.UPLOAD_BEGUN, upload_id, owner=owner_id, length=length)
         except BaseException:
@@ -279,7 +289,8 @@ class UploadService:
                 also=lambda session: repository.finish(session, row.id, clock.now()),
             )
         except TiroError as error:
-            if not error.transient and error.status < 500:
+            # Where the owner only has too much for now, the bytes wait for a better day.
+            if not error.transient and error.status < 500 and not isinstance(error, OVER_QUOTA):
                 self._refuse(row.id, error)
             raise
         self._digests.forget(row.id)
@@ -323,21 +334,29 @@ class UploadService:
 
 async def _receive(body: IncomingBody, room: int, writer: PartWriter, write: Callable[[bytes], None]) -> None:
     """Give the body to ``write``; raises UploadTooLarge, and keeps nothing, if it has more than ``room``."""
-    pending, received = bytearray(), 0
-    try:
-        async for chunk in body:
-            received += len(chunk)
-            if received > room:
-                await _in_thread(writer.take_back)
-                raise _past_the_end()
-            pending += chunk
-            if len(pending) >= _BATCH:
-                await _in_thread(partial(write, bytes(pending)))
-                pending.clear()
-    except UploadInterrupted as err:
-        await _in_thread(partial(write, bytes(pending)))
-        raise UploadInterrupted(_GOES_ON) from err
-    await _in_thread(partial(write, bytes(pending)))
+    pending: list[bytes] = []
+    held = received = 0
+
+    def flush(pieces: list[bytes]) -> None:
+        for piece in pieces:
+            write(piece)
+
+    async with InThread() as thread:
+        try:
+            async for chunk in body:
+                received += len(chunk)
+                if received > room:
+                    await thread.run(writer.take_back)
+                    raise _past_the_end()
+                pending.append(chunk)
+                held += len(chunk)
+                if held >= _BATCH:
+                    await thread.run(partial(flush, pending))
+                    pending, held = [], 0
+        except UploadInterrupted as err:
+            await thread.run(partial(flush, pending))
+            raise UploadInterrupted(_GOES_ON) from err
+        await thread.run(partial(flush, pending))
 
 
 async def _in_thread(action: Callable[[], _T]) -> _T:

@@ -60,11 +60,7 @@ class UserService:
 
     def create(self, name: str, role: Role = Role.USER) -> UserTable:
         """Raises Conflict where the name is taken, and InvalidRequest where it cannot be one."""
-        name = unicodedata.normalize("NFC", name)
-        if not 0 < len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():
-            raise InvalidRequest(
-                f"A name has 1 to {MAX_NAME} printable characters, with no space at its ends."
-            )
+        name = checked_name(name)
         with self._database.write() as session:
             self.owner(session)
             if repository.by_name(session, name) is not None:
@@ -87,6 +83,14 @@ class UserService:
         """In the order of their making."""
         with self._database.read() as session:
             return repository.everyone(session)
+
+
+def checked_name(name: str) -> str:
+    """A name of a user or a group, as it is kept; raises InvalidRequest where it cannot be one."""
+    name = unicodedata.normalize("NFC", name)
+    if not 0 < len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():
+        raise InvalidRequest(f"A name has 1 to {MAX_NAME} printable characters, with no space at its ends.")
+    return name
 
 
 def _made(session: Session, name: str, role: Role) -> UserTable:

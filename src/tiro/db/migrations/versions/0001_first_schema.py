@@ -320,7 +320,9 @@ def upgrade() -> None:
         batch_op.create_index("ix_deliveries_listed", ["webhook_id", "id"], unique=False)
 
     _second_factors_and_identities()
+    _quotas()
     _audit_and_retention()
+    _sharing_and_batches()
 
 
 def _audit_and_retention() -> None:
@@ -422,9 +424,150 @@ def _second_factors_and_identities() -> None:
     )
 
 
+def _sharing_and_batches() -> None:
+    op.create_table(
+        "groups",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_groups")),
+        sa.UniqueConstraint("name", name=op.f("uq_groups_name")),
+    )
+    op.create_table(
+        "members",
+        sa.Column("group_id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["group_id"], ["groups.id"], name=op.f("fk_members_group_id_groups"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_members_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("group_id", "user_id", name=op.f("pk_members")),
+    )
+    with op.batch_alter_table("members", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_members_user_id"), ["user_id"], unique=False)
+
+    op.create_table(
+        "shares",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("recording_id", sa.String(), nullable=False),
+        sa.Column("owner_id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=True),
+        sa.Column("group_id", sa.String(), nullable=True),
+        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("(user_id IS NULL) != (group_id IS NULL)", name="ck_shares_with_one"),
+        sa.ForeignKeyConstraint(
+            ["recording_id"],
+            ["recordings.id"],
+            name=op.f("fk_shares_recording_id_recordings"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_shares_owner_id_users")),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_shares_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["group_id"], ["groups.id"], name=op.f("fk_shares_group_id_groups"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_shares")),
+    )
+    with op.batch_alter_table("shares", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_shares_recording_id"), ["recording_id"], unique=False)
+        batch_op.create_index("uq_shares_user", ["user_id", "recording_id", "owner_id"], unique=True)
+        batch_op.create_index("uq_shares_group", ["group_id", "recording_id", "owner_id"], unique=True)
+
+    op.create_table(
+        "share_links",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("recording_id", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["recording_id"],
+            ["recordings.id"],
+            name=op.f("fk_share_links_recording_id_recordings"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_share_links")),
+        sa.UniqueConstraint("digest", name=op.f("uq_share_links_digest")),
+    )
+    with op.batch_alter_table("share_links", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_share_links_recording_id"), ["recording_id"], unique=False)
+
+    op.create_table(
+        "batches",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("owner_id", sa.String(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("token", sa.String(), nullable=True),
+        sa.Column("fingerprint", sa.String(), nullable=True),
+        sa.Column("results", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["owner_id"], ["users.id"], name=op.f("fk_batches_owner_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
+    )
+    with op.batch_alter_table("batches", schema=None) as batch_op:
+        batch_op.create_index("ix_batches_owner", ["owner_id", "id"], unique=False)
+        batch_op.create_index("uq_batches_token", ["owner_id", "token"], unique=True)
+
+    op.create_table(
+        "batch_files",
+        sa.Column("recording_id", sa.String(), nullable=False),
+        sa.Column("batch_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["recording_id"],
+            ["recordings.id"],
+            name=op.f("fk_batch_files_recording_id_recordings"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["batch_id"], ["batches.id"], name=op.f("fk_batch_files_batch_id_batches"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("recording_id", name=op.f("pk_batch_files")),
+    )
+    with op.batch_alter_table("batch_files", schema=None) as batch_op:
+        batch_op.create_index("ix_batch_files_batch", ["batch_id", "recording_id"], unique=False)
+
+
+def _quotas() -> None:
+    op.create_table(
+        "quotas",
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("storage", sa.BigInteger(), nullable=True),
+        sa.Column("minutes", sa.Float(), nullable=True),
+        sa.Column("jobs", sa.Integer(), nullable=True),
+        sa.Column("uploads", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_quotas_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_quotas")),
+    )
+    op.create_table(
+        "audio_days",
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_audio_days_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", "day", name=op.f("pk_audio_days")),
+    )
+    op.create_index("ix_recordings_stored", "recordings", ["owner_id", "media_removed_at", "size"])
+
+
 def downgrade() -> None:
+    for table in ("batch_files", "batches", "share_links", "shares", "members", "groups"):
+        op.drop_table(table)
     op.drop_table("retention")
     op.drop_table("audit")
+    op.drop_index("ix_recordings_stored", "recordings")
+    op.drop_table("audio_days")
+    op.drop_table("quotas")
     for table in ("used_attempts", "identities", "login_challenges", "recovery_codes", "second_factors"):
         op.drop_table(table)
     op.drop_table("deliveries")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, status
+from fastapi import APIRouter, Request, status
 from pydantic import BaseModel, Field
 
 from tiro.errors import Conflict, Forbidden, InvalidRequest, TooManyGuesses, Unauthorized
 from tiro.features.accounts.dependencies import Factors, InTurn, LoggedIn
 from tiro.features.accounts.factors.qr import svg
-from tiro.features.keys.dependencies import Reader
+from tiro.features.keys.dependencies import Limits, Reader
 from tiro.http.problems import documented
 
 router = APIRouter(
@@ -54,9 +54,12 @@ def state(factors: Factors, who: Reader) -> State:
 
 
 @router.post("", responses=documented(Conflict))
-async def enrol(factors: Factors, turns: InTurn, who: LoggedIn, given: Proof) -> Enrolment:
+async def enrol(
+    factors: Factors, turns: InTurn, limits: Limits, request: Request, who: LoggedIn, given: Proof
+) -> Enrolment:
     """Begin: put the secret into an app, then send a code to `…/confirm`. Until then nothing changes."""
-    made = await turns.run(factors.enrol, who.user_id, given.password)
+    async with limits.guess_of_name(request, who.user_id):
+        made = await turns.run(factors.enrol, who.user_id, given.password)
     return Enrolment(secret=made.secret, address=made.address, qr=svg(made.address))
 
 
@@ -68,16 +71,20 @@ def confirm(factors: Factors, who: LoggedIn, given: Code) -> RecoveryCodes:
 
 @router.post("/recovery-codes", responses=documented(Conflict, TooManyGuesses))
 async def renew_recovery_codes(
-    factors: Factors, turns: InTurn, who: LoggedIn, given: FullProof
+    factors: Factors, turns: InTurn, limits: Limits, request: Request, who: LoggedIn, given: FullProof
 ) -> RecoveryCodes:
     """Other recovery codes; the old ones are worth nothing."""
-    made = await turns.run(factors.renew_recovery, who.user_id, given.password, given.code)
+    async with limits.guess_of_name(request, who.user_id):
+        made = await turns.run(factors.renew_recovery, who.user_id, given.password, given.code)
     return RecoveryCodes(codes=made)
 
 
 @router.post(
     "/disable", status_code=status.HTTP_204_NO_CONTENT, responses=documented(Conflict, TooManyGuesses)
 )
-async def disable(factors: Factors, turns: InTurn, who: LoggedIn, given: FullProof) -> None:
+async def disable(
+    factors: Factors, turns: InTurn, limits: Limits, request: Request, who: LoggedIn, given: FullProof
+) -> None:
     """Your password alone logs in again."""
-    await turns.run(factors.disable, who.user_id, given.password, given.code)
+    async with limits.guess_of_name(request, who.user_id):
+        await turns.run(factors.disable, who.user_id, given.password, given.code)

@@ -1,0 +1,1 @@
+"""Batches: many files sent as one, with one status."""

@@ -1,0 +1,1 @@
+"""Groups of users, made by admins, with whom recordings can be shared."""

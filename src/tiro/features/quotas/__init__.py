@@ -1,0 +1,1 @@
+"""Quotas: how much each user may have and do."""

@@ -1,0 +1,1 @@
+"""Sharing: who may see a recording beside its owner."""
