@@ -20,11 +20,8 @@ def _number(value: Any) -> Any:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_number)]
-"""In a JSON body, where 1.0 is one as well."""
-
-Number = Annotated[float, Strict()]
-"""In a JSON body; a whole number is one too."""
+AS_NUMBER = BeforeValidator(_number)
+"""Behind the bounds of a number in a JSON body: `Annotated[int, Field(ge=0), AS_NUMBER]`."""
 
 
 FORM_FLAG: Final[dict[str, Any]] = {

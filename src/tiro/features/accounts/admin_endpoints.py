@@ -15,7 +15,7 @@ from tiro.features.accounts.links import address
 from tiro.features.keys.dependencies import ADMIN
 from tiro.features.quotas.dependencies import Quotas
 from tiro.features.quotas.schemas import QuotaWish
-from tiro.features.users.service import MAX_NAME, Role
+from tiro.features.users.service import NAME_SHAPE, Role
 from tiro.http.fields import Flag
 from tiro.http.problems import documented
 
@@ -45,7 +45,7 @@ class People(BaseModel):
 class Invitation(BaseModel):
     name: str = Field(
         description="A name that nobody has yet, of printable characters.",
-        json_schema_extra={"minLength": 1, "maxLength": MAX_NAME, "pattern": r"^\S(.*\S)?$"},
+        json_schema_extra=NAME_SHAPE,
     )
     role: Role = Role.USER
 

@@ -17,7 +17,7 @@ from tiro.features.recordings.dependencies import guard_recording
 from tiro.features.recordings.schemas import SessionSummary
 from tiro.features.retention.plan import Due, Part, Policy
 from tiro.features.retention.service import RetentionService
-from tiro.http.fields import Whole
+from tiro.http.fields import AS_NUMBER
 from tiro.http.problems import documented
 
 _LONGEST = 36_500
@@ -49,8 +49,10 @@ Service = Annotated[RetentionService, Depends(_service)]
 class DaysWish(BaseModel):
     """As ``Days``, out of a body."""
 
-    media_days: Annotated[Whole, Field(ge=0, le=_LONGEST)] | None = Field(None, description=_MEDIA)
-    recording_days: Annotated[Whole, Field(ge=1, le=_LONGEST)] | None = Field(None, description=_RECORDING)
+    media_days: Annotated[int, Field(ge=0, le=_LONGEST), AS_NUMBER] | None = Field(None, description=_MEDIA)
+    recording_days: Annotated[int, Field(ge=1, le=_LONGEST), AS_NUMBER] | None = Field(
+        None, description=_RECORDING
+    )
 
 
 class Days(BaseModel):

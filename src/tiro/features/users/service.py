@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -18,6 +19,8 @@ from tiro.kit.ids import uuid7
 
 _OWNER = "owner"
 MAX_NAME = 100
+NAME_SHAPE: dict[str, Any] = {"minLength": 1, "maxLength": MAX_NAME, "pattern": r"^\S(.*\S)?$"}
+"""What the OpenAPI document says of names; only what can be printed is not to be said there."""
 
 
 class Role(StrEnum):

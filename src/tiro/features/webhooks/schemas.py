@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from tiro.db.tables import DeliveryTable, WebhookTable
 from tiro.features.webhooks.kinds import WebhookEvent, read_back
 from tiro.features.webhooks.states import DeliveryState
-from tiro.http.fields import Flag, Number
+from tiro.http.fields import AS_NUMBER, Flag
 
 _EVENTS = "What it is told of; by default all there is."
 _SHAPE: dict[str, Any] = {"pattern": r"^https?://[^\s\\@]+$"}
@@ -40,8 +40,8 @@ class WebhookChange(BaseModel):
 
 
 class Rotation(BaseModel):
-    overlap_hours: Number = Field(
-        24.0, ge=0, le=168, description="How long messages are signed with the old secret too."
+    overlap_hours: Annotated[float, Field(ge=0, le=168), AS_NUMBER] = Field(
+        24.0, description="How long messages are signed with the old secret too."
     )
 
 
