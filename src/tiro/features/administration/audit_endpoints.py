@@ -17,7 +17,7 @@ from tiro.http.fields import Moment
 from tiro.http.problems import documented
 
 _PREFIX = "/api/v1/audit"
-_LAST = 2**63 - 1
+_LAST = 10**18
 _MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
 
 router = APIRouter(

@@ -14,7 +14,7 @@ from tiro.http.fields import AS_NUMBER
 class QuotaWish(BaseModel):
     """What one user may have. 0 is no limit; null is the server's default."""
 
-    storage: Annotated[int, Field(ge=0, le=2**62), AS_NUMBER] | None = Field(
+    storage: Annotated[int, Field(ge=0, le=10**18), AS_NUMBER] | None = Field(
         None, description="Bytes of recordings."
     )
     minutes: Annotated[float, Field(ge=0, le=1e9), AS_NUMBER] | None = Field(

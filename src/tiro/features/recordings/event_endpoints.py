@@ -23,7 +23,7 @@ from tiro.http.problems import documented
 router = APIRouter(prefix="/api/v1/transcribe", tags=["transcribe"], dependencies=[Depends(guard_recording)])
 
 
-_LAST = 2**63 - 1
+_LAST = 10**18
 _GONE = "gone"
 """The recording was deleted: whoever asks again gets 404."""
 

@@ -1,0 +1,44 @@
+"""Around every request: what is a crash, and what is only a client that has left."""
+
+from __future__ import annotations
+
+import asyncio
+
+import anyio
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+from structlog.testing import capture_logs
+
+from tiro.http.middleware import RequestEnvelope
+
+SCOPE = {"type": "http", "method": "GET", "path": "/x", "raw_path": b"/x", "headers": [], "client": None}
+LEFT = ExceptionGroup("", [anyio.BrokenResourceError()])
+
+
+@pytest.mark.parametrize(
+    ("error", "begun", "crashes"),
+    [
+        (LEFT, True, 0),
+        (LEFT, False, 1),
+        (ExceptionGroup("", [anyio.BrokenResourceError(), KeyError()]), True, 1),
+        (KeyError(), True, 1),
+    ],
+)
+def test_a_closed_tab_is_no_crash(error: Exception, begun: bool, crashes: int) -> None:
+    sent: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise error
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    with capture_logs() as logs:
+        asyncio.run(RequestEnvelope(app)(dict(SCOPE), receive, send))
+    assert sum(line["event"] == "request.crashed" for line in logs) == crashes
+    assert sent[0]["status"] == (200 if begun else 500)
