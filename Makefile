@@ -21,8 +21,8 @@ test: .venv/dev.stamp ## the default tests, three at a time since many of them w
 	@.venv/bin/pytest -m "not slow" -n 3 --dist loadfile $(if $(COVERAGE),--cov --cov-report=)
 	@$(if $(COVERAGE),echo "coverage: $$(.venv/bin/coverage report --format=total) %")
 
-test-slow: .venv/dev.stamp ## the tests that take minutes
-	@.venv/bin/pytest -m slow
+test-slow: .venv/dev.stamp ## the tests that take minutes, which the gate runs too
+	@.venv/bin/pytest -m slow -n 2 --dist loadfile
 
 fuzz: .venv/dev.stamp ## look for an answer that breaks the OpenAPI document, MINUTES=15
 	@.venv/bin/python -m tests.fuzz --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED))

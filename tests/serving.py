@@ -139,8 +139,12 @@ class ServerProcess:
             env=environment,
             text=True,
         )
-        self.address = self._read_address()
-        self.client = Client(self.address, (data / "key").read_text().strip())
+        try:
+            self.address = self._read_address()
+            self.client = Client(self.address, (data / "key").read_text().strip())
+        except BaseException:
+            self.process.kill()
+            raise
 
     def _read_address(self) -> str:
         assert self.process.stdout is not None

@@ -101,7 +101,9 @@ def children(module: str) -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.parametrize("victim", ["tiro.engines.child", "tiro.media.child"])
+@pytest.mark.parametrize(
+    "victim", ["tiro.engines.child", pytest.param("tiro.media.child", marks=pytest.mark.slow)]
+)
 def test_a_killed_child_costs_one_try_and_nothing_else(
     tmp_path: Path, engine_log: Path, undisturbed: dict[str, Any], victim: str
 ) -> None:

@@ -156,6 +156,7 @@ def test_what_the_caller_did_wrong_is_no_reason_to_change_engines(
     assert caught.value.code == "unsupported_language"
 
 
+@pytest.mark.slow
 def test_a_request_that_hangs_does_not_hold_up_the_change(tmp_path: Path, remote: SpeechServer) -> None:
     def refuse_once_the_first_hangs(handler: Any, upload: Any) -> None:
         wait_until(lambda: len(remote.uploads) > 1, what="a second upload")
@@ -168,6 +169,7 @@ def test_a_request_that_hangs_does_not_hold_up_the_change(tmp_path: Path, remote
     assert remote.left.wait(20)
 
 
+@pytest.mark.slow
 def test_windows_longer_than_the_fallback_takes_are_cut(tmp_path: Path, remote: SpeechServer) -> None:
     remote.script.extend([FAILURES["remote_unauthorized"]] * FOR_EVER)
     run = Run(settings_for(tmp_path / "data", remote, window=600))
@@ -220,6 +222,7 @@ def test_a_job_says_which_engine_made_what(tmp_path: Path, remote: SpeechServer)
     assert_sound(settings.data)
 
 
+@pytest.mark.slow
 def test_the_time_that_the_server_asks_for_is_kept(tmp_path: Path, remote: SpeechServer) -> None:
     remote.script.extend([error(503, Retry_After="700")] * FOR_EVER)
     settings = settings_for(tmp_path / "data", remote, "none")

@@ -56,6 +56,7 @@ def test_what_was_heard_and_dropped_is_counted(tmp_path: Path) -> None:
     assert ours.items() <= after.items()
 
 
+@pytest.mark.slow
 def test_what_an_earlier_attempt_recorded_counts_once(tmp_path: Path, engine: Path) -> None:
     """Killed in the middle, the job goes on after the windows that are there."""
     server = ServerProcess(tmp_path)

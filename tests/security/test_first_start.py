@@ -61,6 +61,14 @@ def test_the_first_start_prints_a_link_that_works_once(tmp_path: Path) -> None:
         assert PASSWORD not in server.log()
     for name in ("secret", "key"):
         assert stat.S_IMODE((data / name).stat().st_mode) == 0o600
+
+
+@pytest.mark.slow
+def test_a_later_start_prints_none(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with thread_server(make_settings(data)) as first:
+        first.runtime.accounts.set_password("owner", PASSWORD)
+        (data / "key").write_text(first.key)
     with server_process(data) as server:
         assert log_in(server.client) == 200
         assert "#" not in the_rest(server)

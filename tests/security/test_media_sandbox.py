@@ -19,7 +19,7 @@ import pytest
 from tests import makemedia
 from tests.makecall import wav, wav_bytes
 from tests.makemedia import BY_NAME
-from tests.ways import either_way, forking
+from tests.ways import WAYS, either_way
 
 from tiro.errors import DecoderCrashed, LimitExceeded
 from tiro.media.decode import DecoderPool
@@ -37,7 +37,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return makemedia.write(tmp_path_factory.mktemp("media") / "long", BY_NAME["flac"], seconds=LONG)
 
 
-@pytest.fixture(params=[pytest.param(True, id="forked", marks=forking), pytest.param(False, id="spawned")])
+@pytest.fixture(params=WAYS)
 def stream(recording: Path, request: pytest.FixtureRequest) -> Iterator[MediaStream]:
     with DecoderPool(spares=0, fork=request.param) as pool, pool.open(recording) as stream:
         next(stream)
