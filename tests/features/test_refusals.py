@@ -217,9 +217,9 @@ def test_a_wrong_method_is_told_all_that_are_right(client: Client) -> None:
     [
         ("/api/v1/me/retention", b'{"media_days": true}'),
         ("/api/v1/me/retention", b'{"recording_days": "7"}'),
-        ("/api/v1/keys", b'{"expires_at": 32503680000}'),
+        ("/api/v1/keys", b'{"expires_at": 4102444800}'),
         ("/api/v1/webhooks", b'{"url": "https://example.com/", "enabled": "yes"}'),
-        ("/api/v1/keys", b"\xff\xfe{}"),
+        ("/api/v1/keys", b"\x80"),
     ],
 )
 def test_what_only_looks_like_a_value_is_refused(client: Client, path: str, body: bytes) -> None:
