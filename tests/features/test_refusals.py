@@ -204,3 +204,36 @@ def _endless_form() -> object:
     yield b'--b\r\nContent-Disposition: form-data; name="audio"; filename="a.wav"\r\n\r\n'
     for _ in range(300):
         yield bytes(10_000)
+
+
+def test_a_wrong_method_is_told_all_that_are_right(client: Client) -> None:
+    answer = client.put("/api/v1/keys")
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "POST"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/v1/me/retention", b'{"media_days": true}'),
+        ("/api/v1/me/retention", b'{"recording_days": "7"}'),
+        ("/api/v1/keys", b'{"expires_at": 4102444800}'),
+        ("/api/v1/webhooks", b'{"url": "https://example.com/", "enabled": "yes"}'),
+        ("/api/v1/keys", b"\x80"),
+    ],
+)
+def test_what_only_looks_like_a_value_is_refused(client: Client, path: str, body: bytes) -> None:
+    method = "PATCH" if path.endswith("retention") else "POST"
+    answer = client.request(method, path, content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+def test_a_number_in_a_body_may_be_written_with_a_point(client: Client) -> None:
+    answer = client.patch("/api/v1/me/retention", json={"recording_days": 30000.0})
+    assert answer.json()["chosen"]["recording_days"] == 30000
+
+
+def test_an_empty_field_is_as_good_as_none(client: Client) -> None:
+    sent = client.send_file("call.wav", SPEECH, channels="", word_times="False", beam=" ")
+    assert sent.status_code == 202
+    assert client.send_file("call.wav", SPEECH, word_times="perhaps").status_code == 422

@@ -6,15 +6,14 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 import structlog
 from fastapi import FastAPI
 
 import tiro
-from tiro.api import admin, docs, health, password
+from tiro.api import admin, docs, document, health, password
 from tiro.bootstrap.server import Runtime
-from tiro.errors import BodyTooLarge, RateLimited, TiroError
+from tiro.errors import TiroError
 from tiro.features.accounts import admin_endpoints
 from tiro.features.accounts import endpoints as account_endpoints
 from tiro.features.accounts.factors import endpoints as factor_endpoints
@@ -36,8 +35,8 @@ from tiro.features.recordings import (
 from tiro.features.retention import endpoints as retention_endpoints
 from tiro.features.uploads import endpoints as upload_endpoints
 from tiro.features.webhooks import endpoints as webhook_endpoints
-from tiro.http import cors, idempotency, openai_errors, problems
-from tiro.http.limits import UNLIMITED, LimitedRequests
+from tiro.http import cors, idempotency, problems
+from tiro.http.limits import LimitedRequests
 from tiro.http.middleware import RequestEnvelope
 from tiro.http.proxies import BelievedProxies
 from tiro.http.smallbodies import SmallBodies
@@ -124,7 +123,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(health.router)
     docs.mount(app)
     password.mount(app)
-    _describe_problems(app)
+    document.install(app)
     return app
 
 
@@ -155,38 +154,3 @@ def _note_uses_once(keys: KeyService) -> None:
         keys.note_uses()
     except TiroError as error:
         _log.warning("keys.uses_unwritten", detail=error.message)
-
-
-def _describe_problems(app: FastAPI) -> None:
-    """Put the shape of errors into the OpenAPI document, in place of FastAPI's own."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            schema = generate()
-            schemas = schema.setdefault("components", {}).setdefault("schemas", {})
-            schemas["ProblemBody"] = problems.ProblemBody.model_json_schema()
-            problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
-            for path, item in schema["paths"].items():
-                for operation in item.values():
-                    if "422" in operation["responses"]:
-                        operation["responses"]["422"]["content"] = problem
-                    _describe_limits(path, operation)
-            for name in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(name, None)
-            app.openapi_schema = schema
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]
-
-
-def _describe_limits(path: str, operation: dict[str, Any]) -> None:
-    """What any request may be answered before an endpoint sees it."""
-    shape = openai_errors if path.startswith(openai_errors.PREFIX) else problems
-    errors: list[type[TiroError]] = [] if path in UNLIMITED else [RateLimited]
-    if "application/json" in operation.get("requestBody", {}).get("content", {}):
-        errors.append(BodyTooLarge)
-    for status, answer in shape.documented(*errors).items():
-        known = operation["responses"].setdefault(str(status), answer)
-        if known is not answer:
-            known["description"] += "\n\n" + answer["description"]

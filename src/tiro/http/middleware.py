@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 
+import anyio
 import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -70,7 +71,8 @@ class RequestEnvelope:
             with acting(nobody):
                 await self._app(scope, receive, send_with_headers)
         except Exception as error:  # noqa: BLE001 (the edge of a request: what nobody foresaw becomes an answer)
-            _log.error("request.crashed", exc_info=error)
+            if not (status and _nobody_listens(error)):
+                _log.error("request.crashed", exc_info=error)
             if not status:
                 await render(Request(scope), TiroError())(scope, receive, send_with_headers)
         finally:
@@ -82,6 +84,14 @@ class RequestEnvelope:
                     status=status,
                     ms=round((time.perf_counter() - started) * 1000, 1),
                 )
+
+
+def _nobody_listens(error: BaseException) -> bool:
+    """Whether all that went wrong is that the client left while it was sent events, as every closed tab does:
+    FastAPI's writer finds its stream gone."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_nobody_listens, error.exceptions))
+    return isinstance(error, anyio.BrokenResourceError)
 
 
 def _address(scope: Scope) -> str | None:

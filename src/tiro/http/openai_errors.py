@@ -55,7 +55,11 @@ def documented(*errors: type[TiroError]) -> dict[int | str, dict[str, Any]]:
         },
     }
     schema = {"type": "object", "required": ["error"], "properties": {"error": details}}
+    lines: dict[int | str, list[str]] = {}
+    for error in errors:
+        status, body = body_of(error())
+        lines.setdefault(status, []).append(f"`{body['error']['code']}`: {error.default}")
     return {
-        error.status: {"description": error.default, "content": {"application/json": {"schema": schema}}}
-        for error in errors
+        status: {"description": "\n\n".join(texts), "content": {"application/json": {"schema": schema}}}
+        for status, texts in lines.items()
     }

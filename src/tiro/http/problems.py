@@ -11,11 +11,13 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
+from starlette.routing import Match
 
 from tiro.errors import ChecksumMismatch, InvalidRequest, MethodNotAllowed, NotFound, TiroError
 from tiro.http import openai_errors
 
 _log = structlog.get_logger(__name__)
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class ProblemBody(BaseModel):
@@ -82,8 +84,13 @@ async def _on_tiro_error(request: HTTPConnection, error: Exception) -> JSONRespo
 
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    return render(request, invalid(error))
+
+
+def invalid(error: RequestValidationError) -> InvalidRequest:
+    """What FastAPI found wrong, as an error of ours."""
     lines = (f"{'.'.join(map(str, item['loc'][1:]))}: {item['msg']}" for item in error.errors())
-    return render(request, InvalidRequest("; ".join(lines)))
+    return InvalidRequest("; ".join(lines))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -96,9 +103,22 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     elif error.status_code == 405:
         known = MethodNotAllowed()
     else:
-        known = InvalidRequest(f"{error.detail}.")
+        known = InvalidRequest(f"{str(error.detail).rstrip('.')}.")
     known.headers.update(error.headers or {})
-    return render(request, known, error.status_code)
+    if error.status_code == 405:
+        known.headers["Allow"] = ", ".join(_methods(request))
+    # FastAPI says 400 of a body that is not even text, and 422 of any other that it cannot read.
+    return render(request, known, known.status if error.status_code == 400 else error.status_code)
+
+
+def _methods(request: HTTPConnection) -> list[str]:
+    """What can be done at this address, of all its routes together: the framework names those of one."""
+    routes = request.app.routes
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 def _title(status: int) -> str:

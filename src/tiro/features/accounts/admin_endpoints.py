@@ -15,7 +15,8 @@ from tiro.features.accounts.links import address
 from tiro.features.keys.dependencies import ADMIN
 from tiro.features.quotas.dependencies import Quotas
 from tiro.features.quotas.schemas import QuotaWish
-from tiro.features.users.service import Role
+from tiro.features.users.service import NAME_SHAPE, Role
+from tiro.http.fields import Flag
 from tiro.http.idempotency import ONCE, REFUSALS
 from tiro.http.problems import documented
 
@@ -43,13 +44,16 @@ class People(BaseModel):
 
 
 class Invitation(BaseModel):
-    name: str = Field(description="A name that nobody has yet.")
+    name: str = Field(
+        description="A name that nobody has yet, of printable characters.",
+        json_schema_extra=NAME_SHAPE,
+    )
     role: Role = Role.USER
 
 
 class UserChange(BaseModel):
     role: Role | None = None
-    disabled: bool | None = None
+    disabled: Flag | None = None
     quota: QuotaWish | None = Field(None, description="Of its fields only those that are there are set.")
 
 

@@ -19,28 +19,35 @@ from tiro.errors import (
 from tiro.features.accounts.answers import SECOND_STEP, Begun, begun, entered
 from tiro.features.accounts.browser import BrowserDependency
 from tiro.features.accounts.dependencies import Accounts, InTurn
+from tiro.features.accounts.passwords import LONGEST, SHORTEST
 from tiro.features.keys.dependencies import Limits, Reader, Writer
 from tiro.features.keys.scopes import Scope
 from tiro.http.dependencies import Secret, sent_secret
+from tiro.http.fields import Flag
 from tiro.http.problems import documented
 
 router = APIRouter(prefix="/api/v1", tags=["account"])
 
 _REFUSED = documented(Unauthorized, CrossSiteRequest)
 _KEYED = documented(Unauthorized, Forbidden)
+NewPassword = Annotated[
+    str,
+    # The service says how long it must be, in a sentence.
+    Field(max_length=5000, json_schema_extra={"minLength": SHORTEST, "maxLength": LONGEST}),
+]
 _COOKIE = "For a browser: the tokens come as cookies that no script can read, and not in the answer."
 
 
 class Credentials(BaseModel):
     name: str = Field(max_length=200)
     password: str = Field(max_length=5000)
-    cookie: bool = Field(False, description=_COOKIE)
+    cookie: Flag = Field(False, description=_COOKIE)
 
 
 class Code(BaseModel):
     challenge: str = Field(max_length=200)
     code: str = Field(max_length=100, description="Six digits of the app, or a recovery code.")
-    cookie: bool = Field(False, description=_COOKIE)
+    cookie: Flag = Field(False, description=_COOKIE)
 
 
 class RefreshToken(BaseModel):
@@ -49,13 +56,13 @@ class RefreshToken(BaseModel):
 
 class LinkAnswer(BaseModel):
     token: str = Field(max_length=200, description="What stands behind `#` in the link.")
-    password: str = Field(max_length=5000, description="10 to 1000 characters.")
-    cookie: bool = Field(False, description=_COOKIE)
+    password: NewPassword
+    cookie: Flag = Field(False, description=_COOKIE)
 
 
 class PasswordChange(BaseModel):
     current: str = Field(max_length=5000)
-    new: str = Field(max_length=5000, description="10 to 1000 characters.")
+    new: NewPassword
 
 
 class Me(BaseModel):

@@ -11,7 +11,7 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
 from tiro.errors import InvalidRequest
 
-_SHORTEST, _LONGEST = 10, 1000
+SHORTEST, LONGEST = 10, 1000
 
 
 class Passwords:
@@ -24,14 +24,14 @@ class Passwords:
 
     def hashed(self, password: str) -> str:
         """Raises InvalidRequest where it is too short or too long."""
-        if not _SHORTEST <= len(password) <= _LONGEST:
-            raise InvalidRequest(f"A password has {_SHORTEST} to {_LONGEST} characters.")
+        if not SHORTEST <= len(password) <= LONGEST:
+            raise InvalidRequest(f"A password has {SHORTEST} to {LONGEST} characters.")
         return self._hasher.hash(_normal(password))
 
     def matches(self, stored: str | None, password: str) -> bool:
         """Whether it is the password. Without a stored one it takes as long, and is false."""
         try:
-            self._hasher.verify(stored or self._decoy, _normal(password[: _LONGEST + 1]))
+            self._hasher.verify(stored or self._decoy, _normal(password[: LONGEST + 1]))
         except (VerifyMismatchError, InvalidHashError):
             return False
         return stored is not None

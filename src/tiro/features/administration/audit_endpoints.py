@@ -6,17 +6,18 @@ from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
 from tiro.errors import Forbidden, InvalidRequest, Unauthorized
+from tiro.features.audit.actions import GROUPS, Action
 from tiro.features.audit.export import as_csv, jsonl
 from tiro.features.audit.schemas import Entries
 from tiro.features.audit.service import AuditService, Wanted
 from tiro.features.keys.dependencies import ADMIN, Reader
+from tiro.http.fields import Moment
 from tiro.http.problems import documented
 
 _PREFIX = "/api/v1/audit"
-_LAST = 2**63 - 1
+_LAST = 10**18
 _MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
 
 router = APIRouter(
@@ -39,11 +40,15 @@ async def _wanted(
     ] = None,
     action: Annotated[
         str | None,
-        Query(max_length=100, description="Such as `recording.deleted`, or `recording` for all of these."),
+        Query(
+            max_length=100,
+            description="Such as `recording.deleted`, or `recording` for all of these.",
+            json_schema_extra={"enum": [*sorted(GROUPS), *Action]},
+        ),
     ] = None,
     target: Annotated[str | None, Query(max_length=100, description="The id of what it was done to.")] = None,
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
     before: Annotated[int | None, Query(ge=0, le=_LAST, description="`next` of the page before.")] = None,
 ) -> Wanted:
     return Wanted(actor=actor, action=action, target=target, since=since, until=until, before=before)

@@ -123,3 +123,6 @@ ACTIONS: dict[Action, str] = {
     Action.RETENTION_CHANGED: "A user chose how long to keep: `media_days`, `recording_days`.",
     Action.AUDIT_PRUNED: "Old entries of the audit log were deleted: `count`, `before`.",
 }
+
+GROUPS = frozenset(action.partition(".")[0] for action in Action)
+"""What actions begin with: `recording` stands for all that is done to recordings."""

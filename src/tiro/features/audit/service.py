@@ -14,7 +14,7 @@ from tiro.db.session import Database
 from tiro.db.tables import AuditTable
 from tiro.errors import InvalidRequest
 from tiro.features.audit import repository
-from tiro.features.audit.actions import Action
+from tiro.features.audit.actions import GROUPS, Action
 from tiro.features.audit.repository import Wanted
 from tiro.features.audit.schemas import Entries, Entry, EntryActor
 from tiro.kit import clock
@@ -73,7 +73,7 @@ class AuditService:
     def check(self, wanted: Wanted) -> None:
         """Raises InvalidRequest where there are no such actions."""
         action = wanted.action
-        if action is not None and not any(action in {known, known.partition(".")[0]} for known in Action):
+        if action is not None and action not in {*GROUPS, *Action}:
             raise InvalidRequest(f"There is no action {action!r}. docs/reference/audit.md lists them.")
 
     def page(self, wanted: Wanted, limit: int) -> Entries:

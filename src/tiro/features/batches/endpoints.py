@@ -23,6 +23,7 @@ from tiro.errors import (
 )
 from tiro.features.batches.dependencies import Service, own_batch
 from tiro.features.batches.schemas import BatchAccepted, BatchPage, BatchStatus, BatchSummary
+from tiro.features.batches.service import MAX_TITLE
 from tiro.features.keys.dependencies import READ, WRITE, Reader, StandingDependency, Writer
 from tiro.http.idempotency import REPLAYED, IdempotencyKey
 from tiro.http.multipart import Form
@@ -49,7 +50,8 @@ _FORM: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "properties": {
-                        "title": {"type": "string", "description": "Of the batch."},
+                        "title": {"type": "string", "maxLength": MAX_TITLE, "description": "Of the batch."},
+                        "batch": False,
                         "audio": _FILES,
                     },
                     "additionalProperties": {

@@ -36,7 +36,7 @@ from tiro.kit import clock
 from tiro.kit.ids import uuid7
 
 _log = structlog.get_logger(__name__)
-_MAX_TITLE = 1000
+MAX_TITLE = 1000
 _TITLE = "Batch"
 _POLL_SECONDS = 1.0
 """A batch has no log of its own; how far it is, is counted from its recordings."""
@@ -184,8 +184,8 @@ class BatchService:
     def _begin(self, fields: Mapping[str, list[str]], owner_id: str, token: str | None) -> _Intake:
         sent = {name: list(values) for name, values in fields.items()}
         title = sent.get("title", [""])[-1].strip()
-        if len(title) > _MAX_TITLE:
-            raise InvalidRequest(f"title: at most {_MAX_TITLE} characters.")
+        if len(title) > MAX_TITLE:
+            raise InvalidRequest(f"title: at most {MAX_TITLE} characters.")
         if "batch" in sent:
             raise InvalidRequest("batch: a new batch cannot be a part of another.")
         self._recordings.check(sent, owner_id)

@@ -13,6 +13,7 @@ from tiro.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unauthori
 from tiro.features.groups import service
 from tiro.features.groups.service import GroupService
 from tiro.features.keys.dependencies import ADMIN, READ
+from tiro.features.users.service import NAME_SHAPE
 from tiro.http.idempotency import ONCE, REFUSALS
 from tiro.http.problems import documented
 
@@ -27,7 +28,9 @@ Service = Annotated[GroupService, Depends(_service)]
 
 
 class GroupWish(BaseModel):
-    name: str = Field(description="A name that no group has yet, of 1 to 100 characters.")
+    name: str = Field(
+        description="A name that no group has yet, of printable characters.", json_schema_extra=NAME_SHAPE
+    )
 
 
 class GroupMember(BaseModel):

@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Request, status
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from tiro.db.tables import KeyTable
 from tiro.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
 from tiro.features.keys.dependencies import WRITE, Reader, Writer
 from tiro.features.keys.scopes import Scope, read_back
 from tiro.features.keys.service import KeyService
+from tiro.http.fields import Moment
 from tiro.http.idempotency import ONCE, REFUSALS
 from tiro.http.problems import documented
 
@@ -30,10 +31,10 @@ class KeyWish(BaseModel):
     """The key that is wanted."""
 
     name: str = Field("key", min_length=1, max_length=100, description="What it is for.")
-    scopes: list[Scope] | None = Field(
+    scopes: Annotated[list[Scope], Field(json_schema_extra={"minItems": 1})] | None = Field(
         None, description="What it may do; by default all that the key which makes it may."
     )
-    expires_at: AwareDatetime | None = Field(None, description="By default never.")
+    expires_at: Moment | None = Field(None, description="By default never.")
 
 
 class Key(BaseModel):

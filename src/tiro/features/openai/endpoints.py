@@ -14,7 +14,21 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from tiro.errors import Forbidden, RateLimited, TiroError, Unauthorized, UploadInterrupted
+from tiro.errors import (
+    EngineFailed,
+    Forbidden,
+    InvalidRequest,
+    LimitExceeded,
+    ModelUnavailable,
+    RateLimited,
+    StorageFull,
+    TiroError,
+    Unauthorized,
+    UnknownEngine,
+    UnsupportedMedia,
+    UploadInterrupted,
+    UploadTooLarge,
+)
 from tiro.features.jobs.states import Priority
 from tiro.features.keys.dependencies import READ, Standing, StandingDependency, Writer, caller
 from tiro.features.keys.service import Caller
@@ -22,6 +36,7 @@ from tiro.features.openai import answers, form
 from tiro.features.openai.form import AudioRequest
 from tiro.features.openai.service import OpenAIService
 from tiro.features.recordings.service import Intake
+from tiro.http.fields import FORM_FLAG, or_blank
 from tiro.http.multipart import receive_form
 from tiro.http.openai_errors import body_of, documented
 from tiro.kit.ids import uuid7
@@ -60,23 +75,39 @@ class Models(BaseModel):
 def _form_schema(formats: tuple[str, ...], **more: Any) -> dict[str, Any]:
     properties = {
         "file": {"type": "string", "format": "binary"},
-        "model": {"type": "string", "examples": ["whisper-1", "whisper:small"]},
+        "model": {"type": "string", "pattern": r"\S", "examples": ["whisper-1", "whisper:small"]},
         "prompt": {"type": "string"},
-        "response_format": {"type": "string", "enum": list(formats), "default": "json"},
-        "temperature": {"type": "number", "minimum": 0, "maximum": 1},
+        "response_format": or_blank({"type": "string", "enum": list(formats), "default": "json"}),
+        "temperature": or_blank({"type": "number", "minimum": 0, "maximum": 1}),
         **more,
     }
-    schema = {"type": "object", "required": ["file", "model"], "properties": properties}
+    schema: dict[str, Any] = {"type": "object", "required": ["file", "model"], "properties": properties}
+    schema["additionalProperties"] = False
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
-_TEXTS = {"type": "array", "items": {"type": "string"}}
+def _list(name: str, items: dict[str, Any]) -> dict[str, Any]:
+    """A field that may come several times; clients write its name in either way."""
+    return {key: {"type": "array", "items": items} for key in (name, f"{name}[]")}
+
+
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The transcript in the format asked for.",
         "content": {"application/json": {}, "text/plain": {}, "text/event-stream": {}},
     },
-    **documented(UploadInterrupted, RateLimited),
+    **documented(
+        InvalidRequest,
+        UploadInterrupted,
+        UnknownEngine,
+        UnsupportedMedia,
+        UploadTooLarge,
+        LimitExceeded,
+        EngineFailed,
+        ModelUnavailable,
+        RateLimited,
+        StorageFull,
+    ),
 }
 
 
@@ -86,7 +117,7 @@ def models(service: Service) -> Models:
     return Models(data=[Model(id=name) for name in service.models()])
 
 
-@router.get("/models/{name:path}", dependencies=[READ])
+@router.get("/models/{name:path}", dependencies=[READ], responses=documented(UnknownEngine))
 def model(service: Service, name: str) -> Model:
     """One model."""
     return Model(id=service.model(name))
@@ -99,11 +130,11 @@ def model(service: Service, name: str) -> Model:
     openapi_extra=_form_schema(
         form.FORMATS,
         language={"type": "string"},
-        languages=_TEXTS,
-        keywords=_TEXTS,
-        stream={"type": "boolean"},
+        stream=FORM_FLAG,
         chunking_strategy={"type": "string"},
-        **{"timestamp_granularities[]": {"type": "array", "items": {"enum": ["word", "segment"]}}},
+        **_list("languages", {"type": "string"}),
+        **_list("keywords", {"type": "string"}),
+        **_list("timestamp_granularities", or_blank({"enum": ["word", "segment"]})),
     ),
 )
 async def transcriptions(

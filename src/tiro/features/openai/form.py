@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tiro.errors import InvalidRequest, TiroError
+from tiro.http.fields import form_flag
 from tiro.speech.languages import language_code
 from tiro.speech.options import TranscriptionOptions, numbers, spoken
 from tiro.speech.types import Task
@@ -97,11 +98,10 @@ def _gather(fields: Mapping[str, list[str]], task: Task) -> tuple[dict[str, list
 
 
 def _flag(text: str | None) -> bool:
-    if text is None or text.lower() in {"false", "0"}:
-        return False
-    if text.lower() in {"true", "1"}:
-        return True
-    raise refused("stream", "stream: true or false.")
+    value = False if text is None else form_flag(text)
+    if value is None:
+        raise refused("stream", "stream: true or false.")
+    return value
 
 
 def _granularities(texts: list[str], answer: str) -> frozenset[str]:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
 from tiro.features.quotas.service import Quota, Usage
+from tiro.http.fields import AS_NUMBER
 
 
 class QuotaWish(BaseModel):
     """What one user may have. 0 is no limit; null is the server's default."""
 
-    storage: int | None = Field(None, ge=0, le=2**62, description="Bytes of recordings.")
-    minutes: float | None = Field(None, ge=0, le=1e9, description="Minutes of audio in a day (UTC).")
-    jobs: int | None = Field(None, ge=0, le=2**31 - 1, description="Jobs that wait or run at once.")
-    uploads: int | None = Field(None, ge=0, le=2**31 - 1, description="Unfinished resumable uploads.")
+    storage: Annotated[int, Field(ge=0, le=10**18), AS_NUMBER] | None = Field(
+        None, description="Bytes of recordings."
+    )
+    minutes: Annotated[float, Field(ge=0, le=1e9), AS_NUMBER] | None = Field(
+        None, description="Minutes of audio in a day (UTC)."
+    )
+    jobs: Annotated[int, Field(ge=0, le=2**31 - 1), AS_NUMBER] | None = Field(
+        None, description="Jobs that wait or run at once."
+    )
+    uploads: Annotated[int, Field(ge=0, le=2**31 - 1), AS_NUMBER] | None = Field(
+        None, description="Unfinished resumable uploads."
+    )
 
 
 class Allowance(BaseModel):

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from tiro.errors import InvalidRequest
 from tiro.features.jobs.states import Priority
+from tiro.http.fields import form_flag
 from tiro.speech.options import TranscriptionOptions, numbers, spoken, terms
 from tiro.speech.types import ChannelMode, Task
 
 _MAX_NAME = 200
+
+
+def _flag(value: Any) -> Any:
+    """Raises ValueError where a form's field is no truth value."""
+    read = form_flag(value.strip()) if isinstance(value, str) else value
+    if read is None:
+        raise ValueError("true or false")
+    return read
 
 
 class Asked(BaseModel):
@@ -27,7 +36,7 @@ class Asked(BaseModel):
     prompt: str | None = None
     beam: int | None = None
     temperature: list[str] = []
-    word_times: bool = True
+    word_times: Annotated[bool, BeforeValidator(_flag)] = True
     guard_off: list[str] = []
     priority: Priority = Priority.NORMAL
     title: str | None = Field(None, max_length=1000)

@@ -37,6 +37,7 @@ from tiro.features.recordings.dependencies import Service, guard_recording, open
 from tiro.features.recordings.schemas import SessionAccepted, SessionPage, SessionResult, SharedFilter, Status
 from tiro.features.recordings.service import RecordingService
 from tiro.features.sharing.access import Access
+from tiro.http.fields import FORM_FLAG, or_blank
 from tiro.http.idempotency import ONCE, REFUSALS, REPLAYED, IdempotencyKey
 from tiro.http.multipart import receive_form
 from tiro.http.problems import documented
@@ -76,13 +77,17 @@ _UPLOAD_FORM: dict[str, Any] = {
                             "description": "A code or an English name; else it is detected, with `mixed` for "
                             "each window anew.",
                         },
-                        "channels": {"type": "string", "enum": ["auto", "mix", "split"], "default": "auto"},
-                        "task": {
-                            "type": "string",
-                            "enum": ["transcribe", "translate"],
-                            "default": "transcribe",
-                            "description": "`translate` gives English text.",
-                        },
+                        "channels": or_blank(
+                            {"type": "string", "enum": ["auto", "mix", "split"], "default": "auto"}
+                        ),
+                        "task": or_blank(
+                            {
+                                "type": "string",
+                                "enum": ["transcribe", "translate"],
+                                "default": "transcribe",
+                                "description": "`translate` gives English text.",
+                            }
+                        ),
                         "vocabulary": {
                             "type": "array",
                             "items": {"type": "string", "examples": ["Tiro, Cicero"]},
@@ -95,24 +100,26 @@ _UPLOAD_FORM: dict[str, Any] = {
                             "description": "Text that could stand before the recording: its words and its "
                             "style are taken up.",
                         },
-                        "beam": {"type": "integer", "minimum": 1, "maximum": MAX_BEAM},
+                        "beam": or_blank({"type": "integer", "minimum": 1, "maximum": MAX_BEAM}),
                         "temperature": {
                             "type": "array",
                             "items": {"type": "number", "minimum": 0, "maximum": 1},
                             "description": "Tried in this order until a result passes the quality limits.",
                         },
-                        "word_times": {"type": "boolean", "default": True},
+                        "word_times": FORM_FLAG | {"default": True},
                         "guard_off": {
                             "type": "array",
                             "items": {"type": "string", "enum": sorted(RULES)},
                             "description": "Rules against invented text and cross-talk that shall not apply.",
                         },
-                        "priority": {
-                            "type": "string",
-                            "enum": ["high", "normal", "low"],
-                            "default": "normal",
-                        },
-                        "title": {"type": "string"},
+                        "priority": or_blank(
+                            {
+                                "type": "string",
+                                "enum": ["high", "normal", "low"],
+                                "default": "normal",
+                            }
+                        ),
+                        "title": {"type": "string", "maxLength": 1000},
                         "batch": {"type": "string", "description": "The id of a batch of yours."},
                     },
                 }

@@ -9,6 +9,7 @@ from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, status
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import Field, WithJsonSchema
 
 from tiro.errors import Forbidden, NotFound, Unauthorized
 from tiro.features.events.schemas import AFTERWARDS, END, END_TEXT, EVENT_TYPES, Event
@@ -22,7 +23,7 @@ from tiro.http.problems import documented
 router = APIRouter(prefix="/api/v1/transcribe", tags=["transcribe"], dependencies=[Depends(guard_recording)])
 
 
-_LAST = 2**63 - 1
+_LAST = 10**18
 _GONE = "gone"
 """The recording was deleted: whoever asks again gets 404."""
 
@@ -32,7 +33,11 @@ async def _log_of(request: Request) -> EventService:
 
 
 async def _place(
-    last_event_id: Annotated[int | None, Header(ge=0, le=_LAST)] = None,
+    last_event_id: Annotated[
+        Annotated[int, Field(ge=0, le=_LAST), WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,18}$"})]
+        | None,
+        Header(),
+    ] = None,
     after: Annotated[
         int, Query(ge=0, le=_LAST, description="Like `Last-Event-ID`, for clients without headers.")
     ] = 0,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Request, Response, status
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from tiro.db.tables import ShareLinkTable
 from tiro.errors import Forbidden, InvalidRequest, NotFound, NotShared, Unauthorized
@@ -15,6 +15,7 @@ from tiro.features.keys.dependencies import READ, WRITE, Writer
 from tiro.features.recordings.dependencies import guard_recording
 from tiro.features.sharing.access import Role
 from tiro.features.sharing.service import SharingService
+from tiro.http.fields import Moment
 from tiro.http.idempotency import ONCE, REFUSALS
 from tiro.http.problems import documented
 
@@ -54,7 +55,7 @@ class Shares(BaseModel):
 
 
 class LinkWish(BaseModel):
-    expires_at: AwareDatetime | None = Field(None, description="By default never.")
+    expires_at: Moment | None = Field(None, description="By default never.")
 
 
 class ShareLink(BaseModel):

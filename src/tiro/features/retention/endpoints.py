@@ -17,10 +17,16 @@ from tiro.features.recordings.dependencies import guard_recording
 from tiro.features.recordings.schemas import SessionSummary
 from tiro.features.retention.plan import Due, Part, Policy
 from tiro.features.retention.service import RetentionService
+from tiro.http.fields import AS_NUMBER
 from tiro.http.problems import documented
 
 _LONGEST = 36_500
 _SHOWN = 100
+_MEDIA = (
+    "Then the file goes, and what was made of it stays; with 0 as soon as its transcript is finished. Where "
+    "there is none, the file stays for 7 days after the last job."
+)
+_RECORDING = "Then the whole recording goes, with its text."
 
 holds = APIRouter(
     prefix="/api/v1/transcribe",
@@ -40,6 +46,15 @@ async def _service(request: Request) -> RetentionService:
 Service = Annotated[RetentionService, Depends(_service)]
 
 
+class DaysWish(BaseModel):
+    """As ``Days``, out of a body."""
+
+    media_days: Annotated[int, Field(ge=0, le=_LONGEST), AS_NUMBER] | None = Field(None, description=_MEDIA)
+    recording_days: Annotated[int, Field(ge=1, le=_LONGEST), AS_NUMBER] | None = Field(
+        None, description=_RECORDING
+    )
+
+
 class Days(BaseModel):
     """Days since a recording came in; null is for ever. A job that is not over is waited for."""
 
@@ -47,12 +62,9 @@ class Days(BaseModel):
         None,
         ge=0,
         le=_LONGEST,
-        description="Then the file goes, and what was made of it stays; with 0 as soon as its transcript is "
-        "finished. Where there is none, the file stays for 7 days after the last job.",
+        description=_MEDIA,
     )
-    recording_days: int | None = Field(
-        None, ge=1, le=_LONGEST, description="Then the whole recording goes, with its text."
-    )
+    recording_days: int | None = Field(None, ge=1, le=_LONGEST, description=_RECORDING)
 
 
 class Retention(BaseModel):
@@ -102,7 +114,7 @@ def get_retention(service: Service, who: Reader) -> Retention:
 
 
 @router.patch("", responses=documented(InvalidRequest))
-def change_retention(service: Service, who: Writer, change: Days) -> Retention:
+def change_retention(service: Service, who: Writer, change: DaysWish) -> Retention:
     """Choose for how long your recordings are kept; null leaves it to the server. What is old enough goes
     within minutes: `…/preview` shows it before."""
     values = change.model_dump(exclude_unset=True)

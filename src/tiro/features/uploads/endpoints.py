@@ -8,6 +8,7 @@ from email.utils import format_datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response, status
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from tiro.errors import (
@@ -33,11 +34,20 @@ from tiro.errors import (
 )
 from tiro.features.keys.dependencies import WRITE, Writer
 from tiro.features.uploads.dependencies import Service, own_upload
-from tiro.features.uploads.headers import ALGORITHMS, EXTENSIONS, VERSION, Checksum, whole_number
+from tiro.features.uploads.headers import (
+    ALGORITHMS,
+    CHECKSUM_SHAPE,
+    COUNT_SHAPE,
+    EXTENSIONS,
+    METADATA_SHAPE,
+    VERSION,
+    Checksum,
+    whole_number,
+)
 from tiro.features.uploads.service import Progress, UploadService
 from tiro.http.bodies import IncomingBody
 from tiro.http.idempotency import REPLAYED, IdempotencyKey
-from tiro.http.problems import documented
+from tiro.http.problems import documented, invalid
 
 PREFIX = "/api/v1/uploads"
 _BODY = "application/offset+octet-stream"
@@ -52,9 +62,10 @@ class _TusRoute(APIRoute):
         async def handler(request: Request) -> Response:
             try:
                 return await answer(request)
-            except TiroError as error:
-                error.headers.update({"Tus-Resumable": VERSION, "Tus-Version": VERSION})
-                raise
+            except (TiroError, RequestValidationError) as error:
+                refusal = error if isinstance(error, TiroError) else invalid(error)
+                refusal.headers.update({"Tus-Resumable": VERSION, "Tus-Version": VERSION})
+                raise refusal from error
 
         return handler
 
@@ -87,25 +98,43 @@ _ON_THE_WAY = (
     StorageFull,
     *OVER_QUOTA,
 )
-_Version = Annotated[str, Header(alias="Tus-Resumable", description="1.0.0")]
-_Length = Annotated[str | None, Header(alias="Upload-Length", description="Bytes of the whole file.")]
+_Version = Annotated[str, Header(alias="Tus-Resumable", json_schema_extra={"enum": [VERSION]})]
+_Length = Annotated[
+    str,
+    Header(
+        alias="Upload-Length",
+        description="Bytes of the whole file.",
+        json_schema_extra={"pattern": COUNT_SHAPE},
+    ),
+]
 _Metadata = Annotated[
     str,
     Header(
         alias="Upload-Metadata",
         description="`filename`, `title`, `sha256` of the whole file, and the fields of "
         "`POST /api/v1/transcribe`: pairs of a key and a value in base64, with commas between.",
+        json_schema_extra={"pattern": METADATA_SHAPE},
     ),
 ]
-_Offset = Annotated[str | None, Header(alias="Upload-Offset", description="Where the body begins.")]
+_Offset = Annotated[
+    str,
+    Header(
+        alias="Upload-Offset",
+        description="Where the body begins.",
+        json_schema_extra={"pattern": COUNT_SHAPE},
+    ),
+]
 _Checksum = Annotated[
     str | None,
-    Header(alias="Upload-Checksum", description="Of the body: sha1, sha256 or md5, and a digest in base64."),
+    Header(
+        alias="Upload-Checksum",
+        description="Of the body: sha1, sha256 or md5, and a digest in base64.",
+        json_schema_extra={"pattern": CHECKSUM_SHAPE},
+    ),
 ]
 
 
 @router.options("", status_code=status.HTTP_204_NO_CONTENT)
-@router.options("/{upload_id}", status_code=status.HTTP_204_NO_CONTENT)
 async def capabilities(service: Service) -> Response:
     """What of the protocol is spoken here."""
     return _answer(
@@ -117,6 +146,12 @@ async def capabilities(service: Service) -> Response:
             "Tus-Max-Size": str(service.max_size),
         },
     )
+
+
+@router.options("/{upload_id}", status_code=status.HTTP_204_NO_CONTENT, responses=documented(NotFound))
+async def capabilities_there(service: Service, upload_id: str) -> Response:
+    """As without an id."""
+    return await capabilities(service)
 
 
 @router.post(
@@ -133,8 +168,8 @@ async def begin_upload(
     request: Request,
     service: Service,
     who: Writer,
-    _version: _Version = VERSION,
-    upload_length: _Length = None,
+    _version: _Version,
+    upload_length: _Length,
     upload_metadata: _Metadata = "",
     upload_checksum: _Checksum = None,
     idempotency_key: IdempotencyKey = None,
@@ -167,7 +202,7 @@ async def begin_upload(
 @router.head(
     "/{upload_id}", response_class=Response, responses=documented(NotFound, UploadExpired, UploadBusy)
 )
-async def look_at_upload(service: Service, upload_id: str, _version: _Version = VERSION) -> Response:
+async def look_at_upload(service: Service, upload_id: str, _version: _Version) -> Response:
     """How much of the upload is here: `Upload-Offset`. Of one that is whole, `Tiro-Session` is the recording
     that it has become; of one whose file was refused, the answer is that refusal."""
     progress = await service.progress(upload_id)
@@ -195,8 +230,8 @@ async def continue_upload(
     request: Request,
     service: Service,
     upload_id: str,
-    _version: _Version = VERSION,
-    upload_offset: _Offset = None,
+    _version: _Version,
+    upload_offset: _Offset,
     upload_checksum: _Checksum = None,
 ) -> Response:
     """Send more of the file. The answer to its last part names the recording in `Tiro-Session`, and in
@@ -212,7 +247,7 @@ async def continue_upload(
 @router.delete(
     "/{upload_id}", status_code=status.HTTP_204_NO_CONTENT, responses=documented(NotFound, UploadBusy)
 )
-async def end_upload(service: Service, upload_id: str, _version: _Version = VERSION) -> Response:
+async def end_upload(service: Service, upload_id: str, _version: _Version) -> Response:
     """Give the upload up. A recording that it has become stays."""
     await service.remove(upload_id)
     return _answer(status.HTTP_204_NO_CONTENT, {})
@@ -224,19 +259,17 @@ async def overridden(
     service: Service,
     upload_id: str,
     method: Annotated[str, Header(alias="X-HTTP-Method-Override")] = "",
-    upload_offset: _Offset = None,
+    upload_offset: _Offset = "",
     upload_checksum: _Checksum = None,
 ) -> Response:
     """For clients that can send nothing but POST."""
     match method.upper():
         case "PATCH":
-            return await continue_upload(
-                request, service, upload_id, upload_offset=upload_offset, upload_checksum=upload_checksum
-            )
+            return await continue_upload(request, service, upload_id, VERSION, upload_offset, upload_checksum)
         case "HEAD":
-            return await look_at_upload(service, upload_id)
+            return await look_at_upload(service, upload_id, VERSION)
         case "DELETE":
-            return await end_upload(service, upload_id)
+            return await end_upload(service, upload_id, VERSION)
     raise MethodNotAllowed
 
 

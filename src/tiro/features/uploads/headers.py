@@ -15,6 +15,12 @@ EXTENSIONS = "creation,creation-with-upload,checksum,termination,expiration"
 ALGORITHMS = ("sha1", "sha256", "md5")
 MAX_METADATA = 32_768
 _MAX_DIGITS = 18
+_BASE64 = "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
+_PAIR = f"[!-+.-~-]+( {_BASE64})?"
+COUNT_SHAPE = f"^[0-9]{{1,{_MAX_DIGITS}}}$"
+METADATA_SHAPE = f"^({_PAIR}(,{_PAIR})*)?$"
+CHECKSUM_SHAPE = f"^({'|'.join(ALGORITHMS)}) {_BASE64}$"
+"""What the OpenAPI document says of these headers."""
 
 
 def whole_number(text: str | None, name: str) -> int:

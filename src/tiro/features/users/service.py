@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -17,7 +18,9 @@ from tiro.kit import clock
 from tiro.kit.ids import uuid7
 
 _OWNER = "owner"
-_MAX_NAME = 100
+MAX_NAME = 100
+NAME_SHAPE: dict[str, Any] = {"minLength": 1, "maxLength": MAX_NAME, "pattern": r"^\S(.*\S)?$"}
+"""What the OpenAPI document says of names; only what can be printed is not to be said there."""
 
 
 class Role(StrEnum):
@@ -72,7 +75,7 @@ class UserService:
         have, and with a number where somebody has that name. ``session`` must be a writing one."""
         self.owner(session)
         plain = "".join(letter for letter in unicodedata.normalize("NFC", wish) if letter.isprintable())
-        name = base = plain.strip()[: _MAX_NAME - 10].strip() or "user"
+        name = base = plain.strip()[: MAX_NAME - 10].strip() or "user"
         number = 1
         while repository.by_name(session, name) is not None:
             number += 1
@@ -88,8 +91,8 @@ class UserService:
 def checked_name(name: str) -> str:
     """A name of a user or a group, as it is kept; raises InvalidRequest where it cannot be one."""
     name = unicodedata.normalize("NFC", name)
-    if not 0 < len(name) <= _MAX_NAME or not name.isprintable() or name != name.strip():
-        raise InvalidRequest(f"A name has 1 to {_MAX_NAME} printable characters, with no space at its ends.")
+    if not 0 < len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():
+        raise InvalidRequest(f"A name has 1 to {MAX_NAME} printable characters, with no space at its ends.")
     return name
 
 

@@ -4,41 +4,44 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
 from tiro.db.tables import DeliveryTable, WebhookTable
 from tiro.features.webhooks.kinds import WebhookEvent, read_back
 from tiro.features.webhooks.states import DeliveryState
+from tiro.http.fields import AS_NUMBER, Flag
 
 _EVENTS = "What it is told of; by default all there is."
-_URL = Field(max_length=2048, examples=["https://example.com/tiro"])
+_SHAPE: dict[str, Any] = {"pattern": r"^https?://[^\s\\@]+$"}
+_Url = Annotated[str, Field(max_length=2048, json_schema_extra=_SHAPE)]
+_Events = Annotated[list[WebhookEvent], Field(json_schema_extra={"minItems": 1})]
 
 
 class WebhookNew(BaseModel):
     """The webhook that is wanted."""
 
-    url: str = _URL
+    url: _Url = Field(examples=["https://example.com/tiro"])
     name: str = Field("webhook", description="For people.", max_length=100)
-    events: list[WebhookEvent] | None = Field(None, description=_EVENTS)
-    enabled: bool = True
+    events: _Events | None = Field(None, description=_EVENTS)
+    enabled: Flag = True
 
 
 class WebhookChange(BaseModel):
     """What is to be another; what is not named stays."""
 
-    url: str | None = Field(None, max_length=2048)
+    url: _Url | None = None
     name: str | None = Field(None, max_length=100)
-    events: list[WebhookEvent] | None = Field(None, description="What it is told of.")
-    enabled: bool | None = Field(
+    events: _Events | None = Field(None, description="What it is told of.")
+    enabled: Flag | None = Field(
         None, description="Turned on again, it gets what waited for it; while it is off, nothing is added."
     )
 
 
 class Rotation(BaseModel):
-    overlap_hours: float = Field(
-        24.0, ge=0, le=168, description="How long messages are signed with the old secret too."
+    overlap_hours: Annotated[float, Field(ge=0, le=168), AS_NUMBER] = Field(
+        24.0, description="How long messages are signed with the old secret too."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 from fastapi.responses import RedirectResponse
@@ -32,6 +32,7 @@ router = APIRouter(prefix="/api/v1", tags=["account"])
 _COOKIE = "tiro-oidc"
 _HOME = "/docs"
 _LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]*")
+_PAGE: dict[str, Any] = {"pattern": f"^{_LOCAL.pattern}$"}
 """A page of this server, whatever a browser makes of it."""
 
 
@@ -40,7 +41,10 @@ async def _service(request: Request) -> IdentityService:
 
 
 Service = Annotated[IdentityService, Depends(_service)]
-To = Annotated[str, Query(max_length=1000, description="Page of this server to open in the end.")]
+To = Annotated[
+    str,
+    Query(max_length=1000, description="Page of this server to open in the end.", json_schema_extra=_PAGE),
+]
 
 
 class Methods(BaseModel):
@@ -52,7 +56,12 @@ class Methods(BaseModel):
 
 class LinkWish(BaseModel):
     password: str = Field("", max_length=5000, description="Yours, where you have one.")
-    to: str = Field(_HOME, max_length=1000, description="Page of this server to open in the end.")
+    to: str = Field(
+        _HOME,
+        max_length=1000,
+        description="Page of this server to open in the end.",
+        json_schema_extra=_PAGE,
+    )
 
 
 class LinkAddress(BaseModel):
@@ -101,7 +110,7 @@ async def callback(
     service: Service,
     browser: BrowserDependency,
     state: Annotated[str, Query(max_length=500)] = "",
-    code: Annotated[str | None, Query(max_length=5000)] = None,
+    code: Annotated[str | None, Query(max_length=5000, pattern="^[ -~]*$")] = None,
     error: Annotated[str | None, Query(max_length=500)] = None,
     iss: Annotated[str | None, Query(max_length=1000)] = None,
 ) -> RedirectResponse:
