@@ -18,7 +18,7 @@ run: .venv/run.stamp ## install what is needed, start the server, transcribe the
 	@.venv/bin/tiro serve --demo
 
 test: .venv/dev.stamp ## the default tests, three at a time since many of them wait; COVERAGE=1 measures it too
-	@.venv/bin/pytest -m "not slow" -n 3 --dist loadfile $(if $(COVERAGE),--cov --cov-report=)
+	@.venv/bin/pytest -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder $(if $(COVERAGE),--cov --cov-report=)
 	@$(if $(COVERAGE),echo "coverage: $$(.venv/bin/coverage report --format=total) %")
 
 test-slow: .venv/dev.stamp ## the tests that take minutes, which the gate runs too

@@ -21,7 +21,8 @@ from tiro.features.openai import form
 CALL = wav(45)
 
 
-@pytest.mark.parametrize("same_plan", [pytest.param(True, marks=pytest.mark.slow), False])
+@pytest.mark.slow
+@pytest.mark.parametrize("same_plan", [True, False])
 def test_another_plan_begins_anew(tmp_path: Path, same_plan: bool) -> None:
     data = tmp_path / "data"
     server = ServerProcess(data)

@@ -156,6 +156,7 @@ def growing_journal(data: Path) -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 def test_the_database_on_a_full_disk(small_disk: Path) -> None:
     settings = make_settings(small_disk / "data", storage={"reserve": 0}, jobs={"lease_seconds": 1.0})
     with thread_server(settings) as server:

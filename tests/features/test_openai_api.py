@@ -271,6 +271,7 @@ def test_other_errors_have_openais_shape(server: ThreadServer) -> None:
     }
 
 
+@pytest.mark.slow
 def test_recordings_are_kept_where_the_operator_wants(tmp_path: Path) -> None:
     settings = make_settings(
         tmp_path,

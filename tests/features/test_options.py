@@ -182,6 +182,7 @@ def test_settings_hold_for_all(tmp_path: Path, engine: Path) -> None:
         assert [notice["code"] for notice in echoed["metadata"]["notices"]] == ["engine_notice"]
 
 
+@pytest.mark.slow
 def test_options_outlive_a_restart_and_a_retry(tmp_path: Path, engine: Path) -> None:
     data = tmp_path / "data"
     server = ServerProcess(data)

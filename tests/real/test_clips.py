@@ -35,7 +35,7 @@ def _clips(*, read: bool) -> list[Any]:
 
 
 SAMPLE_CLIP = "the sample call"
-LONG = {"jfk.flac", "libri_6930.flac", "austen_0870.wav", "austen_0890.wav", "stereo_call.wav"}
+LONG = {"jfk.flac", "libri_6930.flac", "austen_0870.wav", "austen_0890.wav", "stereo_call.wav", SAMPLE_CLIP}
 """Read speech that PocketSphinx takes longest for; there is enough without."""
 
 
@@ -112,6 +112,7 @@ def test_the_stereo_call_has_two_speakers(heard: Heard) -> None:
     assert word_error(clip["left"], _side(transcript.segments, "left")) < 0.5
 
 
+@pytest.mark.slow
 def test_the_sample_call_is_almost_word_for_word(heard: Heard) -> None:
     transcript = heard[SAMPLE_CLIP]
     script = Path(str(SAMPLE)).with_suffix(".txt").read_text().splitlines()

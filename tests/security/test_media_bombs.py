@@ -53,6 +53,7 @@ def test_what_is_decoded_counts_and_not_what_the_header_says(pool: DecoderPool, 
         assert stream.info.duration == 300
 
 
+@pytest.mark.slow
 def test_a_header_that_claims_too_little_does_not_lift_the_cap(tmp_path: Path) -> None:
     path = makemedia.lying_flac(tmp_path / "file", seconds=3600, claimed=1)
     assert path.stat().st_size < 1_000_000
