@@ -20,7 +20,7 @@ _MAX_FIELDS = 32
 _MAX_FIELD_BYTES = 64 * 1024
 _MAX_HEADER_BYTES = 16 * 1024
 _BATCH = 1024 * 1024
-_FORM_OVERHEAD = 1_000_000
+FORM_OVERHEAD = 1_000_000
 _FILE_OVERHEAD = 1_000
 """Bytes that a form may need beside its files, and for each of them."""
 
@@ -80,7 +80,7 @@ class Form:
         self._reader = _FormReader(_boundary(content_type), file_field, max_files)
         self._chunks = aiter(IncomingBody(body))
         self._received = 0
-        self._overhead = _FORM_OVERHEAD + _FILE_OVERHEAD * max_files
+        self._overhead = FORM_OVERHEAD + _FILE_OVERHEAD * max_files
         self.broken = False
 
     @property

@@ -37,7 +37,7 @@ from tiro.features.openai.form import AudioRequest
 from tiro.features.openai.service import OpenAIService
 from tiro.features.recordings.service import Intake
 from tiro.http.fields import FORM_FLAG, or_blank
-from tiro.http.multipart import receive_form
+from tiro.http.multipart import FORM_OVERHEAD, receive_form
 from tiro.http.openai_errors import body_of, documented
 from tiro.kit.ids import uuid7
 from tiro.speech.types import Task
@@ -50,7 +50,6 @@ router = APIRouter(
 )
 
 _log = structlog.get_logger(__name__)
-_FORM_OVERHEAD = 1_000_000
 
 
 def _service(request: Request) -> OpenAIService:
@@ -187,9 +186,9 @@ async def _take_in(
 ) -> tuple[str, AudioRequest]:
     limits = service.recordings.limits
     announced = int(request.headers.get("content-length") or 0)
-    if announced > limits.max_upload + _FORM_OVERHEAD:
+    if announced > limits.max_upload + FORM_OVERHEAD:
         raise limits.too_large()
-    await asyncio.to_thread(service.recordings.admit, who.user_id, announced - _FORM_OVERHEAD)
+    await asyncio.to_thread(service.recordings.admit, who.user_id, announced - FORM_OVERHEAD)
     recording_id = str(uuid7())
     with service.recordings.begin(recording_id, announced) as upload:
         received = await receive_form(

@@ -39,7 +39,7 @@ from tiro.features.recordings.service import RecordingService
 from tiro.features.sharing.access import Access
 from tiro.http.fields import FORM_FLAG, or_blank
 from tiro.http.idempotency import ONCE, REFUSALS, REPLAYED, IdempotencyKey
-from tiro.http.multipart import receive_form
+from tiro.http.multipart import FORM_OVERHEAD, receive_form
 from tiro.http.problems import documented
 from tiro.http.ranges import file_response
 from tiro.kit.ids import uuid7
@@ -52,9 +52,6 @@ router = APIRouter(
     dependencies=[Depends(guard_recording)],
     responses=documented(Unauthorized, Forbidden),
 )
-
-_FORM_OVERHEAD = 1_000_000
-"""Bytes that a form may need beside its file."""
 
 _UPLOAD_FORM: dict[str, Any] = {
     "requestBody": {
@@ -167,9 +164,9 @@ async def transcribe(
     `Tiro-Duplicate-Of` names an earlier one of yours, of the same bytes."""
     limits = service.limits
     announced = int(request.headers.get("content-length") or 0)
-    if announced > limits.max_upload + _FORM_OVERHEAD:
+    if announced > limits.max_upload + FORM_OVERHEAD:
         raise limits.too_large()
-    await asyncio.to_thread(service.admit, who.user_id, announced - _FORM_OVERHEAD, idempotency_key)
+    await asyncio.to_thread(service.admit, who.user_id, announced - FORM_OVERHEAD, idempotency_key)
     recording_id = str(uuid7())
     with service.begin(recording_id, announced) as upload:
         form = await receive_form(
