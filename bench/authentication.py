@@ -11,7 +11,8 @@ from pathlib import Path
 from sqlalchemy import insert
 
 from bench.report import Spread, say, table, target
-from tiro.bootstrap.server import build_accounts, open_database
+from tiro.bootstrap.data import open_database
+from tiro.bootstrap.server import build_accounts
 from tiro.db.session import Database
 from tiro.db.tables import KeyTable
 from tiro.errors import Unauthorized

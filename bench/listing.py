@@ -14,7 +14,7 @@ from tests.serving import Client, ServerProcess, server_process, wait_until
 
 from bench import recordings
 from bench.report import Spread, say, table, target
-from tiro.bootstrap.server import open_database
+from tiro.bootstrap.data import open_database
 from tiro.db.session import Database
 from tiro.db.tables import JobTable, RecordingTable, ShareTable, Table, TranscriptTable, UserTable
 from tiro.features.groups.service import GroupService

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import make_settings
-from tiro.bootstrap.server import inspect_data
+from tiro.bootstrap.data import inspect_data
 
 
 def assert_sound(data: Path) -> None:

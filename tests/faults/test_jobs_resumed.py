@@ -14,7 +14,7 @@ from tests.conftest import make_settings
 from tests.makecall import wav
 from tests.serving import ServerProcess, server_process, thread_server, wait_until
 
-from tiro.bootstrap.server import inspect_data, open_database
+from tiro.bootstrap.data import inspect_data, open_database
 from tiro.db.tables import JobTable
 from tiro.features.openai import form
 

@@ -21,7 +21,7 @@ from tests.makecall import wav
 from tests.serving import Client, ServerProcess, thread_server, wait_until
 from tusclient.client import TusClient
 
-from tiro.bootstrap.server import inspect_data
+from tiro.bootstrap.data import inspect_data
 from tiro.kit.ids import uuid7
 from tiro.storage.local import LocalStorage
 from tiro.storage.parts import LocalParts

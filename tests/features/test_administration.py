@@ -14,7 +14,7 @@ from tests.makecall import wav
 from tests.serving import Client, ThreadServer
 from typer.testing import CliRunner
 
-from tiro.bootstrap.server import inspect_data
+from tiro.bootstrap.data import inspect_data
 from tiro.cli.main import app
 from tiro.db.session import Database
 from tiro.db.tables import JobTable, RecordingTable, Table, UserTable

@@ -14,7 +14,7 @@ from tests.conftest import make_settings
 from tests.makecall import wav
 from tests.serving import thread_server, wait_until
 
-from tiro.bootstrap.server import inspect_data, lock_data_folder, open_database
+from tiro.bootstrap.data import inspect_data, lock_data_folder, open_database
 from tiro.errors import DatabaseTooNew
 from tiro.features.checkup.service import CheckupService
 from tiro.storage.local import LocalStorage

@@ -21,7 +21,7 @@ from tests.conftest import make_settings
 from tests.makecall import wav
 from tests.serving import Client, ThreadServer, thread_server, wait_until
 
-from tiro.bootstrap.server import inspect_data
+from tiro.bootstrap.data import inspect_data
 from tiro.db.tables import UploadTable
 from tiro.kit import clock
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from tests.checkup import rows
 from tests.conftest import make_settings
 
-from tiro.bootstrap.server import open_database
+from tiro.bootstrap.data import open_database
 from tiro.db.session import Database
 from tiro.db.tables import RecordingTable
 from tiro.errors import Conflict, EngineCrashed, LeaseLost, NoAudio, StorageFull

@@ -5,21 +5,19 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 import structlog
-from sqlalchemy import URL
 
 import tiro
+from tiro.bootstrap.data import open_database
+from tiro.bootstrap.ports import build_ports
 from tiro.bootstrap.speech import SpeechRuntime, build_speech
-from tiro.db.migrate import SCHEMA, check_known, revision, upgrade
-from tiro.db.session import Database, sqlite_url
+from tiro.db.session import Database
 from tiro.egress.addresses import Allowed
 from tiro.egress.base import Resolver
 from tiro.egress.client import Egress
 from tiro.egress.dns import SystemResolver
 from tiro.engines import survey
-from tiro.errors import DataFolderInUse, DataFolderUnusable
 from tiro.events.embedded import EmbeddedEventHub
 from tiro.features.accounts.callers import Callers
 from tiro.features.accounts.factors.service import FactorService
@@ -31,7 +29,6 @@ from tiro.features.accounts.tokens import AccessTokens
 from tiro.features.administration.service import AdministrationService
 from tiro.features.audit.service import AuditService
 from tiro.features.batches.service import BatchService
-from tiro.features.checkup.service import SETTLE_SECONDS, CheckupService, Finding
 from tiro.features.counters.service import CounterService
 from tiro.features.events.service import EventService
 from tiro.features.groups.service import GroupService
@@ -51,14 +48,11 @@ from tiro.features.webhooks.sender import Sender
 from tiro.features.webhooks.service import WebhookService
 from tiro.http.browsers import Browsers
 from tiro.http.limits import RequestLimits
-from tiro.kit.lockfile import AlreadyLocked, FolderLock, is_locked
 from tiro.kit.secretfile import kept_secret
-from tiro.limits.base import Rate
-from tiro.limits.embedded import EmbeddedRateLimiter
+from tiro.limits.base import Rate, RateLimiter
 from tiro.queue.embedded import EmbeddedQueue
 from tiro.settings import LimitSettings, QuotaSettings, Settings
 from tiro.storage.local import LocalStorage
-from tiro.storage.parts import LocalParts
 from tiro.worker.runner import Runner
 
 _log = structlog.get_logger(__name__)
@@ -135,32 +129,6 @@ class Runtime:
             _log.warning("storage.set_aside", count=len(unknown), folder=str(self.storage.aside))
 
 
-def open_database(settings: Settings) -> Database:
-    """The database, at the schema of this release."""
-    _make_data_folder(settings)
-    database = Database(_database_url(settings))
-    upgrade(database)
-    return database
-
-
-def lock_data_folder(settings: Settings) -> FolderLock:
-    """Make this process the only server on the data folder; raises DataFolderInUse where another is."""
-    _make_data_folder(settings)
-    try:
-        return FolderLock(settings.data / "lock")
-    except AlreadyLocked as err:
-        raise DataFolderInUse from err
-
-
-def _make_data_folder(settings: Settings) -> None:
-    try:
-        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as err:
-        raise DataFolderUnusable(
-            f"The data folder {settings.data} cannot be made: {err.strerror}. Choose another with TIRO_DATA."
-        ) from err
-
-
 def build_accounts(settings: Settings, database: Database) -> AccountService:
     """Logins alone, as the command line uses them too."""
     secret, users, passwords = _secret(settings), UserService(database), Passwords()
@@ -214,8 +182,8 @@ def build_retention_plan(settings: Settings, database: Database) -> RetentionPla
 def build_runtime(settings: Settings) -> Runtime:
     """Everything a server needs. The caller closes it."""
     database = open_database(settings)
-    storage = LocalStorage(settings.data, int(settings.storage.reserve))
-    hub, queue = EmbeddedEventHub(), EmbeddedQueue()
+    ports = build_ports(settings)
+    storage, hub, queue = ports.storage, ports.hub, ports.queue
     # Each upload needs two in quick succession: one that looks into it at the door, one for its job.
     speech = build_speech(settings, spare_decoders=2)
     users = UserService(database)
@@ -280,7 +248,7 @@ def build_runtime(settings: Settings) -> Runtime:
         batches=BatchService(database, hub, recordings, jobs),
         uploads=UploadService(
             database,
-            LocalParts(settings.data, storage),
+            ports.parts,
             recordings,
             quotas,
             lifetime=timedelta(hours=settings.http.upload_expires),
@@ -292,7 +260,7 @@ def build_runtime(settings: Settings) -> Runtime:
             keep=settings.compat.keep,
         ),
         quotas=quotas,
-        limits=_request_limits(settings.limits),
+        limits=_request_limits(settings.limits, ports.limiter),
         resolver=resolver,
         webhooks=webhooks,
         sender=sender,
@@ -313,12 +281,12 @@ def _default_quota(settings: QuotaSettings) -> Quota:
     )
 
 
-def _request_limits(settings: LimitSettings) -> RequestLimits:
+def _request_limits(settings: LimitSettings, limiter: RateLimiter) -> RequestLimits:
     def rate(name: str, what: str, count: int, seconds: int) -> Rate | None:
         return Rate(name, what, count, seconds) if count else None
 
     return RequestLimits(
-        EmbeddedRateLimiter(),
+        limiter,
         address=rate("address", "requests from your address", settings.address, 60),
         key=rate("key", "requests with your key", settings.key, 60),
         guesses_address=rate(
@@ -326,44 +294,3 @@ def _request_limits(settings: LimitSettings) -> RequestLimits:
         ),
         guesses_name=rate("refusals-name", "wrong passwords for this name", settings.guesses_name, 600),
     )
-
-
-def inspect_data(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> list[Finding]:
-    """Check every promise about the data, and change nothing; safe while a server runs. Where there is no
-    database yet, there is nothing to find.
-
-    Args:
-        settle_seconds: how long a file may wait for its row before it counts as lost.
-
-    Raises:
-        DatabaseTooNew
-    """
-    if settings.database.url is None and not _database_file(settings).exists():
-        return []
-    database = Database(_database_url(settings))
-    try:
-        found = revision(database)
-        check_known(found)
-        if found != SCHEMA:
-            return [
-                Finding("the database has this release's schema", ["the next `tiro serve` brings it there"])
-            ]
-        storage = LocalStorage(settings.data, int(settings.storage.reserve))
-        return CheckupService(
-            database,
-            storage,
-            storage,
-            LocalParts(settings.data, storage),
-            running=lambda: is_locked(settings.data / "lock"),
-            settle_seconds=settle_seconds,
-        ).run()
-    finally:
-        database.close()
-
-
-def _database_file(settings: Settings) -> Path:
-    return settings.data / "tiro.db"
-
-
-def _database_url(settings: Settings) -> str | URL:
-    return settings.database.url or sqlite_url(_database_file(settings))

@@ -46,7 +46,7 @@ def _show_engines(console: Console, settings: Settings) -> None:
 
 
 def _show_data(console: Console, settings: Settings) -> bool:
-    from tiro.bootstrap.server import inspect_data
+    from tiro.bootstrap.data import inspect_data
 
     console.print(f"\ndata: {settings.data}")
     if not settings.data.exists():

@@ -33,7 +33,7 @@ app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 
 @contextmanager
 def _keys() -> Iterator[KeyService]:
-    from tiro.bootstrap.server import open_database
+    from tiro.bootstrap.data import open_database
     from tiro.features.keys.service import KeyService
     from tiro.features.users.service import UserService
 

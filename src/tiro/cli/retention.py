@@ -29,7 +29,8 @@ def preview(
     ] = None,
 ) -> None:
     """Show what retention would remove now, and remove nothing."""
-    from tiro.bootstrap.server import build_retention_plan, open_database
+    from tiro.bootstrap.data import open_database
+    from tiro.bootstrap.server import build_retention_plan
     from tiro.features.retention.service import Policy
 
     settings = Settings()

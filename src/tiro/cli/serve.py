@@ -40,7 +40,8 @@ def serve(
 
 def _run(settings: Settings, listener: socket.socket, demo: bool) -> None:
     from tiro.api.server import Server
-    from tiro.bootstrap.server import build_runtime, lock_data_folder
+    from tiro.bootstrap.data import lock_data_folder
+    from tiro.bootstrap.server import build_runtime
     from tiro.cli.welcome import welcome
     from tiro.features.accounts import links
 

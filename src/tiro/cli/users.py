@@ -22,7 +22,7 @@ app = typer.Typer(help="Add and list users; each sees only their own recordings.
 
 @contextmanager
 def _users() -> Iterator[UserService]:
-    from tiro.bootstrap.server import open_database
+    from tiro.bootstrap.data import open_database
     from tiro.features.users.service import UserService
 
     database = open_database(Settings())
@@ -49,7 +49,8 @@ def add(
 @app.command()
 def password(name: Annotated[str, typer.Argument(help="Whose; the machine's own is `owner`.")]) -> None:
     """Set a user's password; their logins end. Asked for on a terminal, else one line of standard input."""
-    from tiro.bootstrap.server import build_accounts, open_database
+    from tiro.bootstrap.data import open_database
+    from tiro.bootstrap.server import build_accounts
 
     if sys.stdin.isatty():
         new = typer.prompt("New password", hide_input=True, confirmation_prompt=True)
@@ -70,7 +71,8 @@ def reset_second_factor(
     name: Annotated[str, typer.Argument(help="Whose; the machine's own is `owner`.")],
 ) -> None:
     """For somebody who lost their phone: the password alone logs in again. Their logins end."""
-    from tiro.bootstrap.server import build_accounts, open_database
+    from tiro.bootstrap.data import open_database
+    from tiro.bootstrap.server import build_accounts
 
     settings = Settings()
     database = open_database(settings)

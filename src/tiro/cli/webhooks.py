@@ -37,7 +37,8 @@ class _Parts:
 
 @contextmanager
 def _parts(user: str | None) -> Iterator[_Parts]:
-    from tiro.bootstrap.server import build_webhooks, open_database
+    from tiro.bootstrap.data import open_database
+    from tiro.bootstrap.server import build_webhooks
     from tiro.egress.dns import SystemResolver
     from tiro.features.users.service import UserService
 
