@@ -106,3 +106,20 @@ def _trigger(execute: Execute, moment: str, sqlite: str, plpgsql: str) -> Iterat
     yield
     # Those that are stuck hold the table for as long as their server has not noticed that they are dead.
     execute("DROP FUNCTION of_a_test CASCADE")
+
+
+def everything_in(data: Path) -> bytes:
+    """All that the database holds: its files, or its rows."""
+    if not POSTGRESQL:
+        return b"".join(path.read_bytes() for path in sorted(data.glob("tiro.db*")))
+    from tiro.db.tables import Table
+
+    with reaching_into(data) as execute:
+        return repr([execute(f"SELECT * FROM {name}") for name in Table.metadata.tables]).encode()
+
+
+def use_data(patch: pytest.MonkeyPatch, data: Path) -> None:
+    """Let commands find the data folder, and the database that belongs to it."""
+    patch.setenv("TIRO_DATA", str(data))
+    if url := database_for(data):
+        patch.setenv("TIRO_DATABASE_URL", url)
