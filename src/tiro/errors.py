@@ -393,9 +393,7 @@ class DatabaseBusy(TiroError):
 
 class DatabaseRefused(TiroError):
     code, status, exit_code = "database_refused", 503, 6
-    default = (
-        "The database does not let Tiro in. Check the user, the password and the name in TIRO_DATABASE_URL."
-    )
+    default = "The database does not let Tiro in. Check the user, password and name in TIRO_DATABASE_URL."
 
 
 class MissingExtra(TiroError):
@@ -419,6 +417,16 @@ class DatabaseTooNew(TiroError):
         "The database was made by a newer release of Tiro. Install that release again, or choose another "
         "data folder with TIRO_DATA; nothing was changed."
     )
+
+
+class DatabaseTooOld(TiroError):
+    code, status, exit_code = "database_too_old", 500, 6
+    default = "The database has an older release's schema. Run `tiro db upgrade` once, and start again."
+
+
+class DatabaseNotEmpty(TiroError):
+    code, status, exit_code = "database_not_empty", 500, 6
+    default = "The database has another program's tables. Name an empty one in TIRO_DATABASE_URL."
 
 
 class AddressInUse(TiroError):

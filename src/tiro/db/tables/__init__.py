@@ -14,6 +14,7 @@ from tiro.db.tables.logins import LoginTable, PasswordLinkTable, RefreshTokenTab
 from tiro.db.tables.quotas import AudioDayTable, QuotaTable
 from tiro.db.tables.recordings import RecordingTable
 from tiro.db.tables.retention import RetentionTable
+from tiro.db.tables.schema import SchemaTable
 from tiro.db.tables.sharing import GroupTable, MemberTable, ShareLinkTable, ShareTable
 from tiro.db.tables.transcripts import SegmentTable, TranscriptTable
 from tiro.db.tables.uploads import UploadTable
@@ -43,6 +44,7 @@ __all__ = [
     "RecoveryCodeTable",
     "RefreshTokenTable",
     "RetentionTable",
+    "SchemaTable",
     "SecondFactorTable",
     "SegmentTable",
     "ShareLinkTable",

@@ -7,6 +7,7 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+works_with = "0001"
 
 
 def upgrade() -> None:
@@ -320,7 +321,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_deliveries_due", ["webhook_id", "state", "next_at"], unique=False)
         batch_op.create_index("ix_deliveries_listed", ["webhook_id", "id"], unique=False)
 
-    _second_factors_and_identities()
+    _schema_and_second_factors()
     _quotas_and_idempotency()
     _audit_and_retention()
     _sharing_and_batches()
@@ -378,7 +379,12 @@ def _audit_and_retention() -> None:
     )
 
 
-def _second_factors_and_identities() -> None:
+def _schema_and_second_factors() -> None:
+    op.create_table(
+        "schema",
+        sa.Column("oldest", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("oldest", name=op.f("pk_schema")),
+    )
     op.create_table(
         "second_factors",
         sa.Column("user_id", sa.String(), nullable=False),
@@ -636,3 +642,4 @@ def downgrade() -> None:
     op.drop_table("keys")
     op.drop_table("counters")
     op.drop_table("users")
+    op.drop_table("schema")
