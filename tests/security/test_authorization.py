@@ -72,6 +72,9 @@ MATRIX = {
     ("HEAD", DOOR + "/{session_id}/media"): VIEW,
     ("GET", DOOR + "/{session_id}/transcript.{extension}"): VIEW,
     ("GET", DOOR + "/{session_id}/events"): VIEW,
+    ("PATCH", DOOR + "/{session_id}/transcript"): EDIT,
+    ("GET", DOOR + "/{session_id}/edits"): VIEW,
+    ("POST", DOOR + "/{session_id}/edits/{version}/undo"): EDIT,
     ("GET", DOOR + "/{session_id}/shares"): OWNER_READ,
     ("POST", DOOR + "/{session_id}/shares"): OWNER_WRITE,
     ("DELETE", DOOR + "/{session_id}/shares/{share_id}"): OWNER_WRITE,
@@ -185,6 +188,7 @@ BODIES: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/api/v1/users"): {"name": " "},
     ("PATCH", "/api/v1/users/{user_id}"): {},
     ("PATCH", "/api/v1/me/retention"): {},
+    ("PATCH", DOOR + "/{session_id}/transcript"): {},
     ("POST", DOOR + "/{session_id}/shares"): {"user": "spare"},
     ("POST", DOOR + "/{session_id}/links"): {},
     ("POST", GROUPS): {"name": " "},
@@ -397,6 +401,13 @@ def targets(house: House, path: str, session_id: str) -> dict[str, str]:
         found["job_id"] = job_of(house, finished(house))
     if "{share_id}" in path:
         found["share_id"] = house.share(session_id, user="spare")
+    if "{version}" in path:
+        at = f"{DOOR}/{session_id}"
+        version = house.clients["owner"].session(session_id)["transcript"]["version"]
+        inserted = {"op": "insert", "start_time": 0, "end_time": 1, "text": "more"}
+        wish = {"version": version, "changes": [inserted]}
+        made = house.clients["owner"].patch(f"{at}/transcript", json=wish)
+        found["version"] = str(made.json()["version"])
     if "{link_id}" in path:
         found["link_id"] = runtime.sharing.make_link(session_id, None)[0].id
     if "{webhook_id}" in path:

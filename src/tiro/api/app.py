@@ -20,6 +20,7 @@ from tiro.features.accounts.factors import endpoints as factor_endpoints
 from tiro.features.accounts.identities import endpoints as identity_endpoints
 from tiro.features.administration import audit_endpoints, job_endpoints
 from tiro.features.batches import endpoints as batch_endpoints
+from tiro.features.editing import endpoints as editing_endpoints
 from tiro.features.groups import endpoints as group_endpoints
 from tiro.features.keys import endpoints as key_endpoints
 from tiro.features.keys.service import KeyService
@@ -100,6 +101,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     # In the order in which /docs shows them: the door first, what only operators need last.
     app.include_router(endpoints.router)
     app.include_router(export_endpoints.router)
+    app.include_router(editing_endpoints.router)
     app.include_router(event_endpoints.router)
     app.include_router(retention_endpoints.holds)
     app.include_router(retention_endpoints.router)

@@ -30,6 +30,7 @@ from tiro.features.administration.service import AdministrationService
 from tiro.features.audit.service import AuditService
 from tiro.features.batches.service import BatchService
 from tiro.features.counters.service import CounterService
+from tiro.features.editing.service import EditingService
 from tiro.features.events.service import EventService
 from tiro.features.groups.service import GroupService
 from tiro.features.idempotency.service import IdempotencyService
@@ -79,6 +80,7 @@ class Runtime:
     groups: GroupService
     sharing: SharingService
     recordings: RecordingService
+    editing: EditingService
     batches: BatchService
     uploads: UploadService
     openai: OpenAIService
@@ -245,6 +247,7 @@ def build_runtime(settings: Settings) -> Runtime:
         groups=groups,
         sharing=sharing,
         recordings=recordings,
+        editing=EditingService(database, jobs, transcripts),
         batches=BatchService(database, hub, recordings, jobs),
         uploads=UploadService(
             database,

@@ -15,7 +15,7 @@ from tiro.db.tables.quotas import AudioDayTable, QuotaTable
 from tiro.db.tables.recordings import RecordingTable
 from tiro.db.tables.retention import RetentionTable
 from tiro.db.tables.sharing import GroupTable, MemberTable, ShareLinkTable, ShareTable
-from tiro.db.tables.transcripts import SegmentTable, TranscriptTable
+from tiro.db.tables.transcripts import EditTable, SegmentTable, TranscriptTable
 from tiro.db.tables.uploads import UploadTable
 from tiro.db.tables.users import UserTable
 from tiro.db.tables.webhooks import DeliveryTable, WebhookTable
@@ -27,6 +27,7 @@ __all__ = [
     "BatchTable",
     "CounterTable",
     "DeliveryTable",
+    "EditTable",
     "EventTable",
     "GroupTable",
     "IdempotencyTable",

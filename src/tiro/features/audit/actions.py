@@ -41,6 +41,7 @@ class Action(StrEnum):
     RECORDING_RELEASED = "recording.released"
     RECORDING_MEDIA_REMOVED = "recording.media_removed"
     RECORDING_PURGED = "recording.purged"
+    RECORDING_EDITED = "recording.edited"
     SHARE_CREATED = "share.created"
     SHARE_REMOVED = "share.removed"
     SHARE_LINK_CREATED = "share.link_created"
@@ -100,6 +101,8 @@ ACTIONS: dict[Action, str] = {
     Action.RECORDING_RELEASED: "A recording was released from its hold.",
     Action.RECORDING_MEDIA_REMOVED: "Retention removed a recording's file: `size`, `days`.",
     Action.RECORDING_PURGED: "Retention removed a recording with all that was made of it: `size`, `days`.",
+    Action.RECORDING_EDITED: "A recording's transcript was changed: `version` that this made, `segments` "
+    "counts those that changed, `undoes` the version that it took back.",
     Action.SHARE_CREATED: "A recording was shared: `role`, and `user_id` or `group_id`.",
     Action.SHARE_REMOVED: "A recording is shared no more: `share_id`.",
     Action.SHARE_LINK_CREATED: "A link that opens a recording was made: `link_id`, `expires_at`.",

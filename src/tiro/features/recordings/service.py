@@ -188,11 +188,15 @@ class RecordingService:
             recording = self._get(session, recording_id)
             job = self._jobs.latest(session, recording_id)
             current = self._transcripts.current(session, recording_id)
-            segments = current.segments if current else self._transcripts.segments(session, job.id)
+            numbered = current.numbered if current else self._transcripts.numbered(session, job.id)
         return SessionResult.model_validate(
             {
                 **shown.summary(shown.listed(recording, job)),
-                "transcript": {"segments": [segment_json(segment) for segment in segments]},
+                "transcript": {
+                    "version": current.version if current else 0,
+                    "speakers": current.speakers if current else {},
+                    "segments": [{"id": number, **segment_json(said)} for number, said in numbered.items()],
+                },
                 "metadata": current.metadata if current else shown.metadata_so_far(recording, job),
             }
         )
@@ -219,13 +223,13 @@ class RecordingService:
             body = {
                 "session_id": recording_id,
                 "title": recording.title,
-                "transcript": {"segments": [segment_json(segment) for segment in current.segments]},
+                "transcript": {"segments": [segment_json(segment) for segment in current.named]},
                 "summary": None,
                 "metadata": current.metadata,
             }
             return recording.title, json.dumps(body, ensure_ascii=False, indent=2), "application/json"
         entry = FORMATS[extension]
-        return recording.title, entry.render(current.segments), entry.media_type
+        return recording.title, entry.render(current.named), entry.media_type
 
     def summary(self, recording_id: str) -> SessionSummary:
         with self._database.read() as session:
