@@ -130,6 +130,7 @@ MADE: dict[str, Callable[[ThreadServer, str], Request]] = {
     ),
     SESSION + "/links": lambda _, kept: (f"{DOOR}/{kept}/links", {}),
     SESSION + "/retry": lambda server, kept: (f"{DOOR}/{ended(server, kept)}/retry", {}),
+    SESSION + "/comments": lambda _, kept: (f"{DOOR}/{kept}/comments", {"json": {"text": "indeed"}}),
     SESSION + "/edits/{version}/undo": lambda server, kept: (
         f"{DOOR}/{ended(server, kept)}/edits/{edited(server, kept)}/undo",
         {},

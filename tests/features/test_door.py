@@ -170,9 +170,12 @@ def test_deleting_removes_everything(client: Client, server: ThreadServer) -> No
 def test_nothing_without_a_key(server: ThreadServer) -> None:
     paths = {
         "/api/v1/transcribe": "get post",
-        "/api/v1/transcribe/x": "get delete",
+        "/api/v1/transcribe/x": "get patch delete",
         "/api/v1/transcribe/x/cancel": "post",
         "/api/v1/transcribe/x/retry": "post",
+        "/api/v1/transcribe/x/comments": "get post",
+        "/api/v1/transcribe/x/comments/1": "patch delete",
+        "/api/v1/tags": "get",
         "/api/v1/transcribe/x/transcript": "patch",
         "/api/v1/transcribe/x/edits": "get",
         "/api/v1/transcribe/x/edits/1/undo": "post",

@@ -356,7 +356,26 @@ def edit(scene: Stage) -> httpx.Response:
     return scene.owner.patch(f"{recording}/transcript", json={"version": version, "changes": [insert]})
 
 
+def comment(scene: Stage) -> httpx.Response:
+    return scene.owner.post(f"{DOOR}/{scene.kept()}/comments", json={"text": "our secret merger"})
+
+
 DEEDS |= {
+    ("PATCH", DOOR + "/{session_id}"): (
+        Action.RECORDING_CHANGED,
+        lambda s: s.owner.patch(f"{DOOR}/{s.kept()}", json={"title": TITLE, "tags": ["our secret merger"]}),
+    ),
+    ("POST", DOOR + "/{session_id}/comments"): (Action.COMMENT_CREATED, comment),
+    ("PATCH", DOOR + "/{session_id}/comments/{comment_id}"): (
+        Action.COMMENT_CHANGED,
+        lambda s: s.owner.patch(
+            f"{DOOR}/{s.kept()}/comments/{comment(s).json()['id']}", json={"resolved": True}
+        ),
+    ),
+    ("DELETE", DOOR + "/{session_id}/comments/{comment_id}"): (
+        Action.COMMENT_REMOVED,
+        lambda s: s.owner.delete(f"{DOOR}/{s.kept()}/comments/{comment(s).json()['id']}"),
+    ),
     ("PATCH", DOOR + "/{session_id}/transcript"): (Action.RECORDING_EDITED, edit),
     ("POST", DOOR + "/{session_id}/edits/{version}/undo"): (
         Action.RECORDING_EDITED,

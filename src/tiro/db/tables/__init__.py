@@ -11,6 +11,7 @@ from tiro.db.tables.identities import IdentityTable, UsedAttemptTable
 from tiro.db.tables.jobs import JobTable, WindowTable
 from tiro.db.tables.keys import IdempotencyTable, KeyTable
 from tiro.db.tables.logins import LoginTable, PasswordLinkTable, RefreshTokenTable
+from tiro.db.tables.notes import CommentTable, TagTable
 from tiro.db.tables.quotas import AudioDayTable, QuotaTable
 from tiro.db.tables.recordings import RecordingTable
 from tiro.db.tables.retention import RetentionTable
@@ -25,6 +26,7 @@ __all__ = [
     "AuditTable",
     "BatchFileTable",
     "BatchTable",
+    "CommentTable",
     "CounterTable",
     "DeliveryTable",
     "EditTable",
@@ -49,6 +51,7 @@ __all__ = [
     "ShareLinkTable",
     "ShareTable",
     "Table",
+    "TagTable",
     "TranscriptTable",
     "UploadTable",
     "UsedAttemptTable",

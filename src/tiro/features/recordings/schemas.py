@@ -14,6 +14,7 @@ _EXAMPLE_SESSION: dict[str, Any] = {
     "session_id": "0199f3c2-7a51-7cc0-9d5e-3f1f0a7b6c55",
     "status": "completed",
     "title": "support-call",
+    "tags": ["support"],
     "created_at": "2026-11-20T10:15:00Z",
     "priority": "normal",
     "stage": None,
@@ -153,6 +154,7 @@ class SessionSummary(BaseModel):
     session_id: str
     status: Status
     title: str
+    tags: list[str] = Field(description="Words under which it is found, in the order of the alphabet.")
     created_at: datetime
     priority: Literal["high", "normal", "low"]
     stage: str | None

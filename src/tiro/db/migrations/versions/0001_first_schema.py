@@ -263,7 +263,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("current"),
         )
 
-    _windows_and_edits()
+    _windows_edits_and_notes()
     op.create_table(
         "webhooks",
         sa.Column("id", sa.String(), nullable=False),
@@ -569,7 +569,7 @@ def _quotas_and_idempotency() -> None:
     op.create_index("ix_uploads_token", "uploads", ["owner_id", "token"], unique=True)
 
 
-def _windows_and_edits() -> None:
+def _windows_edits_and_notes() -> None:
     op.create_table(
         "windows",
         sa.Column("job_id", sa.String(), nullable=False),
@@ -599,9 +599,49 @@ def _windows_and_edits() -> None:
         ),
         sa.PrimaryKeyConstraint("job_id", "version", name=op.f("pk_edits")),
     )
+    op.create_table(
+        "tags",
+        sa.Column("recording_id", sa.String(), nullable=False),
+        sa.Column("folded", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("owner_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["recording_id"],
+            ["recordings.id"],
+            name=op.f("fk_tags_recording_id_recordings"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_tags_owner_id_users")),
+        sa.PrimaryKeyConstraint("recording_id", "folded", name=op.f("pk_tags")),
+    )
+    op.create_index("ix_tags_folded", "tags", ["owner_id", "folded", "recording_id"])
+    op.create_table(
+        "comments",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("recording_id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=True),
+        sa.Column("at", sa.Float(), nullable=True),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["recording_id"],
+            ["recordings.id"],
+            name=op.f("fk_comments_recording_id_recordings"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_comments_user_id_users"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_comments")),
+    )
+    op.create_index("ix_comments_recording", "comments", ["recording_id", "id"])
 
 
 def downgrade() -> None:
+    op.drop_table("comments")
+    op.drop_table("tags")
     op.drop_table("kept_answers")
     for table in ("batch_files", "batches", "share_links", "shares", "members", "groups"):
         op.drop_table(table)
