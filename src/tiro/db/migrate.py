@@ -120,13 +120,20 @@ def differences(database: Database) -> Sequence[str]:
         return found if _append_only(connection) else [*found, "the trigger audit_is_append_only is missing"]
 
 
+_DEEDS = {"add": "is missing", "remove": "is not known"}
+
+
 def _told(change: Any) -> str:
     """``("add_column", None, "jobs", Column(…))`` as a line; several changes of one column come as a list."""
     if isinstance(change, list):
         return "; ".join(_told(one) for one in change)
     kind, *what = change
+    deed, _, thing = kind.partition("_")
     names = [getattr(part, "name", part) for part in what if part is not None and not isinstance(part, dict)]
-    return f"{kind.replace('_', ' ')}: {' '.join(str(name) for name in names)}"
+    if deed == "modify":
+        *names, there, here = names
+        return f"{thing} of {' '.join(str(name) for name in names)}: {there} there, {here} here"
+    return f"{thing} {' '.join(str(name) for name in names)}: {_DEEDS.get(deed, deed)}"
 
 
 def _append_only(connection: Connection) -> bool:
