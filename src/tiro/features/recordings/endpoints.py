@@ -257,6 +257,7 @@ def cancel(service: Service, session_id: str) -> SessionAccepted:
         MediaRemoved,
         AudioQuotaExceeded,
         JobQuotaExceeded,
+        QueueFull,
         *REFUSALS,
     ),
 )
