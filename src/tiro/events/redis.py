@@ -41,8 +41,8 @@ def redis_client(url: str, *, timeout: float) -> Any:
 
 class RedisEventHub:
     """Tells this process's own listeners at once, and those of all others by one channel: a message has the
-    ids of the recordings whose logs have grown since the last one. One thread sends and one listens, each from
-    when there is a reason to."""
+    ids of the recordings whose logs have grown since the last one. One thread sends and one listens, each
+    from when there is a reason to."""
 
     def __init__(self, url: str) -> None:
         self._publisher = redis_client(url, timeout=_TIMEOUT_SECONDS)

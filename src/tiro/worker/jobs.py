@@ -39,7 +39,7 @@ class _Running:
     claim: Claim
     stop: threading.Event = field(default_factory=threading.Event)
     reason: Literal["cancel", "shutdown", "lease"] | None = None
-    renewed: datetime = field(default_factory=lambda: clock.now())
+    renewed: datetime = field(default_factory=clock.now)
 
     def halt(self, reason: Literal["cancel", "shutdown", "lease"]) -> None:
         self.reason = self.reason or reason
@@ -101,7 +101,7 @@ class JobRunner:
             thread.join()
 
     def stop(self) -> None:
-        """Take no more jobs, and end those under way so that they go on elsewhere or later. From any thread."""
+        """Take no more jobs, and end those under way so that they go on elsewhere. From any thread."""
         with self._guard:
             self._stopping.set()
             for running in self._running:
@@ -229,7 +229,7 @@ class JobRunner:
                 one.halt("cancel")
 
     def _renew(self, running: _Running) -> None:
-        """In a transaction of its own, so that a row which somebody holds keeps no other from being renewed."""
+        """In a transaction of its own, so that a row which somebody holds hinders no other."""
         claim = running.claim
         try:
             # Beside others who write: it changes the row only where it is still ours.

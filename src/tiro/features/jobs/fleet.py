@@ -78,7 +78,7 @@ class Fleet:
         if time.monotonic() - self._known_at > _FRESH_SECONDS:
             query = select(WorkerTable).where(WorkerTable.seen_at > moment.after(session, -_ALIVE_SECONDS))
             self._known = [
-                Worker(row.id, row.host, tuple(row.queues), row.engines and tuple(row.engines), row.slots)
+                Worker(row.id, row.host, tuple(row.queues), _engines(row), row.slots)
                 for row in session.scalars(query.order_by(WorkerTable.id))
             ]
             self._known_at = time.monotonic()
@@ -102,6 +102,10 @@ class Fleet:
             for queue, engine in waiting.kinds(session, list(JobQueue))
             if not any(worker.serves(queue, engine) for worker in workers)
         ]
+
+
+def _engines(row: WorkerTable) -> tuple[str, ...] | None:
+    return None if row.engines is None else tuple(row.engines)
 
 
 def _lack(queue: str, engine: str) -> str:

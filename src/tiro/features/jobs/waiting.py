@@ -40,7 +40,8 @@ def turn(session: Session, user_id: str, queue: str, priority: int) -> int:
 
 
 def heads(session: Session, queues: tuple[str, ...], engines: tuple[str, ...] | None) -> Sequence[str]:
-    """Those of ``queues`` in which a job waits for one of ``engines`` (None: any), in the order in which they are to be served: by the priority of their first jobs, then by how long these have waited. Turns are
+    """Those of ``queues`` in which a job waits for one of ``engines`` (None: any), in the order in which they
+    are to be served: by the priority of their first jobs, then by how long these have waited. Turns are
     comparable within a queue only."""
     found = session.execute(_heads(queues, engines))
     return [name for name, _priority, _since in sorted(found, key=lambda row: (row[1], row[2]))]

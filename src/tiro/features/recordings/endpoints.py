@@ -22,6 +22,7 @@ from tiro.errors import (
     NoAudio,
     NotFound,
     NotShared,
+    QueueFull,
     RangeNotSatisfiable,
     RecordingHeld,
     StorageFull,

@@ -226,25 +226,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_jobs_latest", ["user_id", "latest", "state", "recording_id"], unique=False)
         batch_op.create_index("ix_jobs_listed", ["user_id", "latest", "recording_id"], unique=False)
         batch_op.create_index("ix_jobs_recording", ["recording_id", "latest"], unique=False)
-    for name, where, columns in _JOB_INDEXES:
-        op.create_index(name, "jobs", columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
-    op.create_table(
-        "workers",
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("host", sa.String(), nullable=False),
-        sa.Column("queues", sa.JSON(), nullable=False),
-        sa.Column("engines", sa.JSON(), nullable=True),
-        sa.Column("slots", sa.Integer(), nullable=False),
-        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_workers")),
-    )
-    op.create_table(
-        "rounds",
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_rounds")),
-    )
+    _create_queue()
 
     op.create_table(
         "segments",
@@ -615,6 +597,29 @@ def _quotas_and_idempotency() -> None:
     )
     op.create_index("ix_kept_answers_until", "kept_answers", ["until"])
     op.create_index("ix_uploads_token", "uploads", ["owner_id", "token"], unique=True)
+
+
+def _create_queue() -> None:
+    """What is beside the jobs: how they are taken, by whom, and who does rounds."""
+    for name, where, columns in _JOB_INDEXES:
+        op.create_index(name, "jobs", columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+    op.create_table(
+        "workers",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("queues", sa.JSON(), nullable=False),
+        sa.Column("engines", sa.JSON(), nullable=True),
+        sa.Column("slots", sa.Integer(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_workers")),
+    )
+    op.create_table(
+        "rounds",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_rounds")),
+    )
 
 
 def downgrade() -> None:
