@@ -35,10 +35,8 @@ def run() -> None:
     for what, (seconds, spent) in (("embedded", embedded), ("PostgreSQL and Redis", clustered)):
         each = 1000 / _JOBS
         rows.append([what, f"{_JOBS / seconds:.0f}", f"{seconds * each:.1f}", f"{spent * each:.1f}"])
-    say(
-        f"{_JOBS} jobs that wait already, {_CLIP:g} s of audio each, engine echo; embedded {_AT_ONCE} at once in"
-    )
-    say("one process, else two workers with half as many each. Processor time is that of workers and their")
+    say(f"{_JOBS} jobs that wait already, {_CLIP:g} s of audio each, engine echo: {_AT_ONCE} at once in one")
+    say("process, or in two workers with half as many each. Processor time is that of workers and their")
     say("children, without the database's.")
     say()
     table(["", "jobs/s", "ms/job", "CPU ms/job"], rows)

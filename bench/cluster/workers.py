@@ -32,9 +32,7 @@ def run() -> None:
 
 def _two_beside_one(folder: Path) -> None:
     seconds = {count: _forty(folder / f"workers-{count}", count) for count in (1, 2)}
-    say(
-        f"{_JOBS} jobs of 3 s on an engine that takes {3 * _PACE:.1f} s for each, one at a time in each worker."
-    )
+    say(f"{_JOBS} jobs, each {3 * _PACE:.1f} s of an engine's time, one at a time in each worker.")
     say()
     table(["workers", "seconds"], [[str(count), f"{taken:.1f}"] for count, taken in seconds.items()])
     at_least("two workers beside one:", seconds[1] / seconds[2], 1.9, "times", 2)
@@ -79,12 +77,11 @@ def _behind_a_batch(folder: Path) -> None:
                 "SELECT avg(finished_at - started_at) AS each FROM jobs WHERE state = 'completed'"
             )[0]["each"]
     each: timedelta = finished
-    say(
-        f"One file of another user behind {_BATCH} of one, {at_once} jobs at once of {each.total_seconds():.2f} s:"
-    )
+    job = each.total_seconds()
+    say(f"One file of another user behind {_BATCH} of one, {at_once} jobs at once of {job:.2f} s each:")
     say(f"it began after {waited:.2f} s; {begun[0]['n'] - before} jobs of the batch began meanwhile.")
     say()
-    target("its wait, in running jobs' time:", waited / each.total_seconds(), 2, "jobs", 2)
+    target("its wait, in running jobs' time:", waited / job, 2, "jobs", 2)
 
 
 def _picked_up(folder: Path) -> None:
