@@ -1,12 +1,13 @@
 # Never applied, and `terraform validate` never run: the providers cannot be had where this was written. Checked:
-# `terraform fmt`, the syntax of HCL, and that each reference names something that is declared.
+# `terraform fmt`, the syntax of HCL, that each reference names something that is declared, and once, by hand, that
+# each argument of each resource is one that version 6.50 of the provider knows, and that none is missing.
 terraform {
   required_version = ">= 1.9"
 
   required_providers {
     google = {
       source  = "hashicorp/google"
-      version = "~> 7.0"
+      version = "~> 6.50"
     }
     random = {
       source  = "hashicorp/random"
