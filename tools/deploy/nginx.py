@@ -21,7 +21,7 @@ from tools.deploy.checks import DEPLOY, Failed, complain, run, system_tool
 
 FOLDER = DEPLOY / "compose"
 SPOOF = "203.0.113.9"
-_SECONDS = 10.0
+_SECONDS = 5.0
 
 
 def syntax() -> str:
@@ -120,7 +120,7 @@ class _Backend(ThreadingTCPServer):
 
 class _Handler(StreamRequestHandler):
     server: _Backend
-    timeout = _SECONDS
+    timeout = 2 * _SECONDS
 
     def handle(self) -> None:
         with suppress(OSError):
@@ -143,7 +143,8 @@ class _Handler(StreamRequestHandler):
             self._send(b"{}")
         elif path == b"/events":
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
-            self.server.seen.wait(_SECONDS)
+            # Longer than the client waits: what is kept back comes too late for it.
+            self.server.seen.wait(2 * _SECONDS)
             self.wfile.write(b"data: 2\n\n")
         elif path == b"/socket" and headers.get("upgrade") == "websocket":
             self.wfile.write(b"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
