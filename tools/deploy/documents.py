@@ -39,7 +39,8 @@ def dockerfile() -> str:
 
 
 def scripts() -> str:
-    run(python_tool("shellcheck"), DEPLOY / "compose" / "prepare", ROOT / "tools" / "check-deploy")
+    files = [DEPLOY / "compose" / "prepare", DEPLOY / "systemd" / "tiro", ROOT / "tools" / "check-deploy"]
+    run(python_tool("shellcheck"), *files, ROOT / ".ci" / "run")
     return "shellcheck"
 
 
