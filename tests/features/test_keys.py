@@ -135,7 +135,7 @@ def test_uses_wait_for_a_database_that_is_busy(server: ThreadServer, monkeypatch
     row, secret = keys.create("key")
     keys.authenticate(secret)
 
-    def busy() -> object:
+    def busy(**_: object) -> object:
         raise DatabaseBusy
 
     with monkeypatch.context() as patched:

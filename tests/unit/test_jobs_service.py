@@ -147,7 +147,7 @@ def test_three_tries_with_growing_pauses_then_failed(house: House) -> None:
     assert claim.attempt == 3
     house.do(lambda session: house.jobs.fail(session, claim, EngineCrashed()))
     assert house.row()["state"] == "failed"
-    assert '"engine_crashed"' in str(house.row()["error"])
+    assert "engine_crashed" in str(house.row()["error"])
 
 
 def test_what_cannot_change_is_not_tried_again(house: House) -> None:
@@ -171,7 +171,7 @@ def test_a_job_that_kills_its_worker_fails_after_three(house: House) -> None:
         assert house.sweep(everything=True) == 1
     assert house.claim() is None
     assert house.row()["state"] == "failed"
-    assert '"attempts_exhausted"' in str(house.row()["error"])
+    assert "attempts_exhausted" in str(house.row()["error"])
 
 
 def test_a_job_handed_back_keeps_its_tries(house: House) -> None:

@@ -76,6 +76,7 @@ def miscounted(session: Session) -> Sequence[str]:
         select(UserTable.name)
         .outerjoin(counted, counted.c.owner_id == UserTable.id)
         .where(UserTable.recordings != func.coalesce(counted.c.found, 0))
+        .order_by(UserTable.id)
     )
     return session.scalars(query).all()
 
