@@ -26,7 +26,8 @@ test-slow: .venv/dev.stamp ## the tests that take minutes, which the gate runs t
 
 test-cluster: .venv/dev.stamp ## the suites of features, faults and security on PostgreSQL
 	@TIRO_TEST_DATABASE=postgresql .venv/bin/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder \
-		tests/features tests/faults tests/security tests/unit/test_jobs_service.py
+		tests/features tests/faults tests/security
+
 test-faults: .venv/dev.stamp ## kill workers, Redis and PostgreSQL, three times each
 	@.venv/bin/pytest tests/faults/cluster
 
