@@ -10,6 +10,7 @@ from bench import (
     authentication,
     cancelling,
     cluster,
+    database,
     decoding,
     guard,
     listing,
@@ -32,6 +33,7 @@ _ALL = {
     "guard": guard,
     "cancelling": cancelling,
     "cluster": cluster,
+    "database": database,
     "whisper": whisper,
 }
 
