@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Everything installs into .venv from hashed lock files.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-faults test-cluster fuzz check fix bench bench-whisper bench-accuracy openapi docs lock clean
+.PHONY: help run test test-slow test-cluster fuzz check fix bench bench-whisper bench-accuracy openapi docs lock clean test-faults check-deploy
 export UV_PYTHON_DOWNLOADS := never
 # Every child is a new Python: without its compiled files each would compile Tiro anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -40,6 +40,9 @@ check: .venv/dev.stamp ## lint, types, import contracts, formatting, generated d
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/python tools/reference --check
+
+check-deploy: .venv/dev.stamp ## check deploy/: images, Compose, nginx, alerts, Kubernetes, Terraform; STRICT=1 leaves nothing out
+	@tools/check-deploy $(if $(STRICT),--strict)
 
 fix: .venv/dev.stamp ## format, and mend what a machine can mend
 	.venv/bin/ruff check --fix .

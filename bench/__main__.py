@@ -32,8 +32,8 @@ _ALL = {
     "memory": memory,
     "guard": guard,
     "cancelling": cancelling,
-    "cluster": cluster,
     "database": database,
+    "cluster": cluster,
     "whisper": whisper,
 }
 
