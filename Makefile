@@ -24,12 +24,16 @@ test: .venv/dev.stamp ## the default tests, three at a time since many of them w
 test-slow: .venv/dev.stamp ## the tests that take minutes, which the gate runs too
 	@.venv/bin/pytest -m slow -n 2 --dist loadfile
 
+test-faults: .venv/dev.stamp ## kill workers, Redis and PostgreSQL, three times each
+	@.venv/bin/pytest tests/faults/cluster
+
 test-cluster: .venv/dev.stamp ## the suites of features, faults and security on PostgreSQL
 	@TIRO_TEST_DATABASE=postgresql .venv/bin/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder \
 		tests/features tests/faults tests/security
 
 test-faults: .venv/dev.stamp ## kill workers, Redis and PostgreSQL, three times each
 	@.venv/bin/pytest tests/faults/cluster
+		tests/features tests/faults tests/security tests/unit/test_jobs_service.py
 
 fuzz: .venv/dev.stamp ## look for an answer that breaks the OpenAPI document, MINUTES=15
 	@.venv/bin/python -m tests.fuzz --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED))
