@@ -12,7 +12,8 @@ Json = dict[str, Any]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment in UTC; SQLite keeps it without its zone, so the zone is put back on reading."""
+    """An aware moment in UTC; SQLite keeps it without its zone, so the zone is put back on reading, and
+    PostgreSQL gives it in the zone of the connection."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -21,7 +22,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.replace(tzinfo=UTC)
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Table(DeclarativeBase):
