@@ -16,6 +16,7 @@ from tiro.db.session import Database
 from tiro.db.tables import RecordingTable
 from tiro.errors import Conflict, EngineCrashed, LeaseLost, NoAudio, StorageFull
 from tiro.events.embedded import EmbeddedEventHub
+from tiro.features.counters.service import CounterService
 from tiro.features.events.service import EventService
 from tiro.features.jobs.service import Claim, JobService
 from tiro.features.jobs.states import Priority
@@ -34,7 +35,7 @@ class House:
         self.data = data
         self.database: Database = open_database(make_settings(data))
         events = EventService(self.database, EmbeddedEventHub())
-        self.jobs = JobService(events, EmbeddedQueue(), attempts=3, lease_seconds=LEASE)
+        self.jobs = JobService(events, CounterService(), EmbeddedQueue(), attempts=3, lease_seconds=LEASE)
         self.now = datetime.fromisoformat("2026-01-01T12:00:00+00:00")
         monkeypatch.setattr(clock, "now", lambda: self.now)
 

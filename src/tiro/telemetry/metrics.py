@@ -22,8 +22,8 @@ BUILD = CATALOGUE.read("tiro_build_info", Kind.GAUGE, "1, with the version that 
 HTTP_SECONDS = CATALOGUE.histogram(
     "tiro_http_request_duration_seconds",
     "Time from a request's first line to the end of its answer. `route` is the template (`other` where there "
-    "is none), `status` the class, such as `2xx`. Streams of events, `/live`, `/ready` and `/metrics` are left "
-    "out.",
+    "is none), `status` the class, such as `2xx`. Streams of events, `/live`, `/ready` and `/metrics` are "
+    "left out.",
     "method",
     "route",
     "status",
@@ -41,8 +41,8 @@ LIMITS_REFUSED = CATALOGUE.counter(
 UPLOAD_BYTES = CATALOGUE.counter("tiro_upload_bytes_total", "Bytes of uploads that have come in.")
 DOOR_SECONDS = CATALOGUE.histogram(
     "tiro_door_duration_seconds",
-    "Time that an upload spends at the door: `receive` its bytes, `probe` what they are, `commit` them to disk "
-    "and its row.",
+    "Time that an upload spends at the door: `receive` its bytes, `probe` what they are, `commit` them to "
+    "disk and its row.",
     "step",
     bounds=_SHORT,
 )
@@ -95,8 +95,8 @@ JOB_WAIT_SECONDS = CATALOGUE.histogram(
 )
 JOB_SECONDS = CATALOGUE.histogram(
     "tiro_job_duration_seconds",
-    "Time at work on jobs in this process, by how it ended: `completed`, `failed`, `cancelled`, `handed_back` "
-    "(the process stopped) or `lost` (the lease was).",
+    "Time at work on jobs in this process, by how it ended: `completed`, `failed`, `cancelled`, "
+    "`handed_back` (the process stopped) or `lost` (the lease was).",
     "outcome",
     bounds=_LONG,
 )

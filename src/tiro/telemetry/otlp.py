@@ -91,12 +91,12 @@ class OtlpTracer:
             from opentelemetry.sdk.trace import TracerProvider
             from opentelemetry.sdk.trace.export import BatchSpanProcessor
         except ImportError as err:
-            raise MissingExtra("Traces need a package that is not installed: pip install 'tiro[telemetry]'") from err
+            raise MissingExtra(
+                "Traces need packages that are not installed: pip install 'tiro[telemetry]'."
+            ) from err
         # It would log each span that finds the queue full; an outage is told once, by `told`.
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
-        resource = Resource.create(
-            {"service.name": "tiro", "service.version": version, "tiro.role": role}
-        )
+        resource = Resource.create({"service.name": "tiro", "service.version": version, "tiro.role": role})
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         exporter = told(OTLPSpanExporter(endpoint and _address(endpoint), timeout=_TRY_SECONDS))
         self._provider.add_span_processor(

@@ -1,7 +1,8 @@
 """Spans: what took how long, within what. A port, and next to nothing where no adapter is installed.
 
 Attributes hold ids, names from the code, counts and codes; never text, names of files or secrets. A context
-crosses processes as a W3C ``traceparent``. Within one, it follows the thread or task, as context variables do.
+crosses processes as a W3C ``traceparent``; within one it follows the thread or task, as context variables
+do.
 """
 
 from __future__ import annotations

@@ -9,9 +9,10 @@ import asyncio
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
@@ -23,9 +24,11 @@ from tiro.features.jobs.service import Claim, JobService
 from tiro.features.transcription.service import TranscriptionService
 from tiro.kit import clock
 from tiro.queue.base import Queue
+from tiro.telemetry import metrics, origin, tracing
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
+_Outcome = Literal["completed", "failed", "cancelled", "handed_back", "lost"]
 
 _POLL_SECONDS = 1.0
 """A lost wake-up costs no more than this."""
@@ -135,44 +138,55 @@ class Runner:
         self._queue.wake("")
 
     async def _carry_out(self, running: _Running) -> None:
-        claim = running.claim
-        structlog.contextvars.bind_contextvars(
-            job_id=claim.job_id, recording_id=claim.recording_id, attempt=claim.attempt
-        )
-        heartbeat = asyncio.create_task(self._keep_lease(running))
-        context = structlog.contextvars.get_contextvars()
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._work, self._run_job, running, context)
-        finally:
-            heartbeat.cancel()
+        with _known(running.claim):
+            heartbeat = asyncio.create_task(self._keep_lease(running))
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._work, self._run_job, running)
+            finally:
+                heartbeat.cancel()
 
-    def _run_job(self, running: _Running, context: dict[str, object]) -> None:
-        structlog.contextvars.bind_contextvars(**context)
-        try:
-            self._transcription.run(running.claim, running.stop)
-        except Exception as error:  # noqa: BLE001 (the edge of a job: whatever happens ends here, in its row)
-            self._settle(running, error)
+    def _run_job(self, running: _Running) -> None:
+        claim, began = running.claim, time.monotonic()
+        with _known(claim), metrics.WORKER_JOBS.held(), _spanned(claim) as span:
+            try:
+                self._transcription.run(claim, running.stop)
+                outcome = "completed"
+            except Exception as error:  # noqa: BLE001 (the edge of a job: whatever happens ends here, in its row)
+                outcome = self._settle(running, error)
+                if outcome == "failed":
+                    span.fail(error.code if isinstance(error, TiroError) else type(error).__name__)
+            span.set(outcome=outcome)
+        if outcome == "lost":
+            metrics.LEASES_LOST.add()
+        metrics.JOB_SECONDS.observe(time.monotonic() - began, outcome)
 
-    def _settle(self, running: _Running, error: Exception) -> None:
+    def _settle(self, running: _Running, error: Exception) -> _Outcome:
         """Bring the row in line with how the run ended."""
         claim = running.claim
+        outcome: _Outcome
         try:
             with self._database.write() as session:
                 if running.reason == "lease" or isinstance(error, LeaseLost):
-                    _log.warning("job.lease_lost")
-                elif running.reason == "shutdown":
+                    raise LeaseLost
+                if running.reason == "shutdown":
+                    outcome = "handed_back"
                     self._jobs.hand_back(session, claim)
                 elif running.reason == "cancel" or isinstance(error, Cancelled):
+                    outcome = "cancelled"
                     self._jobs.cancel(session, claim)
                 else:
+                    outcome = "failed"
                     known = error if isinstance(error, TiroError) else TiroError()
                     _log.warning("job.failed", code=known.code, exc_info=_unforeseen(error))
                     self._jobs.fail(session, claim, known)
         except LeaseLost:
             _log.warning("job.lease_lost")
+            return "lost"
         except Exception:  # noqa: BLE001 (the edge of a job)
             # The row keeps its lease; when that runs out, the sweeper gives the job to whoever can do it.
             _log.exception("job.not_settled")
+            return "lost"
+        return outcome
 
     async def _keep_lease(self, running: _Running) -> None:
         """Renew the lease and look for a wish to cancel, outside the thread that may be deep in its work."""
@@ -219,6 +233,24 @@ class Runner:
 
     async def _in_rows(self, action: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._rows, action)
+
+
+def _known(claim: Claim) -> AbstractContextManager[None]:
+    """Names the job, and the request that asked for it, in the log lines of the block."""
+    return origin.continued(
+        claim.origin, job_id=claim.job_id, recording_id=claim.recording_id, attempt=claim.attempt
+    )
+
+
+def _spanned(claim: Claim) -> AbstractContextManager[tracing.Span]:
+    return tracing.span(
+        "job",
+        kind=tracing.SpanKind.CONSUMER,
+        parent=origin.parent(claim.origin),
+        job_id=claim.job_id,
+        recording_id=claim.recording_id,
+        attempt=claim.attempt,
+    )
 
 
 def _step_back() -> None:

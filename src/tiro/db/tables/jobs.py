@@ -15,7 +15,8 @@ class JobTable(Table):
 
     A claim raises ``attempt`` (the fencing number that every write of a result must match), lowers
     ``tries_left`` and sets the lease. A graceful stop gives the try back. ``latest`` marks the job that
-    speaks for its recording, which is ``user_id``'s.
+    speaks for its recording, which is ``user_id``'s. ``origin`` is the request that asked for it, for logs
+    and traces.
     """
 
     __tablename__ = "jobs"
@@ -44,6 +45,7 @@ class JobTable(Table):
     media: Mapped[Json | None]
     layout: Mapped[Json | None]
     error: Mapped[Json | None]
+    origin: Mapped[Json | None]
     created_at: Mapped[datetime]
     queued_at: Mapped[datetime]
     started_at: Mapped[datetime | None]

@@ -82,14 +82,15 @@ def running(session: Session) -> Sequence[JobTable]:
     return session.scalars(select(JobTable).where(JobTable.state == JobState.RUNNING)).all()
 
 
-def counts(session: Session) -> dict[str, int]:
-    """How many recordings are in each state."""
-    query = select(JobTable.state, func.count()).where(JobTable.latest).group_by(JobTable.state)
-    return dict(session.execute(query).tuples().all())
-
-
-def oldest_queued(session: Session) -> datetime | None:
-    return session.scalar(select(func.min(JobTable.queued_at)).where(JobTable.state == JobState.QUEUED))
+def load(session: Session) -> Sequence[tuple[str, int, int, datetime]]:
+    """Of jobs that wait or run, by state and priority: how many, and since when the first could run. Reads
+    the index that claims go by, and so only what has not ended."""
+    query = (
+        select(JobTable.state, JobTable.priority, func.count(), func.min(JobTable.queued_at))
+        .where(JobTable.state.in_([JobState.QUEUED, JobState.RUNNING]))
+        .group_by(JobTable.state, JobTable.priority)
+    )
+    return session.execute(query).tuples().all()
 
 
 def record_window(session: Session, job_id: str, index: int, attempt: int, result: Json) -> None:

@@ -17,6 +17,7 @@ from tiro.db.session import after_commit
 from tiro.db.tables import JobTable
 from tiro.db.tables.base import Json
 from tiro.errors import AttemptsExhausted, Conflict, LeaseLost, NotFound, TiroError
+from tiro.features.counters.service import CounterService
 from tiro.features.events.service import EventService
 from tiro.features.jobs import repository
 from tiro.features.jobs.states import JobState, Priority
@@ -24,7 +25,10 @@ from tiro.kit import clock
 from tiro.kit.ids import uuid7
 from tiro.queue.base import Queue
 from tiro.speech.options import TranscriptionOptions
+from tiro.telemetry import metrics
+from tiro.telemetry.origin import Origin, current
 
+_QUEUE = "all"
 _LONGEST_PAUSE = 3600.0
 """Seconds. A server may ask to be left alone for days; nobody who waits for a transcript would think so."""
 
@@ -39,6 +43,8 @@ class Claim:
     options: TranscriptionOptions
     claimed_at: datetime
     busy_before: float
+    origin: Origin
+    """The request that asked for the job."""
 
     @property
     def busy_seconds(self) -> float:
@@ -46,11 +52,32 @@ class Claim:
         return self.busy_before + (clock.now() - self.claimed_at).total_seconds()
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many jobs of one queue and priority wait and run, and the age in seconds of the one that waits
+    longest, from when it could run."""
+
+    queue: str
+    priority: Priority
+    queued: int
+    running: int
+    oldest: float
+
+
 class JobService:
     """Jobs. All methods take the caller's session and belong to its transaction."""
 
-    def __init__(self, events: EventService, queue: Queue, *, attempts: int, lease_seconds: float) -> None:
+    def __init__(
+        self,
+        events: EventService,
+        counters: CounterService,
+        queue: Queue,
+        *,
+        attempts: int,
+        lease_seconds: float,
+    ) -> None:
         self._events = events
+        self._counters = counters
         self._queue = queue
         self._attempts = attempts
         self.lease_seconds = lease_seconds
@@ -79,6 +106,7 @@ class JobService:
             cancel_requested=False,
             position=0.0,
             busy_seconds=0.0,
+            origin=current() or None,
             created_at=now,
             queued_at=now,
         )
@@ -112,6 +140,7 @@ class JobService:
         if job.state == JobState.QUEUED:
             job.state, job.finished_at = JobState.CANCELLED, clock.now()
             self._announce(session, job, JobState.CANCELLED)
+            self._counters.add_ended(session, JobState.CANCELLED)
         after_commit(session, lambda: self._queue.wake(job.id))
         return job
 
@@ -140,6 +169,9 @@ class JobService:
         if job is None:
             return None
         self._events.append(session, job.recording_id, "state", {"status": JobState.RUNNING})
+        waited = max(0.0, (now - job.queued_at).total_seconds())
+        priority = Priority.of_rank(job.priority)
+        after_commit(session, lambda: metrics.JOB_WAIT_SECONDS.observe(waited, _QUEUE, priority))
         return Claim(
             job.id,
             job.recording_id,
@@ -147,6 +179,7 @@ class JobService:
             TranscriptionOptions.from_asked(job.options),
             now,
             job.busy_seconds,
+            job.origin or {},
         )
 
     def renew(self, session: Session, claim: Claim) -> bool:
@@ -198,7 +231,8 @@ class JobService:
             pause = 4.0 ** (self._attempts - job.tries_left - 1)
             if error.retry_after is not None:
                 pause = max(pause, min(error.retry_after, _LONGEST_PAUSE))
-            self._requeue(session, claim, clock.now() + timedelta(seconds=pause), {})
+            if self._requeue(session, claim, clock.now() + timedelta(seconds=pause), {}):
+                self._counters.add_failed_try(session, error.code)
         else:
             self._end(session, claim, JobState.FAILED, error)
 
@@ -230,15 +264,23 @@ class JobService:
                 self._announce(session, job, JobState.QUEUED)
             else:
                 self._set_ended(session, job, JobState.FAILED, AttemptsExhausted())
+        # At the end, when the rows of all these jobs are ours: whoever counts has those first.
+        self._counters.add_freed(session, len(jobs))
+        for job in jobs:
+            if JobState(job.state).ended:
+                self._counters.add_ended(session, job.state, (job.error or {}).get("code", ""))
         return len(jobs)
 
-    def counts(self, session: Session) -> dict[str, int]:
-        """How many recordings are in each state."""
-        return repository.counts(session)
-
-    def oldest_queued(self, session: Session) -> datetime | None:
-        """Since when the job that waits longest has waited."""
-        return repository.oldest_queued(session)
+    def load(self, session: Session) -> list[Load]:
+        """What waits and what runs, by queue and priority; those with nothing in them are there too."""
+        found = {(state, rank): (count, oldest) for state, rank, count, oldest in repository.load(session)}
+        now = clock.now()
+        return [
+            Load(_QUEUE, priority, queued, running, _age(oldest, now))
+            for priority in Priority
+            for queued, oldest in [found.get((JobState.QUEUED, priority.rank), (0, None))]
+            for running, _ in [found.get((JobState.RUNNING, priority.rank), (0, None))]
+        ]
 
     # --- inside -----------------------------------------------------------------------------------
 
@@ -246,14 +288,16 @@ class JobService:
         if not repository.change_claimed(session, claim.job_id, claim.attempt, **values):
             raise LeaseLost
 
-    def _requeue(self, session: Session, claim: Claim, at: datetime, more: dict[str, Any]) -> None:
+    def _requeue(self, session: Session, claim: Claim, at: datetime, more: dict[str, Any]) -> bool:
+        """False where it was to be cancelled, and now is."""
         if self.cancel_requested(session, claim):
             self._end(session, claim, JobState.CANCELLED)
-            return
+            return False
         values = {"state": JobState.QUEUED, "queued_at": at, "lease_until": None, "owner": None}
         self._change(session, claim, busy_seconds=claim.busy_seconds, **values, **more)
         self._events.append(session, claim.recording_id, "state", {"status": JobState.QUEUED})
         after_commit(session, lambda: self._queue.wake(claim.job_id))
+        return True
 
     def _end(self, session: Session, claim: Claim, state: JobState, error: TiroError | None = None) -> None:
         problem = _problem(error)
@@ -270,6 +314,7 @@ class JobService:
         )
         self._events.append(session, claim.recording_id, "state", {"status": state, "error": problem})
         self._events.thin_out(session, claim.recording_id)
+        self._counters.add_ended(session, state, "" if error is None else error.code)
 
     def _set_ended(self, session: Session, job: JobTable, state: JobState, error: TiroError | None) -> None:
         job.state, job.stage, job.finished_at, job.error = state, None, clock.now(), _problem(error)
@@ -280,6 +325,10 @@ class JobService:
         self._events.append(session, job.recording_id, "state", {"status": state, "error": job.error})
         job_id = job.id
         after_commit(session, lambda: self._queue.wake(job_id))
+
+
+def _age(since: datetime | None, now: datetime) -> float:
+    return max(0.0, (now - since).total_seconds()) if since else 0.0
 
 
 def _problem(error: TiroError | None) -> dict[str, str] | None:
