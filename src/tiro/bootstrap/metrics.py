@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 import tiro
+from tiro.bootstrap.server import Runtime
 from tiro.db.session import Database
 from tiro.engines.host import EngineHosts
 from tiro.errors import TiroError
@@ -37,6 +38,14 @@ _FROM_THE_START: dict[Metric, list[Labels]] = {
     metrics.WEBHOOK_TRIES: [("delivered",), ("failed",), ("given_up",)],
     metrics.JOBS_ENDED: [(JobState.COMPLETED, ""), (JobState.CANCELLED, "")],
 }
+
+
+def sources_of(runtime: Runtime) -> list[Source]:
+    """All that a server knows."""
+    return [
+        row_readings(runtime.database, runtime.jobs, runtime.counters, runtime.webhooks),
+        process_readings(runtime.database, runtime.speech.hosts, runtime.settings.data),
+    ]
 
 
 def row_readings(

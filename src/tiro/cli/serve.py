@@ -41,7 +41,9 @@ def serve(
 def _run(settings: Settings, listener: socket.socket, demo: bool) -> None:
     from tiro.api.server import Server
     from tiro.bootstrap.data import lock_data_folder
+    from tiro.bootstrap.metrics import sources_of
     from tiro.bootstrap.server import build_runtime
+    from tiro.bootstrap.telemetry import watched
     from tiro.cli.welcome import welcome
     from tiro.features.accounts import links
 
@@ -62,7 +64,8 @@ def _run(settings: Settings, listener: socket.socket, demo: bool) -> None:
             finally:
                 greeting.cancel()
 
-        asyncio.run(run())
+        with watched(settings, "serve", sources_of(runtime)):
+            asyncio.run(run())
     finally:
         runtime.close()
         lock.release()

@@ -36,6 +36,8 @@ def continued(origin: Mapping[str, Any] | None, **ids: Any) -> Iterator[None]:
     """Bind what ``current`` gave elsewhere, with more ``ids``, to the log lines of this block."""
     request_id = (origin or {}).get("request_id")
     known = {"request_id": request_id} if request_id else {}
+    if caused := parent(origin):
+        known["trace_id"] = caused.split("-")[1]
     with structlog.contextvars.bound_contextvars(**known, **ids):
         yield
 

@@ -115,6 +115,17 @@ def traceparent() -> str | None:
     return _current.get()
 
 
+def trace_id() -> str | None:
+    """The trace that this belongs to."""
+    current = _current.get()
+    return current.split("-")[1] if current else None
+
+
+def nothing() -> AbstractContextManager[Span]:
+    """A span that nobody sees."""
+    return _NOTHING
+
+
 def known(text: str | None) -> str | None:
     """The text, if it is a traceparent."""
     return text if text and _TRACEPARENT.fullmatch(text) else None

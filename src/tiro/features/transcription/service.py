@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from functools import singledispatchmethod
 
@@ -37,6 +37,7 @@ from tiro.speech.result import layout_json, media_json, segment_json
 from tiro.speech.types import Segment, WindowResult
 from tiro.storage.base import Storage
 from tiro.telemetry import metrics, tracing
+from tiro.telemetry.timing import timed
 
 _log = structlog.get_logger(__name__)
 _window_results = TypeAdapter(WindowResult)
@@ -99,17 +100,7 @@ class _Stages(ExitStack):
 
     def enter(self, stage: str) -> None:
         self.close()
-        self.enter_context(_stage(stage))
-
-
-@contextmanager
-def _stage(stage: str) -> Iterator[None]:
-    began = time.monotonic()
-    try:
-        with tracing.span(f"stage.{stage}"):
-            yield
-    finally:
-        metrics.STAGE_SECONDS.observe(time.monotonic() - began, stage)
+        self.enter_context(timed(metrics.STAGE_SECONDS, "stage", stage))
 
 
 class _Recorder:
