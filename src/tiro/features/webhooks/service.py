@@ -30,6 +30,7 @@ from tiro.features.webhooks.states import PATIENCE, QUIET, DeliveryState, Dispat
 from tiro.kit import clock
 from tiro.kit.ids import uuid7
 from tiro.queue.base import Queue
+from tiro.telemetry.origin import current
 
 __all__ = ["WebhookEvent", "WebhookService", "WebhookWish", "parsed"]
 
@@ -355,6 +356,7 @@ def _message(webhook: WebhookTable, event: WebhookEvent, data: Json, now: dateti
         lease_until=None,
         next_at=now,
         tries=[],
+        origin=current() or None,
         created_at=now,
         finished_at=None,
     )
@@ -364,7 +366,9 @@ def _dispatch(webhook: WebhookTable, row: DeliveryTable, now: datetime) -> Dispa
     keys = [webhook.secret]
     if webhook.previous_secret and webhook.previous_until and webhook.previous_until > now:
         keys.append(webhook.previous_secret)
-    return Dispatch(row.id, webhook.id, row.attempt, row.event, webhook.url, row.body, tuple(keys))
+    return Dispatch(
+        row.id, webhook.id, row.attempt, row.event, webhook.url, row.body, tuple(keys), row.origin or {}
+    )
 
 
 def _try(outcome: Outcome) -> Json:
