@@ -181,14 +181,14 @@ def test_metrics_on_a_port_of_their_own(seen: Seen) -> None:
     assert value("tiro_stage_duration_seconds_count", stage="transcribe") == 1
     assert value("tiro_realtime_factor_count", engine="echo") == 1
     assert value("tiro_door_duration_seconds_count", step="commit") == 1
-    assert value("tiro_job_wait_seconds_count", queue="all", priority="normal") == 1
+    assert value("tiro_job_wait_seconds_count", queue="cpu", priority="normal") == 1
     assert value("tiro_job_duration_seconds_count", outcome="completed") == 1
     assert value("tiro_upload_bytes_total") == len(wav(5))
     answered = {"method": "POST", "route": "/api/v1/transcribe", "status": "2xx"}
     assert value("tiro_http_request_duration_seconds_count", **answered) == 1
     assert value("tiro_engine_batch_windows_count", engine="echo") >= 1
     assert value("tiro_engine_load_seconds_count", engine="echo") == 1
-    assert value("tiro_queue_age_seconds", queue="all", priority="normal") == 0
+    assert value("tiro_queue_age_seconds", queue="cpu", priority="normal") == 0
     assert value("tiro_decoder_duration_seconds_count") == 2
     assert value("tiro_database_up") == 1
     assert value("tiro_http_requests_open") == 0

@@ -20,7 +20,7 @@ from tiro.events.embedded import EmbeddedEventHub
 from tiro.features.counters.service import Counted, CounterService
 from tiro.features.events.service import EventService
 from tiro.features.jobs.service import Claim, JobService
-from tiro.features.jobs.states import Priority
+from tiro.features.jobs.states import JobQueue, Priority
 from tiro.features.users.service import UserService
 from tiro.kit import clock
 from tiro.queue.embedded import EmbeddedQueue
@@ -63,7 +63,10 @@ class House:
             self.jobs.enqueue(session, name, owner_id, TranscriptionOptions("echo"), priority)
 
     def claim(self, owner: str = "worker") -> Claim | None:
+        """As a worker does: look, then take."""
         with self.database.write() as session:
+            if self.jobs.look(session, ("cpu",), None).pause_over:
+                self.jobs.end_pauses(session)
             return self.jobs.claim(session, owner)
 
     def claimed(self) -> Claim:
@@ -289,8 +292,13 @@ def test_the_load_is_told_by_priority(house: House) -> None:
     assert house.claimed().recording_id == "a"
     house.later(7)
     with house.database.read() as session:
-        load = {one.priority: (one.queued, one.running, one.oldest) for one in house.jobs.load(session)}
-    assert load == {Priority.HIGH: (1, 1, 7.0), Priority.NORMAL: (0, 0, 0.0), Priority.LOW: (1, 0, 7.0)}
+        load = {(one.queue, one.priority): (one.queued, one.oldest) for one in house.jobs.load(session)}
+        running = house.jobs.running(session)
+    assert {lane: found for lane, found in load.items() if found != (0, 0.0)} == {
+        (JobQueue.CPU, Priority.HIGH): (1, 7.0),
+        (JobQueue.CPU, Priority.LOW): (1, 7.0),
+    }
+    assert running == {JobQueue.CPU: 1, JobQueue.GPU: 0, JobQueue.REMOTE: 0, JobQueue.LLM: 0}
 
 
 def test_a_job_knows_the_request_that_asked_for_it(house: House) -> None:

@@ -132,10 +132,10 @@ def health(runtime: RuntimeDependency) -> AdminHealth:
 
 def _queue(runtime: Runtime) -> Queue:
     with runtime.database.read() as session:
-        load = runtime.jobs.load(session)
+        load, running = runtime.jobs.load(session), runtime.jobs.running(session)
     return Queue(
         queued=sum(one.queued for one in load),
-        running=sum(one.running for one in load),
+        running=sum(running.values()),
         oldest_seconds=round(max(one.oldest for one in load), 1),
     )
 

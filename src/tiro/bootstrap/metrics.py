@@ -5,16 +5,17 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
 import tiro
+from tiro.bootstrap.roles import Role
 from tiro.bootstrap.server import Runtime
 from tiro.db.session import Database
 from tiro.engines.host import EngineHosts
 from tiro.errors import TiroError
 from tiro.features.counters.service import Counted, CounterService
+from tiro.features.jobs.fleet import Fleet
 from tiro.features.jobs.service import JobService, Load
 from tiro.features.jobs.states import JobState
 from tiro.features.webhooks.service import WebhookService
@@ -43,20 +44,21 @@ _FROM_THE_START: dict[Metric, list[Labels]] = {
 def sources_of(runtime: Runtime) -> list[Source]:
     """All that a server knows."""
     return [
-        row_readings(runtime.database, runtime.jobs, runtime.counters, runtime.webhooks),
-        process_readings(runtime.database, runtime.speech.hosts, runtime.settings.data),
+        row_readings(runtime.database, runtime.jobs, runtime.fleet, runtime.counters, runtime.webhooks),
+        process_readings(runtime),
     ]
 
 
 def row_readings(
-    database: Database, jobs: JobService, counters: CounterService, webhooks: WebhookService
+    database: Database, jobs: JobService, fleet: Fleet, counters: CounterService, webhooks: WebhookService
 ) -> Source:
     """What the rows say: the same figures whoever asks. Where the database is away, only that."""
 
     def read() -> list[Reading]:
         try:
             with database.read() as session:
-                load = jobs.load(session)
+                load, running = jobs.load(session), jobs.running(session)
+                workers, unserved = fleet.by_queue(session), len(fleet.stranded(session))
                 counted = counters.values(session)
                 messages = webhooks.undelivered(session)
         except (TiroError, SQLAlchemyError):
@@ -64,6 +66,9 @@ def row_readings(
         return [
             Reading(metrics.DATABASE_UP, {(): 1}),
             *_load(load),
+            Reading(metrics.JOBS_RUNNING, {(queue,): count for queue, count in running.items()}),
+            Reading(metrics.WORKERS, {(queue,): count for queue, count in workers.items()}),
+            Reading(metrics.QUEUE_UNSERVED, {(): unserved}),
             *_counted(counted),
             Reading(metrics.WEBHOOKS_WAITING, {(): messages}),
         ]
@@ -71,31 +76,29 @@ def row_readings(
     return read
 
 
-def process_readings(database: Database, hosts: EngineHosts | None, data: Path) -> Source:
-    """What the parts of this process know. ``hosts`` is None where it has no engines."""
+def process_readings(runtime: Runtime) -> Source:
+    """What the parts of this process know."""
+    works = runtime.role in {Role.ALL, Role.WORKER}
 
     def read() -> list[Reading]:
-        busy, idle, most = database.connections()
+        busy, idle, most = runtime.database.connections()
         found = [
             Reading(metrics.BUILD, {(tiro.__version__,): 1}),
             Reading(metrics.DATABASE_CONNECTIONS, {("busy",): busy, ("idle",): idle}),
             Reading(metrics.DATABASE_CONNECTIONS_MOST, {(): most}),
+            Reading(metrics.WORKER_SLOTS, {(): runtime.runner.jobs.worker.slots if works else 0}),
         ]
         with suppress(OSError):  # without a data folder there is nothing to say of it
-            found.append(Reading(metrics.STORAGE_FREE, {(): shutil.disk_usage(data).free}))
-        return found + ([] if hosts is None else _hosts(hosts))
+            found.append(Reading(metrics.STORAGE_FREE, {(): shutil.disk_usage(runtime.settings.data).free}))
+        return found + _hosts(runtime.speech.hosts)
 
     return read
 
 
 def _load(load: list[Load]) -> list[Reading]:
-    running: dict[Labels, float] = {}
-    for one in load:
-        running[one.queue,] = running.get((one.queue,), 0) + one.running
     return [
         Reading(metrics.QUEUE_JOBS, {(one.queue, one.priority): one.queued for one in load}),
         Reading(metrics.QUEUE_AGE, {(one.queue, one.priority): one.oldest for one in load}),
-        Reading(metrics.JOBS_RUNNING, running),
     ]
 
 

@@ -63,6 +63,18 @@ QUEUE_AGE = CATALOGUE.rows(
     "queue",
     "priority",
 )
+WORKERS = CATALOGUE.rows(
+    "tiro_workers",
+    Kind.GAUGE,
+    "Workers that gave a sign of life, by each queue they take jobs from; the server itself where it works "
+    "alone.",
+    "queue",
+)
+QUEUE_UNSERVED = CATALOGUE.rows(
+    "tiro_queue_unserved",
+    Kind.GAUGE,
+    "Kinds of waiting jobs (queue and engine) that no worker which is alive can do.",
+)
 JOBS_RUNNING = CATALOGUE.rows("tiro_jobs_running", Kind.GAUGE, "Jobs at work, wherever.", "queue")
 JOBS_ENDED = CATALOGUE.rows(
     "tiro_jobs_ended_total",
@@ -86,6 +98,9 @@ LEASES_LOST = CATALOGUE.counter(
     "tiro_leases_lost_total", "Jobs that this process worked on when another had taken them over."
 )
 WORKER_JOBS = CATALOGUE.gauge("tiro_worker_jobs", "Jobs at work in this process.")
+WORKER_SLOTS = CATALOGUE.read(
+    "tiro_worker_slots", Kind.GAUGE, "How many jobs this process does at once; 0 where it does none."
+)
 JOB_WAIT_SECONDS = CATALOGUE.histogram(
     "tiro_job_wait_seconds",
     "Time from when a job could run to when this process took it.",

@@ -6,21 +6,24 @@ went on elsewhere changes nothing and gets ``LeaseLost``.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from tiro.db import moment
 from tiro.db.session import after_commit
 from tiro.db.tables import JobTable
 from tiro.db.tables.base import Json
 from tiro.errors import AttemptsExhausted, Conflict, LeaseLost, NotFound, TiroError
 from tiro.features.counters.service import CounterService
 from tiro.features.events.service import EventService
-from tiro.features.jobs import repository
-from tiro.features.jobs.states import JobState, Priority
+from tiro.features.jobs import repository, waiting
+from tiro.features.jobs.fleet import Fleet
+from tiro.features.jobs.room import Room
+from tiro.features.jobs.states import JobQueue, JobState, Priority
 from tiro.kit import clock
 from tiro.kit.ids import uuid7
 from tiro.queue.base import Queue
@@ -28,7 +31,6 @@ from tiro.speech.options import TranscriptionOptions
 from tiro.telemetry import metrics
 from tiro.telemetry.origin import Origin, current
 
-_QUEUE = "all"
 _LONGEST_PAUSE = 3600.0
 """Seconds. A server may ask to be left alone for days; nobody who waits for a transcript would think so."""
 
@@ -45,6 +47,7 @@ class Claim:
     busy_before: float
     origin: Origin
     """The request that asked for the job."""
+    queue: str = "cpu"
 
     @property
     def busy_seconds(self) -> float:
@@ -53,19 +56,32 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """How many jobs of one queue and priority wait and run, and the age in seconds of the one that waits
-    longest, from when it could run."""
+class Look:
+    """Queues in which there is something to do, in the order of service, and whether a pause is over."""
 
-    queue: str
+    queues: Sequence[str]
+    pause_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many jobs of one queue and priority wait, and the age in seconds of the one that waits longest,
+    from when it could run."""
+
+    queue: JobQueue
     priority: Priority
     queued: int
-    running: int
     oldest: float
 
 
 class JobService:
-    """Jobs. All methods take the caller's session and belong to its transaction."""
+    """Jobs. All methods take the caller's session and belong to its transaction.
+
+    Args:
+        room: how many may wait.
+        fleet: the workers; by default there is but one, which can do whatever can be done.
+        route: the queue of a job for an engine.
+    """
 
     def __init__(
         self,
@@ -75,11 +91,17 @@ class JobService:
         *,
         attempts: int,
         lease_seconds: float,
+        room: int = 100_000,
+        fleet: Fleet | None = None,
+        route: Callable[[Session, str], JobQueue] = lambda _session, _engine: JobQueue.CPU,
     ) -> None:
         self._events = events
         self._counters = counters
         self._queue = queue
         self._attempts = attempts
+        self._fleet = fleet or Fleet(alone=True)
+        self._route = route
+        self._room = Room(room)
         self.lease_seconds = lease_seconds
 
     # --- by the caller ----------------------------------------------------------------------------
@@ -92,14 +114,21 @@ class JobService:
         options: TranscriptionOptions,
         priority: Priority = Priority.NORMAL,
     ) -> JobTable:
+        """Raises QueueFull."""
+        self._room.require(session)
         now = clock.now()
+        queue, engine = self._route(session, options.engine), options.engine_name
         job = JobTable(
             id=str(uuid7()),
             recording_id=recording_id,
             user_id=user_id,
             latest=True,
             state=JobState.QUEUED,
+            queue=queue,
+            engine=engine,
             priority=priority.rank,
+            # Whoever enqueues writes alone, so that two jobs of one user never get one turn.
+            turn=waiting.turn(session, user_id, queue, priority.rank),
             options=options.asked(),
             attempt=0,
             tries_left=self._attempts,
@@ -112,7 +141,12 @@ class JobService:
         )
         repository.add(session, job)
         self._announce(session, job, JobState.QUEUED)
+        after_commit(session, self._room.one_more)
         return job
+
+    def require_room(self, session: Session) -> None:
+        """Look, before a body is read, whether one more job may wait. Raises QueueFull."""
+        self._room.require(session)
 
     def latest(self, session: Session, recording_id: str) -> JobTable:
         job = repository.latest(session, recording_id)
@@ -127,13 +161,20 @@ class JobService:
             raise NotFound
         return JobState(state)
 
+    def waiting_for(self, session: Session, job: JobTable) -> str | None:
+        """What a waiting job lacks, where no worker that is alive can do it."""
+        return self._fleet.waiting_for(session, job)
+
     def request_cancel(self, session: Session, recording_id: str) -> JobTable:
         """Cancel a waiting job at once; ask the worker of a running one to stop.
 
         Raises:
             Conflict: the job has ended already.
         """
-        job = self.latest(session, recording_id)
+        # Held, for workers claim and end jobs beside everybody who writes.
+        job = repository.latest(session, recording_id, lock=True)
+        if job is None:
+            raise NotFound
         if JobState(job.state).ended:
             raise Conflict(f"The job is {job.state} already; there is nothing to cancel.")
         job.cancel_requested = True
@@ -141,7 +182,6 @@ class JobService:
             job.state, job.finished_at = JobState.CANCELLED, clock.now()
             self._announce(session, job, JobState.CANCELLED)
             self._counters.add_ended(session, JobState.CANCELLED)
-        after_commit(session, lambda: self._queue.wake(job.id))
         return job
 
     def retry(self, session: Session, recording_id: str) -> JobTable:
@@ -163,32 +203,55 @@ class JobService:
 
     # --- by the worker ----------------------------------------------------------------------------
 
-    def claim(self, session: Session, owner: str) -> Claim | None:
-        now = clock.now()
-        job = repository.claim(session, owner, now, now + timedelta(seconds=self.lease_seconds))
+    # All of these may run beside other writers (`write(shared=True)`): each is one conditional change of the
+    # job's row, or begins with one, and holds that row to its end.
+
+    def look(self, session: Session, queues: tuple[str, ...], engines: tuple[str, ...] | None) -> Look:
+        """What a worker with these queues and engines could do now. Reads only, so that who finds nothing has
+        kept nobody waiting."""
+        return Look(waiting.heads(session, queues, engines), waiting.pause_over(session))
+
+    def end_pauses(self, session: Session) -> None:
+        """Let jobs wait again that have paused for long enough."""
+        waiting.end_pauses(session)
+
+    def claim(
+        self, session: Session, owner: str, queue: str = "cpu", engines: tuple[str, ...] | None = None
+    ) -> Claim | None:
+        """Take the job whose turn it is.
+
+        Args:
+            engines: those that the worker has; None for whichever.
+        """
+        job = waiting.claim(session, queue, engines, owner, self.lease_seconds)
         if job is None:
             return None
         self._events.append(session, job.recording_id, "state", {"status": JobState.RUNNING})
-        waited = max(0.0, (now - job.queued_at).total_seconds())
-        priority = Priority.of_rank(job.priority)
-        after_commit(session, lambda: metrics.JOB_WAIT_SECONDS.observe(waited, _QUEUE, priority))
+        waited, lane = _age(job.queued_at, clock.now()), (job.queue, Priority.of_rank(job.priority))
+        after_commit(session, lambda: metrics.JOB_WAIT_SECONDS.observe(waited, *lane))
         return Claim(
             job.id,
             job.recording_id,
             job.attempt,
             TranscriptionOptions.from_asked(job.options),
-            now,
+            clock.now(),
             job.busy_seconds,
             job.origin or {},
+            job.queue,
         )
 
-    def renew(self, session: Session, claim: Claim) -> bool:
-        """Prolong the lease; True where the caller wants the job cancelled."""
-        self._change(session, claim, lease_until=clock.now() + timedelta(seconds=self.lease_seconds))
-        return self.cancel_requested(session, claim)
+    def renew(self, session: Session, claim: Claim) -> None:
+        """Prolong the lease."""
+        self._change(session, claim, lease_until=moment.after(session, self.lease_seconds))
+
+    def unwanted(self, session: Session, claims: Sequence[Claim]) -> set[str]:
+        """The ids of those jobs that are to be cancelled, or are gone."""
+        ids = [claim.job_id for claim in claims]
+        wishes = repository.wishes(session, ids)
+        return {job_id for job_id in ids if wishes.get(job_id, True)}
 
     def cancel_requested(self, session: Session, claim: Claim) -> bool:
-        job = session.get(JobTable, claim.job_id)
+        job = repository.locked(session, claim.job_id)
         return job is None or job.cancel_requested
 
     def enter_stage(self, session: Session, claim: Claim, stage: str) -> None:
@@ -231,7 +294,7 @@ class JobService:
             pause = 4.0 ** (self._attempts - job.tries_left - 1)
             if error.retry_after is not None:
                 pause = max(pause, min(error.retry_after, _LONGEST_PAUSE))
-            if self._requeue(session, claim, clock.now() + timedelta(seconds=pause), {}):
+            if self._requeue(session, claim, pause, {}):
                 self._counters.add_failed_try(session, error.code)
         else:
             self._end(session, claim, JobState.FAILED, error)
@@ -239,7 +302,7 @@ class JobService:
     def hand_back(self, session: Session, claim: Claim) -> None:
         """Queue the job again (or cancel it, where that was asked for) without counting the try: the worker
         stops for reasons of its own."""
-        self._requeue(session, claim, clock.now(), {"tries_left": JobTable.tries_left + 1})
+        self._requeue(session, claim, 0.0, {"tries_left": JobTable.tries_left + 1})
 
     # --- by the house -----------------------------------------------------------------------------
 
@@ -252,15 +315,14 @@ class JobService:
         ``sparing`` are the ids of the caller's own jobs: a machine that slept finds their leases expired, but
         whoever works on them is awake again.
         """
-        now = clock.now()
-        found = repository.running(session) if everything else repository.expired(session, now)
+        found = repository.running(session) if everything else repository.expired(session)
         jobs = [job for job in found if job.id not in sparing]
         for job in jobs:
             job.lease_until, job.owner = None, None
             if job.cancel_requested:
                 self._set_ended(session, job, JobState.CANCELLED, None)
             elif job.tries_left > 0:
-                job.state, job.queued_at = JobState.QUEUED, now
+                job.state, job.queued_at = JobState.QUEUED, clock.now()
                 self._announce(session, job, JobState.QUEUED)
             else:
                 self._set_ended(session, job, JobState.FAILED, AttemptsExhausted())
@@ -272,15 +334,19 @@ class JobService:
         return len(jobs)
 
     def load(self, session: Session) -> list[Load]:
-        """What waits and what runs, by queue and priority; those with nothing in them are there too."""
-        found = {(state, rank): (count, oldest) for state, rank, count, oldest in repository.load(session)}
+        """What waits, by queue and priority; those in which nothing does are there too."""
+        found = waiting.load(session)
         now = clock.now()
         return [
-            Load(_QUEUE, priority, queued, running, _age(oldest, now))
+            Load(queue, priority, count, _age(oldest, now))
+            for queue in JobQueue
             for priority in Priority
-            for queued, oldest in [found.get((JobState.QUEUED, priority.rank), (0, None))]
-            for running, _ in [found.get((JobState.RUNNING, priority.rank), (0, None))]
+            for count, oldest in [found.get((queue, priority.rank), (0, None))]
         ]
+
+    def running(self, session: Session) -> dict[str, int]:
+        """How many jobs run, by queue; those where none does are there too."""
+        return dict.fromkeys(JobQueue, 0) | repository.running_by_queue(session)
 
     # --- inside -----------------------------------------------------------------------------------
 
@@ -288,15 +354,18 @@ class JobService:
         if not repository.change_claimed(session, claim.job_id, claim.attempt, **values):
             raise LeaseLost
 
-    def _requeue(self, session: Session, claim: Claim, at: datetime, more: dict[str, Any]) -> bool:
+    def _requeue(self, session: Session, claim: Claim, pause: float, more: dict[str, Any]) -> bool:
         """False where it was to be cancelled, and now is."""
         if self.cancel_requested(session, claim):
             self._end(session, claim, JobState.CANCELLED)
             return False
-        values = {"state": JobState.QUEUED, "queued_at": at, "lease_until": None, "owner": None}
-        self._change(session, claim, busy_seconds=claim.busy_seconds, **values, **more)
+        ready = clock.now() + timedelta(seconds=pause)
+        values = {"state": JobState.QUEUED, "queued_at": ready, "lease_until": None, "owner": None}
+        until = moment.after(session, pause) if pause else None
+        self._change(session, claim, busy_seconds=claim.busy_seconds, paused_until=until, **values, **more)
         self._events.append(session, claim.recording_id, "state", {"status": JobState.QUEUED})
-        after_commit(session, lambda: self._queue.wake(claim.job_id))
+        if not pause:
+            after_commit(session, lambda: self._queue.wake(claim.queue))
         return True
 
     def _end(self, session: Session, claim: Claim, state: JobState, error: TiroError | None = None) -> None:
@@ -323,8 +392,9 @@ class JobService:
 
     def _announce(self, session: Session, job: JobTable, state: JobState) -> None:
         self._events.append(session, job.recording_id, "state", {"status": state, "error": job.error})
-        job_id = job.id
-        after_commit(session, lambda: self._queue.wake(job_id))
+        if state is JobState.QUEUED:
+            queue = job.queue
+            after_commit(session, lambda: self._queue.wake(queue))
 
 
 def _age(since: datetime | None, now: datetime) -> float:
