@@ -9,6 +9,7 @@ import time
 from bench import (
     authentication,
     cancelling,
+    cluster,
     decoding,
     guard,
     listing,
@@ -30,6 +31,7 @@ _ALL = {
     "memory": memory,
     "guard": guard,
     "cancelling": cancelling,
+    "cluster": cluster,
     "whisper": whisper,
 }
 

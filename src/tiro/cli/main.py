@@ -13,6 +13,7 @@ import tiro
 from tiro.cli import (
     api,
     beat,
+    db,
     doctor,
     keys,
     models,
@@ -50,6 +51,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(retention.app, name="retention")
+app.add_typer(db.app, name="db")
 app.command("doctor")(doctor.doctor)
 
 

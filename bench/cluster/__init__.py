@@ -1,0 +1,12 @@
+"""The queue: jobs a second, what a claim costs as the queue grows, two workers beside one, fairness, and how
+soon a dead worker's job is picked up."""
+
+from __future__ import annotations
+
+from bench.cluster import claiming, throughput, workers
+
+
+def run() -> None:
+    throughput.run()
+    claiming.run()
+    workers.run()
