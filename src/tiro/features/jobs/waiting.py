@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from tiro.db import moment
 from tiro.db.tables import JobTable
-from tiro.features.jobs.states import JobState
+from tiro.features.jobs.states import JobQueue, JobState, Priority
 
 # In so many words, for a partial index serves only those who name its condition in the statement itself.
 _QUEUED: ColumnElement[bool] = JobTable.state == literal_column(f"'{JobState.QUEUED}'")
@@ -123,16 +123,32 @@ def count(session: Session, limit: int) -> int:
 def load(session: Session) -> dict[tuple[str, int], tuple[int, datetime | None]]:
     """By queue and priority: how many wait, paused or not, and since when the first could run. Reads indexes
     of waiting jobs alone."""
+    found = {(queue, rank): (count, oldest) for queue, rank, count, oldest in session.execute(_load())}
     lane = (JobTable.queue, JobTable.priority)
-    ready = select(*lane, func.count(), func.min(JobTable.queued_at)).where(*_READY).group_by(*lane)
     paused = select(*lane, func.count()).where(_QUEUED, JobTable.paused_until.is_not(None)).group_by(*lane)
-    found: dict[tuple[str, int], tuple[int, datetime | None]] = {
-        (queue, rank): (count, oldest) for queue, rank, count, oldest in session.execute(ready)
-    }
     for queue, rank, count in session.execute(paused):
-        before, oldest = found.get((queue, rank), (0, None))
+        before, oldest = found[queue, rank]
         found[queue, rank] = (before + count, oldest)
     return found
+
+
+@cache
+def _load() -> Any:
+    """Each lane by itself: its first is found at once, and a plain count is faster than groups."""
+    lanes = []
+    for queue in JobQueue:
+        for priority in Priority:
+            here = (*_READY, JobTable.queue == queue, JobTable.priority == priority.rank)
+            first = select(JobTable.queued_at).where(*here).order_by(JobTable.queued_at).limit(1)
+            lanes.append(
+                select(
+                    literal(queue.value),
+                    literal(priority.rank),
+                    select(func.count()).select_from(JobTable).where(*here).scalar_subquery(),
+                    first.scalar_subquery(),
+                )
+            )
+    return union_all(*lanes)
 
 
 def kinds(session: Session, queues: Sequence[str]) -> Sequence[tuple[str, str]]:
