@@ -10,6 +10,7 @@ from bench import (
     authentication,
     cancelling,
     cluster,
+    database,
     decoding,
     guard,
     listing,
@@ -31,6 +32,7 @@ _ALL = {
     "memory": memory,
     "guard": guard,
     "cancelling": cancelling,
+    "database": database,
     "cluster": cluster,
     "whisper": whisper,
 }

@@ -4,9 +4,11 @@ soon a dead worker's job is picked up."""
 from __future__ import annotations
 
 from bench.cluster import claiming, throughput, workers
+from tiro import logs
 
 
 def run() -> None:
+    logs.configure("error", "text")
     throughput.run()
     claiming.run()
     workers.run()
