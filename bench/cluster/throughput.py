@@ -17,6 +17,7 @@ from tests.serving import wait_until
 from tests.workers import at_work, runtime_of, send
 
 from bench.report import at_least, say, table
+from tiro.features.counters.service import Counted
 
 _JOBS = 200
 _CLIP = 0.2
@@ -51,7 +52,7 @@ def _embedded(data: Path) -> tuple[float, float]:
 
         def done() -> int:
             with runtime.database.read() as session:
-                return runtime.jobs.counts(session).get("completed", 0)
+                return int(runtime.counters.values(session).get((Counted.JOBS_ENDED, "completed"), 0))
 
         with at_work(runtime):
             for _ in range(_AT_ONCE):

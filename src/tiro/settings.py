@@ -368,6 +368,26 @@ class LogSettings(BaseModel):
     )
 
 
+class MetricsSettings(BaseModel):
+    """Metrics on a port of their own, without a key: whoever reaches it may read them."""
+
+    host: str = Field("127.0.0.1", description="Address where metrics are served without a key.")
+    port: int = Field(
+        0, ge=0, le=65535, description="Port where metrics are served without a key; 0 serves none."
+    )
+
+
+class TracesSettings(BaseModel):
+    """Traces."""
+
+    endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/]+",
+        description="Collector that traces are sent to by OTLP over HTTP, such as `http://jaeger:4318`; by "
+        "default that of OTEL_EXPORTER_OTLP_ENDPOINT, or none.",
+    )
+
+
 class Settings(BaseSettings):
     """All settings. Each has a default that needs no thought."""
 
@@ -404,6 +424,8 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    traces: TracesSettings = TracesSettings()
 
     @property
     def clustered(self) -> bool:

@@ -26,6 +26,7 @@ from tests.workers import runtime_of
 from tiro.bootstrap.server import Runtime
 from tiro.db.tables import DeliveryTable, RecordingTable, WebhookTable
 from tiro.features.checkup.repository import lost_deliveries
+from tiro.features.counters.service import Counted
 from tiro.features.webhooks.service import WebhookEvent, WebhookWish
 from tiro.features.webhooks.states import PAUSES, DeliveryState
 from tiro.kit import clock
@@ -42,6 +43,14 @@ def settings_of(data: Path, answer_seconds: float) -> Settings:
 
 class House:
     """Webhooks on a real database and real sockets, at a time of the test's choosing."""
+
+    def counted(self) -> Counter[str]:
+        """Tries to deliver, by what came of them."""
+        with self.runtime.database.read() as session:
+            values = self.runtime.counters.values(session)
+        return Counter(
+            {label: int(n) for (name, label), n in values.items() if name == Counted.WEBHOOK_TRIES}
+        )
 
     def __init__(self, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ahead = timedelta()
@@ -204,6 +213,7 @@ def test_a_receiver_that_is_gone_is_called_no_more(house: House) -> None:
 
 
 def test_after_the_last_try_a_message_can_be_sent_by_hand(house: House) -> None:
+    before = house.counted()
     with receiving([Reply(500)] * (len(PAUSES) + 1)) as receiver:
         webhook = house.webhook(receiver.url)
         house.recording("r")
@@ -216,6 +226,9 @@ def test_after_the_last_try_a_message_can_be_sent_by_hand(house: House) -> None:
         house.webhooks.redeliver(webhook.id, house.owner, row.id)
         house.send_due()
         [again] = house.deliveries(webhook)
+    counted = house.counted()
+    counted.subtract(before)
+    assert +counted == {"failed": len(PAUSES), "given_up": 1, "delivered": 1}
     assert (again.state, again.id) == ("delivered", row.id)
     assert {message.id for message in receiver.messages} == {row.id}
 

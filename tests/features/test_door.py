@@ -297,7 +297,7 @@ def test_health_and_metrics(client: Client) -> None:
     assert health["status"] == "ok"
     assert {"database", "storage", "worker", "engine:echo"} <= set(health["components"])
     metrics = client.get("/metrics")
-    assert "tiro_recordings{" in metrics.text
+    assert "tiro_queue_jobs{" in metrics.text
     assert metrics.headers["content-type"].startswith("text/plain")
 
 

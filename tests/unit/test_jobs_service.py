@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy.orm import Session
 from tests.checkup import rows
 from tests.conftest import make_settings
@@ -16,9 +17,10 @@ from tiro.db.session import Database
 from tiro.db.tables import RecordingTable
 from tiro.errors import Conflict, EngineCrashed, LeaseLost, NoAudio, StorageFull
 from tiro.events.embedded import EmbeddedEventHub
+from tiro.features.counters.service import Counted, CounterService
 from tiro.features.events.service import EventService
 from tiro.features.jobs.service import Claim, JobService
-from tiro.features.jobs.states import Priority
+from tiro.features.jobs.states import JobQueue, Priority
 from tiro.features.users.service import UserService
 from tiro.kit import clock
 from tiro.queue.embedded import EmbeddedQueue
@@ -34,7 +36,7 @@ class House:
         self.data = data
         self.database: Database = open_database(make_settings(data))
         events = EventService(self.database, EmbeddedEventHub())
-        self.jobs = JobService(events, EmbeddedQueue(), attempts=3, lease_seconds=LEASE)
+        self.jobs = JobService(events, CounterService(), EmbeddedQueue(), attempts=3, lease_seconds=LEASE)
         self.now = datetime.fromisoformat("2026-01-01T12:00:00+00:00")
         monkeypatch.setattr(clock, "now", lambda: self.now)
 
@@ -69,6 +71,11 @@ class House:
 
     def claimed(self) -> Claim:
         claim = self.claim()
+        assert claim is not None
+        return claim
+
+    def claimed_in(self, session: Session) -> Claim:
+        claim = self.jobs.claim(session, "worker")
         assert claim is not None
         return claim
 
@@ -241,3 +248,61 @@ def test_a_worker_that_slept_does_not_free_its_own_job(house: House) -> None:
     assert house.sweep() == 0
     house.do(lambda session: house.jobs.complete(session, claim))
     assert house.row()["attempt"] == 1
+
+
+def test_ends_failed_tries_and_freed_leases_are_counted_once(house: House) -> None:
+    for name in ("done", "fails", "again", "lost", "unwanted", "cancelled"):
+        house.recording(name)
+    house.do(lambda session: house.jobs.complete(session, house.claimed_in(session)))
+    house.do(lambda session: house.jobs.fail(session, house.claimed_in(session), NoAudio()))
+    house.do(lambda session: house.jobs.fail(session, house.claimed_in(session), EngineCrashed()))
+    assert house.claimed().recording_id == "lost"
+    assert house.claimed().recording_id == "unwanted"
+    house.do(lambda session: house.jobs.request_cancel(session, "unwanted"))
+    house.do(lambda session: house.jobs.request_cancel(session, "cancelled"))
+    house.later(LEASE + 1)
+    assert house.sweep() == 2
+    with house.database.read() as session:
+        assert CounterService().values(session) == {
+            (Counted.JOBS_ENDED, "completed"): 1,
+            (Counted.JOBS_ENDED, "failed:no_audio"): 1,
+            (Counted.JOBS_ENDED, "cancelled"): 2,
+            (Counted.TRIES_FAILED, "engine_crashed"): 1,
+            (Counted.LEASES_FREED, ""): 2,
+        }
+
+
+def test_a_stale_claim_counts_nothing(house: House) -> None:
+    house.recording("a")
+    stale = house.claimed()
+    house.later(LEASE + 1)
+    house.sweep()
+    for write in WRITES.values():
+        with pytest.raises(LeaseLost):
+            house.do(lambda session, write=write: write(house.jobs, session, stale))  # type: ignore[misc]
+    with house.database.read() as session:
+        assert CounterService().values(session) == {(Counted.LEASES_FREED, ""): 1}
+
+
+def test_the_load_is_told_by_priority(house: House) -> None:
+    house.recording("a", Priority.HIGH)
+    house.later(5)
+    house.recording("b", Priority.HIGH)
+    house.recording("c", Priority.LOW)
+    assert house.claimed().recording_id == "a"
+    house.later(7)
+    with house.database.read() as session:
+        load = {(one.queue, one.priority): (one.queued, one.oldest) for one in house.jobs.load(session)}
+        running = house.jobs.running(session)
+    assert {lane: found for lane, found in load.items() if found != (0, 0.0)} == {
+        (JobQueue.CPU, Priority.HIGH): (1, 7.0),
+        (JobQueue.CPU, Priority.LOW): (1, 7.0),
+    }
+    assert running == {JobQueue.CPU: 1, JobQueue.GPU: 0, JobQueue.REMOTE: 0, JobQueue.LLM: 0}
+
+
+def test_a_job_knows_the_request_that_asked_for_it(house: House) -> None:
+    with structlog.contextvars.bound_contextvars(request_id="abc"):
+        house.recording("a")
+    house.recording("b")
+    assert [house.claimed().origin for _ in "ab"] == [{"request_id": "abc"}, {}]

@@ -16,10 +16,8 @@ from tiro.bootstrap.server import Runtime
 from tiro.errors import DatabaseBusy, Forbidden, Unauthorized
 from tiro.features.administration.schemas import UserStorage
 from tiro.features.checkup.service import look_at_rows
-from tiro.features.jobs.states import JobState
 from tiro.features.keys.dependencies import ADMIN
 from tiro.http.problems import documented
-from tiro.kit import clock
 
 router = APIRouter(
     prefix="/api/v1/admin",
@@ -134,13 +132,11 @@ def health(runtime: RuntimeDependency) -> AdminHealth:
 
 def _queue(runtime: Runtime) -> Queue:
     with runtime.database.read() as session:
-        counts = runtime.jobs.counts(session)
-        since = runtime.jobs.oldest_queued(session)
-    waited = max(0.0, (clock.now() - since).total_seconds()) if since else 0.0
+        load, running = runtime.jobs.load(session), runtime.jobs.running(session)
     return Queue(
-        queued=counts.get(JobState.QUEUED, 0),
-        running=counts.get(JobState.RUNNING, 0),
-        oldest_seconds=round(waited, 1),
+        queued=sum(one.queued for one in load),
+        running=sum(running.values()),
+        oldest_seconds=round(max(one.oldest for one in load), 1),
     )
 
 

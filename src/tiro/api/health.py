@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
 import tiro
-from tiro.api.metrics import render
+from tiro.api.metrics import MEDIA_TYPE, render
 from tiro.bootstrap.roles import Role
 from tiro.bootstrap.server import Runtime
 from tiro.db.session import database_version
@@ -82,8 +82,7 @@ def health(runtime: RuntimeDependency) -> Health:
 )
 def metrics(runtime: RuntimeDependency) -> Response:
     """Prometheus metrics."""
-    body, media_type = render(runtime)
-    return Response(body, media_type=media_type)
+    return Response(render(runtime), headers={"Content-Type": MEDIA_TYPE})
 
 
 def components(runtime: Runtime) -> dict[str, Component]:

@@ -191,7 +191,11 @@ def build_webhooks(
     lease_seconds = 2 * answer_seconds + 30
     queue = EmbeddedQueue()
     webhooks = WebhookService(
-        database, queue, lease_seconds=lease_seconds, keep=timedelta(days=settings.webhooks.keep_days)
+        database,
+        CounterService(),
+        queue,
+        lease_seconds=lease_seconds,
+        keep=timedelta(days=settings.webhooks.keep_days),
     )
     egress = Egress(resolver, Allowed.of(settings.egress.allowed), agent=f"tiro/{tiro.__version__}")
     return webhooks, Sender(webhooks, egress, queue, answer_seconds=answer_seconds)
@@ -226,9 +230,11 @@ def build_runtime(
     resolver = SystemResolver()
     webhooks, sender = build_webhooks(settings, database, resolver)
     events = EventService(database, hub, [webhooks.observe])
+    counters = CounterService()
     fleet = Fleet(alone=role is Role.ALL and not settings.clustered)
     jobs = JobService(
         events,
+        counters,
         queue,
         attempts=settings.jobs.attempts,
         lease_seconds=settings.jobs.lease_seconds,
@@ -237,7 +243,6 @@ def build_runtime(
         route=routes(settings, fleet),
     )
     transcripts = TranscriptService()
-    counters = CounterService()
     quotas = QuotaService(database, _default_quota(settings.quota))
     records = Records(database, jobs, transcripts, events, counters, quotas)
     limits = IntakeLimits(

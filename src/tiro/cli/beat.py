@@ -17,8 +17,10 @@ def beat() -> None:
 
     Several may run: each thing is done once, by whichever comes first."""
     from tiro.bootstrap.data import lock_data_folder
+    from tiro.bootstrap.metrics import sources_of
     from tiro.bootstrap.roles import Role
     from tiro.bootstrap.server import Runtime, build_runtime
+    from tiro.bootstrap.telemetry import watched
 
     settings = Settings()
     logs.configure(settings.log.level, settings.log.format)
@@ -34,7 +36,8 @@ def beat() -> None:
     try:
         runtime = build_runtime(settings, Role.BEAT)
         try:
-            asyncio.run(run(runtime))
+            with watched(settings, "beat", sources_of(runtime)):
+                asyncio.run(run(runtime))
         finally:
             runtime.close()
     finally:

@@ -49,8 +49,10 @@ def run_server(
     """
     from tiro.api.server import Server
     from tiro.bootstrap.data import lock_data_folder
+    from tiro.bootstrap.metrics import sources_of
     from tiro.bootstrap.roles import Role
     from tiro.bootstrap.server import build_runtime
+    from tiro.bootstrap.telemetry import watched
     from tiro.cli.welcome import welcome
     from tiro.features.accounts import links
 
@@ -74,7 +76,8 @@ def run_server(
             finally:
                 greeting.cancel()
 
-        asyncio.run(run())
+        with watched(settings, "serve" if role is Role.ALL else "api", sources_of(runtime)):
+            asyncio.run(run())
     finally:
         runtime.close()
         lock.release()

@@ -29,8 +29,10 @@ def worker(
     Ctrl-C or SIGTERM gives the jobs that are under way back within seconds; they go on after the last window
     that is recorded."""
     from tiro.bootstrap.data import lock_data_folder
+    from tiro.bootstrap.metrics import sources_of
     from tiro.bootstrap.roles import Role, queues_named
     from tiro.bootstrap.server import Runtime, build_consumer, build_runtime
+    from tiro.bootstrap.telemetry import watched
 
     settings = Settings()
     logs.configure(settings.log.level, settings.log.format)
@@ -52,7 +54,8 @@ def worker(
     try:
         runtime = build_runtime(settings, Role.WORKER, queues=named, slots=concurrency)
         try:
-            asyncio.run(run(runtime))
+            with watched(settings, "worker", sources_of(runtime)):
+                asyncio.run(run(runtime))
         finally:
             runtime.close()
     finally:

@@ -16,7 +16,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from tiro.db import postgresql, sqlite
 from tiro.errors import DatabaseBusy, DatabaseRefused
@@ -122,6 +122,13 @@ class Database:
         with self._translated(), self.engine.connect() as connection:
             connection.execution_options(tiro_begin=self._read)
             yield connection
+
+    def connections(self) -> tuple[int, int, int]:
+        """How many connections are in use, how many are open and idle, and how many there may be."""
+        pool = self.engine.pool
+        if not isinstance(pool, QueuePool):  # a database in memory has but one
+            return 0, 0, 1
+        return pool.checkedout(), pool.checkedin(), pool.size() + max(0, pool._max_overflow)
 
     @property
     def address(self) -> str:

@@ -9,22 +9,24 @@ prepares requests, and workers take them from the batcher.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import queue
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
-from typing import BinaryIO, NoReturn, cast
+from typing import Any, BinaryIO, NoReturn, cast
 
-from tiro.engines import messages, registry
+from tiro.engines import childlog, messages, registry
 from tiro.engines.base import BatchEngine, Engine, Prepared
 from tiro.engines.batching import Batcher
 from tiro.errors import EngineFailed, TiroError
 from tiro.kit import memory
 from tiro.kit.frames import BrokenFrame, read_frame, write_frame
-from tiro.speech.types import Segment
+from tiro.speech.types import SAMPLE_RATE, Segment
 
 
 class Answers:
@@ -41,8 +43,15 @@ class Answers:
     def segment(self, number: int, segment: Segment) -> None:
         self.send("segment", number, segment=messages.segment_to_json(segment))
 
-    def error(self, number: int, err: Exception) -> None:
-        self.send("error", number, **messages.error_to_json(as_tiro_error(err)))
+    def done(self, number: int, work: messages.Work | None) -> None:
+        self.send("done", number, work=messages.work_to_json(work))
+
+    def error(self, number: int, err: Exception, work: messages.Work | None = None) -> None:
+        more = messages.error_to_json(as_tiro_error(err))
+        self.send("error", number, work=messages.work_to_json(work), **more)
+
+    def log(self, number: int, level: str, event: str, fields: dict[str, Any]) -> None:
+        self.send("log", number, level=level, event=event, fields=fields)
 
 
 class Requests:
@@ -58,6 +67,7 @@ class Requests:
         self._answers = answers
         self._queue: queue.SimpleQueue[tuple[messages.Header, bytes]] = queue.SimpleQueue()
         self._stops: dict[int, threading.Event] = {}
+        self._headers: dict[int, messages.Header] = {}
         self.arrived: Callable[[], None] = lambda: None
         self.cancelled: Callable[[int], None] = lambda number: None
         threading.Thread(target=self._read, name="requests", daemon=True).start()
@@ -68,8 +78,12 @@ class Requests:
     def stop_of(self, number: int) -> threading.Event:
         return self._stops[number]
 
+    def header_of(self, number: int) -> messages.Header:
+        return self._headers[number]
+
     def finished(self, number: int) -> None:
         self._stops.pop(number, None)
+        self._headers.pop(number, None)
 
     def _read(self) -> None:
         with contextlib.suppress(BrokenFrame, OSError):
@@ -83,6 +97,7 @@ class Requests:
                         self.cancelled(header["id"])
                     continue
                 if header["op"] == "transcribe":
+                    self._headers[header["id"]] = header
                     self._stops[header["id"]] = threading.Event()
                     self.arrived()
                 self._queue.put(frame)
@@ -107,10 +122,14 @@ def as_tiro_error(err: Exception) -> TiroError:
     return EngineFailed(f"{EngineFailed.default} ({type(err).__name__}: {err})")
 
 
-def load(requests: Requests) -> Engine:
+def load(requests: Requests, answers: Answers) -> Engine:
     header, _ = requests.next()
+    childlog.configure(header["log_level"], answers.log)
+    began = time.monotonic()
     provider = registry.provider(header["engine"])
-    return provider.load(header["model"], messages.options_from_json(header["options"]))
+    engine = provider.load(header["model"], messages.options_from_json(header["options"]))
+    childlog.line(logging.INFO, "engine.loaded", seconds=round(time.monotonic() - began, 3))
+    return engine
 
 
 def answer(engine: Engine, requests: Requests, answers: Answers) -> None:
@@ -118,6 +137,8 @@ def answer(engine: Engine, requests: Requests, answers: Answers) -> None:
     header, body = requests.next()
     number = header["id"]
     stop = requests.stop_of(number)
+    childlog.request.set(number)
+    clock = _Clock()
     try:
         segments = engine.transcribe(messages.request_from_json(header, body, stop))
         try:
@@ -129,11 +150,36 @@ def answer(engine: Engine, requests: Requests, answers: Answers) -> None:
             if close := getattr(segments, "close", None):
                 close()
     except Exception as err:  # noqa: BLE001 - the edge of the connection: the parent is told
-        answers.error(number, err)
+        _tell_work(header, work := clock.work(1, ()), err)
+        answers.error(number, err, work)
     else:
-        answers.send("done", number)
+        _tell_work(header, work := clock.work(1, ()))
+        answers.done(number, work)
     finally:
         requests.finished(number)
+
+
+class _Clock:
+    """Times work from when it is made."""
+
+    def __init__(self) -> None:
+        self._began, self._since = time.time(), time.monotonic()
+
+    def work(self, windows: int, beside: tuple[str, ...]) -> messages.Work:
+        return messages.Work(self._began, round(time.monotonic() - self._since, 6), windows, beside)
+
+
+def _tell_work(header: messages.Header, work: messages.Work, err: Exception | None = None) -> None:
+    childlog.request.set(header["id"])
+    more = {} if err is None else {"code": as_tiro_error(err).code}
+    childlog.line(
+        logging.DEBUG,
+        "engine.window",
+        audio_seconds=round(header["samples"] / SAMPLE_RATE, 3),
+        seconds=round(work.seconds, 3),
+        windows=work.windows,
+        **more,
+    )
 
 
 class BatchService:
@@ -157,6 +203,7 @@ class BatchService:
             header, body = self._requests.next()
             number = header["id"]
             stop = self._requests.stop_of(number)
+            childlog.request.set(number)
             try:
                 prepared = self._engine.prepare(messages.request_from_json(header, body, stop))
             except Exception as err:  # noqa: BLE001 - the edge of the connection: the parent is told
@@ -176,9 +223,16 @@ class BatchService:
         try:
             while True:
                 batch = self._batcher.take()
+                # Its lines are about several requests; they are told under the first.
+                childlog.request.set(batch[0][0])
+                headers = [self._requests.header_of(number) for number, _ in batch]
+                clock = _Clock()
                 outcomes = self._outcomes([prepared for _, prepared in batch])
-                for (number, _), outcome in zip(batch, outcomes, strict=True):
-                    self._finish(number, outcome)
+                for header, outcome in zip(headers, outcomes, strict=True):
+                    others = (one["traceparent"] for one in headers if one is not header)
+                    work = clock.work(len(batch), tuple(other for other in others if other))
+                    _tell_work(header, work, outcome if isinstance(outcome, Exception) else None)
+                    self._finish(header["id"], outcome, work)
                 self._batcher.done()
         finally:
             # The loop has no other end than a fault, and then the parent must see the end of this process.
@@ -195,15 +249,17 @@ class BatchService:
                 return [err]
         return [outcome for prepared in batch for outcome in self._outcomes([prepared])]
 
-    def _finish(self, number: int, outcome: list[Segment] | Exception) -> None:
+    def _finish(
+        self, number: int, outcome: list[Segment] | Exception, work: messages.Work | None = None
+    ) -> None:
         self._requests.finished(number)
         self._batcher.finished()
         if isinstance(outcome, Exception):
-            self._answers.error(number, outcome)
+            self._answers.error(number, outcome, work)
             return
         for segment in outcome:
             self._answers.segment(number, segment)
-        self._answers.send("done", number)
+        self._answers.done(number, work)
 
 
 def main() -> None:
@@ -213,7 +269,7 @@ def main() -> None:
     answers = Answers(sink)
     requests = Requests(source, answers)
     try:
-        engine = load(requests)
+        engine = load(requests, answers)
         capabilities = engine.capabilities
     except Exception as err:  # noqa: BLE001 - as above
         answers.error(0, err)

@@ -12,11 +12,16 @@ import threading
 import time
 from dataclasses import dataclass
 
+import structlog
+
 from tiro.engines.base import Capabilities, EngineOptions, TranscribeRequest
 from tiro.engines.process import STALL, HostProcess, NotTaken
 from tiro.engines.registry import EngineSpec
-from tiro.errors import Cancelled, EngineCrashed
+from tiro.errors import Cancelled, EngineCrashed, TiroError
 from tiro.speech.types import Segment
+from tiro.telemetry import metrics, tracing
+
+_log = structlog.get_logger(__name__)
 
 _POLL = 0.05
 
@@ -125,9 +130,11 @@ class _Pool:
             return HostState(str(self.spec), self._count(), busy, len(self._waiting), self._restarts)
 
     def _start(self, stop: threading.Event | None) -> HostProcess:
-        host = None
+        host, began = None, time.monotonic()
         try:
-            host = HostProcess(self.spec, self._options, stop, stall_seconds=self._stall_seconds)
+            with tracing.span("engine.load", engine=str(self.spec)):
+                host = HostProcess(self.spec, self._options, stop, stall_seconds=self._stall_seconds)
+            metrics.ENGINE_LOAD_SECONDS.observe(time.monotonic() - began, str(self.spec))
         finally:
             with self._changed:
                 self._starting -= 1
@@ -160,6 +167,7 @@ class _Pool:
         """A host died or was killed; of the requests that it had, the first to notice counts it."""
         if self._hosts.pop(host, None) is not None and not self._closed:
             self._restarts += 1
+            _log.warning("engine.host_lost", engine=str(self.spec), host=host.pid)
 
     def _room(self) -> bool:
         # How many are worth it is known once the first is loaded.
@@ -244,6 +252,19 @@ class EngineHosts:
         """
         pool = self._pool(spec)
         stop = stop or request.stop
+        name, began = str(spec), time.monotonic()
+        with tracing.span("engine.request", kind=tracing.SpanKind.CLIENT, engine=name):
+            try:
+                return self._served(pool, request, stop)
+            except Cancelled:
+                raise
+            except TiroError as error:
+                metrics.ENGINE_ERRORS.add(name, error.code)
+                raise
+            finally:
+                metrics.ENGINE_REQUEST_SECONDS.observe(time.monotonic() - began, name)
+
+    def _served(self, pool: _Pool, request: TranscribeRequest, stop: threading.Event | None) -> list[Segment]:
         try:
             return self._on_a_host(pool, request, stop)
         except NotTaken:

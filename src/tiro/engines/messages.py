@@ -5,6 +5,10 @@ Parent to child: ``load`` once, then ``transcribe`` (the body is the audio, floa
 or ``error``. Answers carry the request's ``id``. A child whose engine works in batches may have several
 requests at once and answers them in any order; the others have one at a time. ``cancel`` is answered by
 ``heard`` at once, unless the request is over already.
+
+What the child has to tell of itself goes the same way: ``log`` is a line of its log, with the ``id`` of the
+request that it is about, and ``done`` and ``error`` say in ``work`` when the engine worked on the request,
+how long, on how many together, and in which traces the others are.
 """
 
 from __future__ import annotations
@@ -92,6 +96,25 @@ def segment_from_json(data: Header) -> Segment:
             }
         )
     )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Work:
+    """What an engine's work on a request was: when it began (seconds since 1970), how many seconds it took,
+    and how many windows it worked on together. ``beside`` are the traceparents of the others."""
+
+    began: float
+    seconds: float
+    windows: int = 1
+    beside: tuple[str, ...] = ()
+
+
+def work_to_json(work: Work | None) -> Header | None:
+    return None if work is None else dataclasses.asdict(work)
+
+
+def work_from_json(data: Header | None) -> Work | None:
+    return None if data is None else Work(**(data | {"beside": tuple(data["beside"])}))
 
 
 def error_to_json(error: TiroError) -> Header:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import itertools
+import logging
 import os
 import queue
 import signal
@@ -15,6 +16,9 @@ import time
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
+import structlog
+
+from tiro import logs
 from tiro.engines import messages
 from tiro.engines.base import Capabilities, EngineOptions, TranscribeRequest
 from tiro.engines.registry import EngineSpec
@@ -22,6 +26,9 @@ from tiro.engines.watchdog import Watchdog
 from tiro.errors import Cancelled, EngineCrashed, EngineStalled
 from tiro.kit.frames import MAX_BODY, BrokenFrame, read_frame, write_frame
 from tiro.speech.types import Segment
+from tiro.telemetry import metrics, tracing
+
+_log = structlog.get_logger(__name__)
 
 GRACE = 1.0
 """Seconds a child has to answer a cancellation before it is killed, or left alone where it serves others."""
@@ -53,11 +60,13 @@ class NotTaken(Exception):
 
 
 class _Call:
-    """One request under way. ``wanted`` until its caller gives up."""
+    """One request under way. ``wanted`` until its caller gives up; ``known`` is what log lines say of where
+    it comes from."""
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.wanted = True
+        self.known = structlog.contextvars.get_contextvars()
         self.frames: queue.SimpleQueue[messages.Header | None] = queue.SimpleQueue()
 
 
@@ -133,7 +142,13 @@ class HostProcess:
         if len(body) > MAX_BODY:
             raise ValueError(f"a window of {len(body)} bytes is longer than any engine takes")
         with self._call() as call:
-            header = {"op": "transcribe", "id": call.number, **messages.request_to_json(request)}
+            header = {
+                "op": "transcribe",
+                "id": call.number,
+                "samples": len(request.audio),
+                "traceparent": tracing.traceparent(),
+                **messages.request_to_json(request),
+            }
             try:
                 self._send(header, body)
             except EngineCrashed as err:
@@ -142,9 +157,23 @@ class HostProcess:
             while (answer := self._receive(call, stop))["op"] == "segment":
                 segments.append(messages.segment_from_json(answer["segment"]))
         self.last_used = time.monotonic()
+        self._note(messages.work_from_json(answer["work"]))
         if answer["op"] == "error":
             raise messages.error_from_json(answer)
         return segments
+
+    def _note(self, work: messages.Work | None) -> None:
+        if work is not None:
+            metrics.ENGINE_BATCH.observe(work.windows, str(self.spec))
+            tracing.record(
+                "engine.work",
+                work.began,
+                work.seconds,
+                links=work.beside,
+                engine=str(self.spec),
+                windows=work.windows,
+                host=self.pid,
+            )
 
     def close(self) -> None:
         """Let the child go: it ends when its pipe does. One that does not is killed."""
@@ -173,7 +202,7 @@ class HostProcess:
         header = {"op": "load", "engine": self.spec.name, "model": self.spec.model}
         with self._call() as call:
             assert call.number == 0
-            self._send(header | {"options": messages.options_to_json(options)})
+            self._send(header | {"options": messages.options_to_json(options), "log_level": logs.level()})
             answer = self._receive(call, stop)
         if answer["op"] == "error":
             raise messages.error_from_json(answer)
@@ -261,13 +290,22 @@ class HostProcess:
                 self._watchdog.heard()
                 with self._lock:
                     call = self._calls.get(frame[0]["id"])
-                if call is not None:
+                if frame[0]["op"] == "log":
+                    self._relay(frame[0], call)
+                elif call is not None:
                     call.frames.put(frame[0])
         with self._lock:
             self._ended = True
             calls = list(self._calls.values())
         for call in calls:
             call.frames.put(None)
+
+    def _relay(self, header: messages.Header, call: _Call | None) -> None:
+        """Put a line of the child's into our log, as if the request that it is about had written it."""
+        level = logging.getLevelNamesMapping().get(header["level"].upper(), logging.INFO)
+        known = call.known if call is not None else {}
+        more = {"engine": str(self.spec), "host": self.pid}
+        _log.log(level, header["event"], **(known | header["fields"] | more))
 
     def _watch(self) -> None:
         """In a thread of its own: a caller may be stuck itself, in a pipe that the child does not read."""

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tiro.errors import Forbidden, RateLimited, Unauthorized
 from tiro.http.problems import render
 from tiro.limits.base import Balance, Rate, RateLimiter
+from tiro.telemetry import metrics
 
 UNLIMITED = frozenset({"/live", "/ready", "/metrics", "/api/v1/health"})
 """Whoever watches over the server may always ask."""
@@ -146,6 +147,7 @@ def _balances(scope: Scope) -> list[Balance]:
 
 def _too_many(balance: Balance) -> RateLimited:
     rate = balance.rate
+    metrics.LIMITS_REFUSED.add(rate.name)
     return RateLimited(
         f"There were more than {rate.count} {rate.what} in {rate.seconds} seconds. "
         f"Try again in {math.ceil(balance.next_in)} seconds.",

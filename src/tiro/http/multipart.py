@@ -15,6 +15,8 @@ from python_multipart.multipart import parse_options_header
 from tiro.errors import InvalidRequest, TiroError, UploadInterrupted, UploadTooLarge
 from tiro.http.bodies import IncomingBody, InThread
 from tiro.storage.base import Upload
+from tiro.telemetry import metrics
+from tiro.telemetry.timing import timed
 
 _MAX_FIELDS = 32
 _MAX_FIELD_BYTES = 64 * 1024
@@ -49,9 +51,11 @@ async def receive_form(
     """
     form = Form(content_type, body, file_field=file_field, max_files=1)
     received: ReceivedForm | None = None
-    async for file in form.files():
-        size, sha256 = await file.save(sink, max_size)
-        received = ReceivedForm(file.filename, size, sha256, form.fields)
+    with timed(metrics.DOOR_SECONDS, "door", "receive") as span:
+        async for file in form.files():
+            size, sha256 = await file.save(sink, max_size)
+            span.set(size=size)
+            received = ReceivedForm(file.filename, size, sha256, form.fields)
     if received is None:
         raise InvalidRequest(f"The form has no file in the field '{file_field}'. Send: -F {file_field}=@FILE")
     return received
@@ -152,6 +156,7 @@ class IncomingFile:
         async with InThread() as thread:
             async for data in self._data:
                 size += len(data)
+                metrics.UPLOAD_BYTES.add(amount=len(data))
                 waiting += len(data)
                 pieces.append(data)
                 if size > max_size:

@@ -15,6 +15,7 @@ from starlette.routing import Match
 
 from tiro.errors import ChecksumMismatch, InvalidRequest, MethodNotAllowed, NotFound, TiroError
 from tiro.http import openai_errors
+from tiro.telemetry import metrics
 
 _log = structlog.get_logger(__name__)
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -53,6 +54,7 @@ def documented(*errors: type[TiroError]) -> dict[int | str, dict[str, Any]]:
 
 
 def render(request: HTTPConnection, error: TiroError, status: int | None = None) -> JSONResponse:
+    metrics.PROBLEMS.add(error.code)
     status = status or error.status
     headers = dict(error.headers)
     if error.retry_after is not None:

@@ -11,6 +11,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 Network = IPv4Network | IPv6Network
 
+BELIEVED = "believed"
+"""In the request's ``state``: whether a believed proxy sent it."""
+
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,255}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 
 
@@ -31,7 +34,7 @@ class BelievedProxies:
 
     def _as_received(self, scope: Scope) -> Scope:
         headers = Headers(scope=scope)
-        changed = dict(scope)
+        changed = {**scope, "state": {**scope.get("state", {}), BELIEVED: True}}
         if (address := self._client(_listed(headers, "x-forwarded-for"))) is not None:
             changed["client"] = (address, 0)
         # The last entry is that of the proxy which is asked; those before it anybody may have written.

@@ -114,8 +114,8 @@ class DecoderPool:
             sandbox = self._submitted(fd, work, stop)
         try:
             return stream(sandbox)
-        except BaseException:
-            sandbox.close()
+        except BaseException as error:
+            sandbox.close(error)
             raise
         finally:
             # After the file's own start, so that the new spare's imports do not slow it.

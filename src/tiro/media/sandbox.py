@@ -17,6 +17,7 @@ from tiro.errors import Cancelled, DecoderCrashed, LimitExceeded, TiroError
 from tiro.kit.frames import BrokenFrame, read_frame
 from tiro.media.process import Process, Spawned, Starter
 from tiro.media.types import MediaLimits
+from tiro.telemetry import metrics
 
 EXIT_MEMORY = 77
 EXIT_CONFINE = 78
@@ -51,6 +52,7 @@ class Sandbox:
         self._closed = False
         self._stop: threading.Event | None = None
         self._stall = 60.0
+        self._submitted: float | None = None
 
     @property
     def pid(self) -> int:
@@ -70,6 +72,7 @@ class Sandbox:
         self._stop, self._stall = stop, limits.stall_seconds
         request = {"limits": dataclasses.asdict(limits)} | work
         socket.send_fds(self._sock, [json.dumps(request).encode()], [fd])
+        self._submitted = time.monotonic()
 
     def send(self, fields: Fields) -> None:
         """Say more about the work, once the decoder has sent its first message. That it is gone shows when
@@ -100,11 +103,13 @@ class Sandbox:
             if message[0].get("type") not in {"ready", "alive"}:
                 return message
 
-    def close(self) -> None:
-        """Kill the process with all that it may have started. May be called again."""
+    def close(self, error: BaseException | None = None) -> None:
+        """Kill the process with all that it may have started; ``error`` is why. May be called again."""
         if self._closed:
             return
         self._closed = True
+        if self._submitted is not None:
+            self._tell(time.monotonic() - self._submitted, error)
         self._process.finish(0)
         self._sock.close()
 
@@ -125,6 +130,19 @@ class Sandbox:
                         return self._sock.recv_into(room)
                     except ConnectionError:
                         return 0
+
+    def _tell(self, seconds: float, error: BaseException | None) -> None:
+        """Never what the decoder said: it may have been taken over by the file."""
+        import structlog  # the child imports this file too, and has no use for it
+
+        log = structlog.get_logger(__name__)
+        metrics.DECODER_SECONDS.observe(seconds)
+        if isinstance(error, DecoderCrashed):
+            metrics.DECODER_CRASHES.add()
+            log.warning("decoder.crashed", seconds=round(seconds, 3))
+        else:
+            code = error.code if isinstance(error, TiroError) else None
+            log.debug("decoder.ended", seconds=round(seconds, 3), code=code)
 
     def _cause(self) -> TiroError:
         """Why the process closed its socket, from how it ended."""

@@ -99,7 +99,7 @@ class _Stream:
 
     def _fail(self, error: TiroError) -> NoReturn:
         self._failure = error
-        self.close()
+        self._sandbox.close(error)
         raise error
 
     def _introduction(self) -> tuple[int, MediaInfo]:

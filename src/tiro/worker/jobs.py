@@ -24,6 +24,7 @@ from tiro.features.jobs.fleet import BEAT_SECONDS, Fleet, Worker
 from tiro.features.jobs.service import Claim, JobService
 from tiro.features.transcription.service import TranscriptionService
 from tiro.kit import clock
+from tiro.worker.watching import Outcome, watched
 
 _log = structlog.get_logger(__name__)
 
@@ -165,38 +166,44 @@ class JobRunner:
 
     def _carry_out(self, running: _Running) -> None:
         claim = running.claim
-        with structlog.contextvars.bound_contextvars(
-            job_id=claim.job_id, recording_id=claim.recording_id, attempt=claim.attempt
-        ):
+        with watched(claim) as seen:
             try:
                 self._transcription.run(claim, running.stop)
+                seen.ended("completed")
             except Exception as error:  # noqa: BLE001 (the edge of a job: whatever happens ends here, in its row)
-                self._settle(running, error)
+                seen.ended(self._settle(running, error), error)
             finally:
                 with self._guard:
                     self._running.discard(running)
 
-    def _settle(self, running: _Running, error: Exception) -> None:
+    def _settle(self, running: _Running, error: Exception) -> Outcome:
         """Bring the row in line with how the run ended."""
         claim = running.claim
+        outcome: Outcome
         try:
             # Beside others who write: every change of the row says that it is still ours.
             with self._database.write(shared=True) as session:
                 if running.reason == "lease" or isinstance(error, LeaseLost):
-                    _log.warning("job.lease_lost")
-                elif running.reason == "shutdown":
+                    raise LeaseLost
+                if running.reason == "shutdown":
+                    outcome = "handed_back"
                     self._jobs.hand_back(session, claim)
                 elif running.reason == "cancel" or isinstance(error, Cancelled):
+                    outcome = "cancelled"
                     self._jobs.cancel(session, claim)
                 else:
+                    outcome = "failed"
                     known = error if isinstance(error, TiroError) else TiroError()
                     _log.warning("job.failed", code=known.code, exc_info=_unforeseen(error))
                     self._jobs.fail(session, claim, known)
         except LeaseLost:
             _log.warning("job.lease_lost")
+            return "lost"
         except Exception:  # noqa: BLE001 (the edge of a job)
             # The row keeps its lease; when that runs out, the sweeper gives the job to whoever can do it.
             _log.exception("job.not_settled")
+            return "lost"
+        return outcome
 
     # --- leases ---------------------------------------------------------------------------------
 

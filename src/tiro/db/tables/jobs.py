@@ -22,7 +22,8 @@ class JobTable(Table):
     A claim raises ``attempt`` (the fencing number that every write of a result must match), lowers
     ``tries_left`` and sets the lease. A graceful stop gives the try back. ``latest`` marks the job that
     speaks for its recording, which is ``user_id``'s. A waiting job is taken by the order of its ``priority``
-    and its ``turn``, which is dealt out so that no user's batch keeps another user waiting.
+    and its ``turn``, which is dealt out so that no user's batch keeps another user waiting. ``origin`` is the
+    request that asked for it, for logs and traces.
     """
 
     __tablename__ = "jobs"
@@ -30,7 +31,7 @@ class JobTable(Table):
         # The partial ones hold what a claim, a sweep and a look at the queue read, and nothing else: they
         # stay as small as the queue is, however many jobs have ended.
         _index("ix_jobs_claim", f"{_QUEUED} AND paused_until IS NULL", "queue", "priority", "turn", "id"),
-        _index("ix_jobs_waiting", f"{_QUEUED} AND paused_until IS NULL", "queue", "queued_at"),
+        _index("ix_jobs_waiting", f"{_QUEUED} AND paused_until IS NULL", "queue", "priority", "queued_at"),
         _index("ix_jobs_turns", _QUEUED, "user_id", "queue", "priority", "turn"),
         _index("ix_jobs_paused", f"{_QUEUED} AND paused_until IS NOT NULL", "paused_until"),
         _index("ix_jobs_leased", "state = 'running'", "lease_until"),
@@ -63,6 +64,7 @@ class JobTable(Table):
     media: Mapped[Json | None]
     layout: Mapped[Json | None]
     error: Mapped[Json | None]
+    origin: Mapped[Json | None]
     created_at: Mapped[datetime]
     queued_at: Mapped[datetime]
     started_at: Mapped[datetime | None]

@@ -40,7 +40,8 @@ class DeliveryTable(Table):
     in each try.
 
     A claim raises ``attempt`` (the fencing number, as with jobs) and sets the lease. ``failures`` are those
-    since the message was last queued; ``tries`` tells of the last ones.
+    since the message was last queued; ``tries`` tells of the last ones. ``origin`` is the request that
+    it all began with.
     """
 
     __tablename__ = "deliveries"
@@ -59,5 +60,6 @@ class DeliveryTable(Table):
     lease_until: Mapped[datetime | None]
     next_at: Mapped[datetime | None]
     tries: Mapped[list[Json]]
+    origin: Mapped[Json | None]
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]

@@ -1,4 +1,4 @@
-"""Counts of what speech recognition did, kept in rows: no restart sets them back, each worker adds to them.
+"""Counts of what was done, kept in rows: no restart sets them back, each worker adds to them.
 
 They are added to in the transaction that keeps the work itself, so work is counted when it is kept, and once.
 """
@@ -23,6 +23,10 @@ class Counted(StrEnum):
     ENGINE_SECONDS = "engine_seconds"  # engine
     SEGMENTS = "segments"  # nothing
     DROPPED = "segments_dropped"  # rule
+    JOBS_ENDED = "jobs_ended"  # state, or state:code
+    TRIES_FAILED = "tries_failed"  # code
+    LEASES_FREED = "leases_freed"  # nothing
+    WEBHOOK_TRIES = "webhook_tries"  # outcome
 
 
 class CounterService:
@@ -51,6 +55,23 @@ class CounterService:
         for drop in drops:
             amounts[Counted.DROPPED, drop.rule] += 1
         repository.add(session, amounts)
+
+    def add_ended(self, session: Session, state: str, code: str = "") -> None:
+        """Count a job that ended; ``code`` is its error's."""
+        repository.add(session, {(Counted.JOBS_ENDED, f"{state}:{code}" if code else state): 1})
+
+    def add_failed_try(self, session: Session, code: str) -> None:
+        """Count a try of a job that is followed by another."""
+        repository.add(session, {(Counted.TRIES_FAILED, code): 1})
+
+    def add_freed(self, session: Session, jobs: int) -> None:
+        """Count jobs that were taken from dead workers."""
+        if jobs:
+            repository.add(session, {(Counted.LEASES_FREED, ""): jobs})
+
+    def add_webhook_try(self, session: Session, outcome: str) -> None:
+        """Count a try to deliver to a webhook."""
+        repository.add(session, {(Counted.WEBHOOK_TRIES, outcome): 1})
 
     def values(self, session: Session) -> dict[tuple[Counted, str], float]:
         """All that was counted, by what it is and its label."""

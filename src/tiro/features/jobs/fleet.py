@@ -84,6 +84,13 @@ class Fleet:
             self._known_at = time.monotonic()
         return self._known
 
+    def by_queue(self, session: Session) -> dict[JobQueue, int]:
+        """How many workers serve each queue."""
+        if self.alone:
+            return dict.fromkeys(JobQueue, 1)
+        workers = self.alive(session)
+        return {queue: sum(queue in worker.queues for worker in workers) for queue in JobQueue}
+
     def waiting_for(self, session: Session, job: JobTable) -> str | None:
         """What a waiting job lacks, where no worker that is alive can do it."""
         if self.alone or job.state != JobState.QUEUED:

@@ -84,9 +84,9 @@ def wishes(session: Session, job_ids: Sequence[str]) -> dict[str, bool]:
     return dict(session.execute(query).tuples().all())
 
 
-def counts(session: Session) -> dict[str, int]:
-    """How many recordings are in each state."""
-    query = select(JobTable.state, func.count()).where(JobTable.latest).group_by(JobTable.state)
+def running_by_queue(session: Session) -> dict[str, int]:
+    """How many jobs run."""
+    query = select(JobTable.queue, func.count()).where(_RUNNING).group_by(JobTable.queue)
     return dict(session.execute(query).tuples().all())
 
 

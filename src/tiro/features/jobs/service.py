@@ -6,8 +6,6 @@ went on elsewhere changes nothing and gets ``LeaseLost``.
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,19 +17,19 @@ from tiro.db import moment
 from tiro.db.session import after_commit
 from tiro.db.tables import JobTable
 from tiro.db.tables.base import Json
-from tiro.errors import AttemptsExhausted, Conflict, LeaseLost, NotFound, QueueFull, TiroError
+from tiro.errors import AttemptsExhausted, Conflict, LeaseLost, NotFound, TiroError
+from tiro.features.counters.service import CounterService
 from tiro.features.events.service import EventService
 from tiro.features.jobs import repository, waiting
 from tiro.features.jobs.fleet import Fleet
+from tiro.features.jobs.room import Room
 from tiro.features.jobs.states import JobQueue, JobState, Priority
 from tiro.kit import clock
 from tiro.kit.ids import uuid7
 from tiro.queue.base import Queue
 from tiro.speech.options import TranscriptionOptions
-
-_COUNT_SECONDS = 1.0
-_FULL_SECONDS = 30.0
-"""After which somebody who found the queue full may ask again."""
+from tiro.telemetry import metrics
+from tiro.telemetry.origin import Origin, current
 
 _LONGEST_PAUSE = 3600.0
 """Seconds. A server may ask to be left alone for days; nobody who waits for a transcript would think so."""
@@ -47,6 +45,8 @@ class Claim:
     options: TranscriptionOptions
     claimed_at: datetime
     busy_before: float
+    origin: Origin
+    """The request that asked for the job."""
     queue: str = "cpu"
 
     @property
@@ -63,6 +63,17 @@ class Look:
     pause_over: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many jobs of one queue and priority wait, and the age in seconds of the one that waits longest,
+    from when it could run."""
+
+    queue: JobQueue
+    priority: Priority
+    queued: int
+    oldest: float
+
+
 class JobService:
     """Jobs. All methods take the caller's session and belong to its transaction.
 
@@ -75,6 +86,7 @@ class JobService:
     def __init__(
         self,
         events: EventService,
+        counters: CounterService,
         queue: Queue,
         *,
         attempts: int,
@@ -84,11 +96,12 @@ class JobService:
         route: Callable[[Session, str], JobQueue] = lambda _session, _engine: JobQueue.CPU,
     ) -> None:
         self._events = events
+        self._counters = counters
         self._queue = queue
         self._attempts = attempts
         self._fleet = fleet or Fleet(alone=True)
         self._route = route
-        self._room = _Room(room)
+        self._room = Room(room)
         self.lease_seconds = lease_seconds
 
     # --- by the caller ----------------------------------------------------------------------------
@@ -122,6 +135,7 @@ class JobService:
             cancel_requested=False,
             position=0.0,
             busy_seconds=0.0,
+            origin=current() or None,
             created_at=now,
             queued_at=now,
         )
@@ -167,6 +181,7 @@ class JobService:
         if job.state == JobState.QUEUED:
             job.state, job.finished_at = JobState.CANCELLED, clock.now()
             self._announce(session, job, JobState.CANCELLED)
+            self._counters.add_ended(session, JobState.CANCELLED)
         return job
 
     def retry(self, session: Session, recording_id: str) -> JobTable:
@@ -212,6 +227,8 @@ class JobService:
         if job is None:
             return None
         self._events.append(session, job.recording_id, "state", {"status": JobState.RUNNING})
+        waited, lane = _age(job.queued_at, clock.now()), (job.queue, Priority.of_rank(job.priority))
+        after_commit(session, lambda: metrics.JOB_WAIT_SECONDS.observe(waited, *lane))
         return Claim(
             job.id,
             job.recording_id,
@@ -219,6 +236,7 @@ class JobService:
             TranscriptionOptions.from_asked(job.options),
             clock.now(),
             job.busy_seconds,
+            job.origin or {},
             job.queue,
         )
 
@@ -276,7 +294,8 @@ class JobService:
             pause = 4.0 ** (self._attempts - job.tries_left - 1)
             if error.retry_after is not None:
                 pause = max(pause, min(error.retry_after, _LONGEST_PAUSE))
-            self._requeue(session, claim, pause, {})
+            if self._requeue(session, claim, pause, {}):
+                self._counters.add_failed_try(session, error.code)
         else:
             self._end(session, claim, JobState.FAILED, error)
 
@@ -307,15 +326,27 @@ class JobService:
                 self._announce(session, job, JobState.QUEUED)
             else:
                 self._set_ended(session, job, JobState.FAILED, AttemptsExhausted())
+        # At the end, when the rows of all these jobs are ours: whoever counts has those first.
+        self._counters.add_freed(session, len(jobs))
+        for job in jobs:
+            if JobState(job.state).ended:
+                self._counters.add_ended(session, job.state, (job.error or {}).get("code", ""))
         return len(jobs)
 
-    def counts(self, session: Session) -> dict[str, int]:
-        """How many recordings are in each state."""
-        return repository.counts(session)
+    def load(self, session: Session) -> list[Load]:
+        """What waits, by queue and priority; those in which nothing does are there too."""
+        found = waiting.load(session)
+        now = clock.now()
+        return [
+            Load(queue, priority, count, _age(oldest, now))
+            for queue in JobQueue
+            for priority in Priority
+            for count, oldest in [found.get((queue, priority.rank), (0, None))]
+        ]
 
-    def oldest_queued(self, session: Session) -> datetime | None:
-        """Since when the job that waits longest has waited."""
-        return waiting.oldest(session)
+    def running(self, session: Session) -> dict[str, int]:
+        """How many jobs run, by queue; those where none does are there too."""
+        return dict.fromkeys(JobQueue, 0) | repository.running_by_queue(session)
 
     # --- inside -----------------------------------------------------------------------------------
 
@@ -323,10 +354,11 @@ class JobService:
         if not repository.change_claimed(session, claim.job_id, claim.attempt, **values):
             raise LeaseLost
 
-    def _requeue(self, session: Session, claim: Claim, pause: float, more: dict[str, Any]) -> None:
+    def _requeue(self, session: Session, claim: Claim, pause: float, more: dict[str, Any]) -> bool:
+        """False where it was to be cancelled, and now is."""
         if self.cancel_requested(session, claim):
             self._end(session, claim, JobState.CANCELLED)
-            return
+            return False
         ready = clock.now() + timedelta(seconds=pause)
         values = {"state": JobState.QUEUED, "queued_at": ready, "lease_until": None, "owner": None}
         until = moment.after(session, pause) if pause else None
@@ -334,6 +366,7 @@ class JobService:
         self._events.append(session, claim.recording_id, "state", {"status": JobState.QUEUED})
         if not pause:
             after_commit(session, lambda: self._queue.wake(claim.queue))
+        return True
 
     def _end(self, session: Session, claim: Claim, state: JobState, error: TiroError | None = None) -> None:
         problem = _problem(error)
@@ -350,6 +383,7 @@ class JobService:
         )
         self._events.append(session, claim.recording_id, "state", {"status": state, "error": problem})
         self._events.thin_out(session, claim.recording_id)
+        self._counters.add_ended(session, state, "" if error is None else error.code)
 
     def _set_ended(self, session: Session, job: JobTable, state: JobState, error: TiroError | None) -> None:
         job.state, job.stage, job.finished_at, job.error = state, None, clock.now(), _problem(error)
@@ -363,28 +397,9 @@ class JobService:
             after_commit(session, lambda: self._queue.wake(queue))
 
 
+def _age(since: datetime | None, now: datetime) -> float:
+    return max(0.0, (now - since).total_seconds()) if since else 0.0
+
+
 def _problem(error: TiroError | None) -> dict[str, str] | None:
     return None if error is None else {"code": error.code, "message": error.message}
-
-
-class _Room:
-    """How many jobs may wait. Counted once a second, for counting takes longer the more there are; whoever
-    enqueues in the same second is counted here."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._count = 0
-        self._counted_at = -math.inf
-
-    def require(self, session: Session) -> None:
-        if time.monotonic() - self._counted_at > _COUNT_SECONDS:
-            self._count = waiting.count(session, self._limit)
-            self._counted_at = time.monotonic()
-        if self._count >= self._limit:
-            raise QueueFull(
-                f"{self._limit:,} jobs wait already, and no more are taken. Send it again later.",
-                retry_after=_FULL_SECONDS,
-            )
-
-    def one_more(self) -> None:
-        self._count += 1

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from tiro.db import moment
 from tiro.db.tables import JobTable
-from tiro.features.jobs.states import JobState
+from tiro.features.jobs.states import JobQueue, JobState, Priority
 
 # In so many words, for a partial index serves only those who name its condition in the statement itself.
 _QUEUED: ColumnElement[bool] = JobTable.state == literal_column(f"'{JobState.QUEUED}'")
@@ -120,9 +120,35 @@ def count(session: Session, limit: int) -> int:
     return session.scalar(select(func.count()).select_from(some)) or 0
 
 
-def oldest(session: Session) -> datetime | None:
-    """Since when the job that waits longest has waited."""
-    return session.scalar(select(func.min(JobTable.queued_at)).where(*_READY))
+def load(session: Session) -> dict[tuple[str, int], tuple[int, datetime | None]]:
+    """By queue and priority: how many wait, paused or not, and since when the first could run. Reads indexes
+    of waiting jobs alone."""
+    found = {(queue, rank): (count, oldest) for queue, rank, count, oldest in session.execute(_load())}
+    lane = (JobTable.queue, JobTable.priority)
+    paused = select(*lane, func.count()).where(_QUEUED, JobTable.paused_until.is_not(None)).group_by(*lane)
+    for queue, rank, count in session.execute(paused):
+        before, oldest = found[queue, rank]
+        found[queue, rank] = (before + count, oldest)
+    return found
+
+
+@cache
+def _load() -> Any:
+    """Each lane by itself: its first is found at once, and a plain count is faster than groups."""
+    lanes = []
+    for queue in JobQueue:
+        for priority in Priority:
+            here = (*_READY, JobTable.queue == queue, JobTable.priority == priority.rank)
+            first = select(JobTable.queued_at).where(*here).order_by(JobTable.queued_at).limit(1)
+            lanes.append(
+                select(
+                    literal(queue.value),
+                    literal(priority.rank),
+                    select(func.count()).select_from(JobTable).where(*here).scalar_subquery(),
+                    first.scalar_subquery(),
+                )
+            )
+    return union_all(*lanes)
 
 
 def kinds(session: Session, queues: Sequence[str]) -> Sequence[tuple[str, str]]:

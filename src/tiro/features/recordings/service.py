@@ -49,6 +49,8 @@ from tiro.media.decode import DecoderPool
 from tiro.speech.captions import FORMATS
 from tiro.speech.result import media_json, segment_json
 from tiro.storage.base import Arrival, Storage, Upload
+from tiro.telemetry import metrics, tracing
+from tiro.telemetry.timing import timed
 
 __all__ = ["Intake", "IntakeLimits", "RecordingService"]
 
@@ -174,19 +176,8 @@ class RecordingService:
         if earlier is not None:
             return earlier, True
         media = self._look_inside(upload)
-        upload.commit()
-        try:
-            with self._database.write() as session:
-                earlier = self._done_before(session, intake)
-                if earlier is None:
-                    if also is not None:
-                        also(session)
-                    self._keep(session, intake, media)
-        except BaseException:
-            upload.undo()
-            raise
-        if earlier is not None:
-            upload.undo()
+        with timed(metrics.DOOR_SECONDS, "door", "commit"):
+            earlier = self._commit(upload, intake, media, also)
         return earlier or intake.recording_id, earlier is not None
 
     def result(self, recording_id: str) -> SessionResult:
@@ -371,7 +362,7 @@ class RecordingService:
 
     def _look_inside(self, upload: Arrival) -> Json | None:
         """Refuse at the door what is no recording. A decoder that dies is no proof: the job will tell."""
-        with self._probing, upload.reader() as file:
+        with timed(metrics.DOOR_SECONDS, "door", "probe"), self._probing, upload.reader() as file:
             try:
                 with self._decoders.open(file, keep_stereo=True, stop=None) as media:
                     return media_json(media.info)
@@ -379,6 +370,26 @@ class RecordingService:
                 if error.transient:
                     return None
                 raise
+
+    def _commit(
+        self, upload: Arrival, intake: Intake, media: Json | None, also: Callable[[Session], None] | None
+    ) -> str | None:
+        """The file, then its row. Returns the recording that the same request made before, if any."""
+        with tracing.span("storage.commit"):
+            upload.commit()
+        try:
+            with self._database.write() as session:
+                earlier = self._done_before(session, intake)
+                if earlier is None:
+                    if also is not None:
+                        also(session)
+                    self._keep(session, intake, media)
+        except BaseException:
+            upload.undo()
+            raise
+        if earlier is not None:
+            upload.undo()
+        return earlier
 
     def _keep(self, session: Session, intake: Intake, media: Json | None) -> None:
         seconds = _claimed(media)
@@ -400,14 +411,8 @@ class RecordingService:
         _check_batch(session, intake.batch_id, intake.owner_id)
         repository.add(session, recording, intake.batch_id)
         more = {"passing": True} if intake.passing else {}
-        record(
-            session,
-            Action.RECORDING_CREATED,
-            recording.id,
-            owner=intake.owner_id,
-            size=intake.size,
-            **more,
-        )
+        owner, size = intake.owner_id, intake.size
+        record(session, Action.RECORDING_CREATED, recording.id, owner=owner, size=size, **more)
         if intake.idempotency_key is not None:
             repository.remember(
                 session, intake.owner_id, intake.idempotency_key, intake.fingerprint, recording.id, now

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from functools import singledispatchmethod
 
@@ -36,6 +36,8 @@ from tiro.speech import crosstalk
 from tiro.speech.result import layout_json, media_json, segment_json
 from tiro.speech.types import Segment, WindowResult
 from tiro.storage.base import Storage
+from tiro.telemetry import metrics, tracing
+from tiro.telemetry.timing import timed
 
 _log = structlog.get_logger(__name__)
 _window_results = TypeAdapter(WindowResult)
@@ -77,7 +79,9 @@ class TranscriptionService:
             TiroError: the recording, the model or the engine failed.
         """
         recorder = _Recorder(self._records, claim, stop)
-        with self._storage.open(claim.recording_id) as source:
+        with tracing.span("storage.open"):
+            opened = self._storage.open(claim.recording_id)
+        with opened as source, _Stages() as stages:
             request = PipelineRequest(
                 source=source,
                 engine=self._prepare(claim.options.engine, recorder.fetched),
@@ -86,7 +90,17 @@ class TranscriptionService:
             )
             with closing(self._pipeline.run(request, stop)) as events:
                 for event in events:
+                    if isinstance(event, StageEntered):
+                        stages.enter(event.stage)
                     recorder.take(event)
+
+
+class _Stages(ExitStack):
+    """Times each stage until the next one, or the end."""
+
+    def enter(self, stage: str) -> None:
+        self.close()
+        self.enter_context(timed(metrics.STAGE_SECONDS, "stage", stage))
 
 
 class _Recorder:
@@ -196,6 +210,8 @@ class _Recorder:
             self._records.transcripts.finish(session, claim.job_id, claim.recording_id, transcript)
             self._records.jobs.complete(session, claim)
             self._records.quotas.settle_audio(session, claim.recording_id, transcript.duration)
+        if claim.busy_seconds > 0 and transcript.duration > 0:
+            metrics.REALTIME_FACTOR.observe(transcript.duration / claim.busy_seconds, transcript.engine)
         _log.info(
             "job.completed",
             segments=self._kept,

@@ -38,6 +38,8 @@ from tiro.http.bodies import IncomingBody, InThread
 from tiro.kit import clock
 from tiro.kit.ids import uuid7
 from tiro.storage.base import PartStorage, PartWriter
+from tiro.telemetry import metrics
+from tiro.telemetry.timing import timed
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
@@ -216,7 +218,8 @@ class UploadService:
                 digest.update(data)
 
         try:
-            await _receive(body, room, writer, write)
+            with timed(metrics.DOOR_SECONDS, "door", "receive"):
+                await _receive(body, room, writer, write)
             if checksum is not None:
                 if not checksum.holds:
                     raise ChecksumMismatch
@@ -369,6 +372,7 @@ async def _receive(body: IncomingBody, room: int, writer: PartWriter, write: Cal
         try:
             async for chunk in body:
                 received += len(chunk)
+                metrics.UPLOAD_BYTES.add(amount=len(chunk))
                 if received > room:
                     await thread.run(writer.take_back)
                     raise _past_the_end()

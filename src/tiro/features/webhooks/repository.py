@@ -77,6 +77,17 @@ def waiting(session: Session, now: datetime, full: Collection[str]) -> Sequence[
     return session.scalars(query).all()
 
 
+def undelivered(session: Session) -> int:
+    # From the webhooks on, for the index of messages begins with theirs.
+    query = (
+        select(func.count())
+        .select_from(WebhookTable)
+        .join(DeliveryTable, DeliveryTable.webhook_id == WebhookTable.id)
+        .where(DeliveryTable.state == DeliveryState.PENDING)
+    )
+    return session.scalars(query).one()
+
+
 def claim(
     session: Session, webhook_id: str, now: datetime, lease_until: datetime, most: int
 ) -> Sequence[DeliveryTable]:

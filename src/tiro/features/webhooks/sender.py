@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from typing import TypeVar
 
 import structlog
@@ -21,6 +22,7 @@ from tiro.features.webhooks.states import Dispatch, Outcome
 from tiro.kit import clock
 from tiro.kit.headers import retry_after
 from tiro.queue.base import Queue
+from tiro.telemetry import origin, tracing
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
@@ -89,8 +91,21 @@ class Sender:
 
     async def send(self, sent: Dispatch) -> DeliveryTable | None:
         """Send one message, and write down what came of it; None where that was not its claim any more."""
-        outcome = await self._try(sent)
-        return await self._in_rows(lambda: self._webhooks.finish(sent, outcome))
+        with origin.continued(sent.origin):
+            with tracing.span(
+                "webhook.deliver",
+                kind=tracing.SpanKind.CLIENT,
+                parent=origin.parent(sent.origin),
+                delivery_id=sent.delivery_id,
+                event=sent.event,
+                attempt=sent.attempt,
+            ) as span:
+                outcome = await self._try(sent)
+                if outcome.status is not None:
+                    span.set(status=outcome.status)
+                if not outcome.arrived:
+                    span.fail("not_delivered")
+            return await self._in_rows(lambda: self._webhooks.finish(sent, outcome))
 
     async def check(self, url: str) -> None:
         """Raises InvalidRequest or AddressRefused where a webhook may not have this address."""
@@ -146,7 +161,8 @@ class Sender:
         self._queue.wake("")
 
     async def _in_rows(self, action: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._rows, action)
+        here = copy_context()
+        return await asyncio.get_running_loop().run_in_executor(self._rows, here.run, action)
 
 
 def _readable(data: bytes) -> str:

@@ -22,6 +22,7 @@ from tiro.db.tables import DeliveryTable, WebhookTable
 from tiro.db.tables.base import Json
 from tiro.errors import Conflict, InvalidRequest, NotFound
 from tiro.features.audit.service import Action, record
+from tiro.features.counters.service import CounterService
 from tiro.features.webhooks import repository
 from tiro.features.webhooks.kinds import CHOICES, ENDINGS, WebhookEvent, parsed, stored
 from tiro.features.webhooks.signing import new_secret
@@ -29,6 +30,7 @@ from tiro.features.webhooks.states import PATIENCE, QUIET, DeliveryState, Dispat
 from tiro.kit import clock
 from tiro.kit.ids import uuid7
 from tiro.queue.base import Queue
+from tiro.telemetry.origin import current
 
 __all__ = ["WebhookEvent", "WebhookService", "WebhookWish", "parsed"]
 
@@ -63,7 +65,16 @@ class WebhookService:
         keep: how long messages are kept.
     """
 
-    def __init__(self, database: Database, queue: Queue, *, lease_seconds: float, keep: timedelta) -> None:
+    def __init__(
+        self,
+        database: Database,
+        counters: CounterService,
+        queue: Queue,
+        *,
+        lease_seconds: float,
+        keep: timedelta,
+    ) -> None:
+        self._counters = counters
         self._database = database
         self._queue = queue
         self._lease = timedelta(seconds=lease_seconds)
@@ -272,6 +283,9 @@ class WebhookService:
                 _failed(row, outcome, clock.now())
                 if row.event != WebhookEvent.TEST:
                     _blame(session, webhook, outcome)
+            given_up = row.state == DeliveryState.FAILED
+            came_of_it = "delivered" if outcome.arrived else "given_up" if given_up else "failed"
+            self._counters.add_webhook_try(session, came_of_it)
             return row
 
     def hand_back(self, sent: Dispatch) -> None:
@@ -281,6 +295,10 @@ class WebhookService:
             row = repository.claimed(session, sent.delivery_id, sent.attempt)
             if row is not None:
                 row.lease_until, row.next_at = None, clock.now()
+
+    def undelivered(self, session: Session) -> int:
+        """How many messages are still to be delivered."""
+        return repository.undelivered(session)
 
     def recover(self) -> None:
         """Free what a process that died was sending. Only while nobody else sends."""
@@ -340,6 +358,7 @@ def _message(webhook: WebhookTable, event: WebhookEvent, data: Json, now: dateti
         lease_until=None,
         next_at=now,
         tries=[],
+        origin=current() or None,
         created_at=now,
         finished_at=None,
     )
@@ -349,7 +368,9 @@ def _dispatch(webhook: WebhookTable, row: DeliveryTable, now: datetime) -> Dispa
     keys = [webhook.secret]
     if webhook.previous_secret and webhook.previous_until and webhook.previous_until > now:
         keys.append(webhook.previous_secret)
-    return Dispatch(row.id, webhook.id, row.attempt, row.event, webhook.url, row.body, tuple(keys))
+    return Dispatch(
+        row.id, webhook.id, row.attempt, row.event, webhook.url, row.body, tuple(keys), row.origin or {}
+    )
 
 
 def _try(outcome: Outcome) -> Json:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from tiro.telemetry.origin import Origin
+
 PAUSES = (5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 24_000.0)
 """Seconds before each further try: together a little more than a day."""
 
@@ -37,6 +39,7 @@ class Dispatch:
     url: str
     body: str
     secrets: tuple[str, ...]
+    origin: Origin
 
 
 @dataclass(frozen=True, slots=True)

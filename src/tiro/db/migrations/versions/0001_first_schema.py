@@ -13,7 +13,7 @@ works_with = "0001"
 _READY = "state = 'queued' AND paused_until IS NULL"
 _JOB_INDEXES = (
     ("ix_jobs_claim", _READY, ["queue", "priority", "turn", "id"]),
-    ("ix_jobs_waiting", _READY, ["queue", "queued_at"]),
+    ("ix_jobs_waiting", _READY, ["queue", "priority", "queued_at"]),
     ("ix_jobs_turns", "state = 'queued'", ["user_id", "queue", "priority", "turn"]),
     ("ix_jobs_paused", "state = 'queued' AND paused_until IS NOT NULL", ["paused_until"]),
     ("ix_jobs_leased", "state = 'running'", ["lease_until"]),
@@ -209,6 +209,7 @@ def upgrade() -> None:
         sa.Column("media", sa.JSON(), nullable=True),
         sa.Column("layout", sa.JSON(), nullable=True),
         sa.Column("error", sa.JSON(), nullable=True),
+        sa.Column("origin", sa.JSON(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("queued_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
@@ -314,6 +315,7 @@ def upgrade() -> None:
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("tries", sa.JSON(), nullable=False),
+        sa.Column("origin", sa.JSON(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from types import TracebackType
 
@@ -105,7 +106,9 @@ class Recognition:
             future = Future()
             future.set_result(recorded)
         else:
-            future = self._pool.submit(self._transcribe, window, audio, tuple(self._deciding))
+            # With the job's log context and span, which a thread of the pool knows nothing of.
+            here = copy_context()
+            future = self._pool.submit(here.run, self._transcribe, window, audio, tuple(self._deciding))
         self._under_way.append((window, future))
         if len(self._under_way) >= self._batch:
             self._gathered.set()
