@@ -188,7 +188,7 @@ def build_retention_plan(settings: Settings, database: Database) -> RetentionPla
 
 def build_runtime(settings: Settings) -> Runtime:
     """Everything a server needs. The caller closes it."""
-    database = open_database(settings)
+    database = open_database(settings, wait=settings.database.wait)
     ports = build_ports(settings)
     storage, hub, queue = ports.storage, ports.hub, ports.queue
     # Each upload needs two in quick succession: one that looks into it at the door, one for its job.

@@ -15,6 +15,7 @@ from tiro.db.tables.notes import CommentTable, TagTable
 from tiro.db.tables.quotas import AudioDayTable, QuotaTable
 from tiro.db.tables.recordings import RecordingTable
 from tiro.db.tables.retention import RetentionTable
+from tiro.db.tables.schema import SchemaTable
 from tiro.db.tables.sharing import GroupTable, MemberTable, ShareLinkTable, ShareTable
 from tiro.db.tables.transcripts import EditTable, SegmentTable, TranscriptTable
 from tiro.db.tables.uploads import UploadTable
@@ -46,6 +47,7 @@ __all__ = [
     "RecoveryCodeTable",
     "RefreshTokenTable",
     "RetentionTable",
+    "SchemaTable",
     "SecondFactorTable",
     "SegmentTable",
     "ShareLinkTable",

@@ -7,6 +7,7 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+works_with = "0001"
 
 
 def upgrade() -> None:
@@ -313,7 +314,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_deliveries_due", ["webhook_id", "state", "next_at"], unique=False)
         batch_op.create_index("ix_deliveries_listed", ["webhook_id", "id"], unique=False)
 
-    _second_factors_and_identities()
+    _schema_and_second_factors()
     _quotas_and_idempotency()
     _audit_and_retention()
     _sharing_and_batches()
@@ -350,6 +351,15 @@ def _audit_and_retention() -> None:
             "CREATE TRIGGER audit_is_append_only BEFORE UPDATE ON audit "
             "BEGIN SELECT RAISE(ABORT, 'rows of the audit log are never changed'); END"
         )
+    else:
+        op.execute(
+            "CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE 'rows of the audit log are never changed'; END $$"
+        )
+        op.execute(
+            "CREATE TRIGGER audit_is_append_only BEFORE UPDATE ON audit "
+            "FOR EACH ROW EXECUTE FUNCTION audit_is_append_only()"
+        )
     op.create_table(
         "retention",
         sa.Column("user_id", sa.String(), nullable=False),
@@ -362,7 +372,12 @@ def _audit_and_retention() -> None:
     )
 
 
-def _second_factors_and_identities() -> None:
+def _schema_and_second_factors() -> None:
+    op.create_table(
+        "schema",
+        sa.Column("oldest", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("oldest", name=op.f("pk_schema")),
+    )
     op.create_table(
         "second_factors",
         sa.Column("user_id", sa.String(), nullable=False),
@@ -647,6 +662,8 @@ def downgrade() -> None:
         op.drop_table(table)
     op.drop_table("retention")
     op.drop_table("audit")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION audit_is_append_only")
     op.drop_index("ix_recordings_stored", "recordings")
     op.drop_table("audio_days")
     op.drop_table("quotas")
@@ -691,3 +708,4 @@ def downgrade() -> None:
     op.drop_table("keys")
     op.drop_table("counters")
     op.drop_table("users")
+    op.drop_table("schema")
