@@ -381,6 +381,11 @@ class StorageFull(TiroError):
     default = "The disk is full. Free some space and send it again; everything accepted before is safe."
 
 
+class StorageUnavailable(TiroError):
+    code, status, exit_code, transient = "storage_unavailable", 503, 6, True
+    default = "The store of recordings does not answer. Try again in a moment; the server's log says more."
+
+
 class CannotWrite(TiroError):
     code, status, exit_code = "cannot_write", 500, 6
     default = "The output cannot be written. Choose another place with -o."

@@ -155,9 +155,9 @@ class WholePart:
         self._path = path
         self._final = final
 
-    def reader(self) -> BinaryIO:
-        with _missing_translated():
-            return self._path.open("rb")
+    def views(self) -> Iterator[BinaryIO]:
+        with _missing_translated(), self._path.open("rb") as file:
+            yield file
 
     def commit(self) -> None:
         with full_disk_translated():
