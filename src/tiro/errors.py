@@ -396,6 +396,18 @@ class DatabaseBusy(TiroError):
     default = "The database does not answer. Try again in a moment."
 
 
+class DatabaseRefused(TiroError):
+    code, status, exit_code = "database_refused", 503, 6
+    default = (
+        "The database does not let Tiro in. Check the user, the password and the name in TIRO_DATABASE_URL."
+    )
+
+
+class MissingExtra(TiroError):
+    code, status, exit_code = "missing_extra", 500, 6
+    default = "This needs packages that are not installed: pip install 'tiro[cluster]'."
+
+
 class DataFolderInUse(TiroError):
     code, status, exit_code = "data_folder_in_use", 409, 6
     default = "Another `tiro serve` uses this data folder. Stop it, or choose another with TIRO_DATA."

@@ -102,7 +102,12 @@ class QuotaSettings(BaseModel):
 class DatabaseSettings(BaseModel):
     """The database."""
 
-    url: str | None = Field(None, description="SQLAlchemy address; by default SQLite in the data folder.")
+    url: str | None = Field(
+        None,
+        description="postgresql://user:password@host/name; by default SQLite in the data folder.",
+    )
+    connections: int = Field(20, ge=2, description="Connections of one process to PostgreSQL at most.")
+    wait: float = Field(60.0, ge=0, description="Seconds to wait at the start for a database that is away.")
 
 
 class StorageSettings(BaseModel):

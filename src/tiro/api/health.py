@@ -5,15 +5,15 @@ from __future__ import annotations
 import platform
 import shutil
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import text
 
 import tiro
 from tiro.api.metrics import render
 from tiro.bootstrap.server import Runtime
+from tiro.db.session import database_version
 from tiro.engines.survey import survey
 from tiro.errors import DatabaseBusy, Forbidden, TiroError, Unauthorized
 from tiro.features.keys.dependencies import READ
@@ -102,10 +102,10 @@ def worst(parts: Mapping[str, Component]) -> Status:
 def _database(runtime: Runtime) -> Component:
     try:
         with runtime.database.read() as session:
-            version: Any = session.scalar(text("select sqlite_version()"))
+            version = database_version(session)
     except TiroError as error:
         return Component(status="down", detail=error.message)
-    return Component(status="ok", detail=f"SQLite {version}")
+    return Component(status="ok", detail=version)
 
 
 def _worker(runtime: Runtime) -> Component:

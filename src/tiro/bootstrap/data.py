@@ -7,7 +7,8 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from tiro.db.migrate import SCHEMA, check_known, revision, upgrade
-from tiro.db.session import Database, sqlite_url
+from tiro.db.session import Database
+from tiro.db.sqlite import sqlite_url
 from tiro.errors import DataFolderInUse, DataFolderUnusable
 from tiro.features.checkup.service import SETTLE_SECONDS, CheckupService, Finding
 from tiro.kit.lockfile import AlreadyLocked, FolderLock, is_locked
@@ -19,7 +20,7 @@ from tiro.storage.parts import LocalParts
 def open_database(settings: Settings) -> Database:
     """The database, at the schema of this release."""
     _make_data_folder(settings)
-    database = Database(_database_url(settings))
+    database = Database(_database_url(settings), connections=settings.database.connections)
     upgrade(database)
     return database
 
@@ -54,7 +55,7 @@ def inspect_data(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) 
     """
     if settings.database.url is None and not _database_file(settings).exists():
         return []
-    database = Database(_database_url(settings))
+    database = Database(_database_url(settings), connections=settings.database.connections)
     try:
         found = revision(database)
         check_known(found)

@@ -31,10 +31,10 @@ def upgrade(database: Database) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(HISTORY))
-    with database.engine.connect().execution_options(tiro_write=True) as connection:
+    with database.upgrading() as connection:
         config.attributes["connection"] = connection
+        # Where another process was faster, there is nothing left to do.
         command.upgrade(config, "head")
-        connection.commit()
 
 
 def check_known(found: str | None) -> None:
@@ -46,7 +46,7 @@ def check_known(found: str | None) -> None:
 
 def revision(database: Database) -> str | None:
     """The schema that the database has; None where it has none yet."""
-    with database.engine.connect() as connection:
+    with database.looking() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
         found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -357,6 +357,15 @@ def _audit_and_retention() -> None:
             "CREATE TRIGGER audit_is_append_only BEFORE UPDATE ON audit "
             "BEGIN SELECT RAISE(ABORT, 'rows of the audit log are never changed'); END"
         )
+    else:
+        op.execute(
+            "CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE 'rows of the audit log are never changed'; END $$"
+        )
+        op.execute(
+            "CREATE TRIGGER audit_is_append_only BEFORE UPDATE ON audit "
+            "FOR EACH ROW EXECUTE FUNCTION audit_is_append_only()"
+        )
     op.create_table(
         "retention",
         sa.Column("user_id", sa.String(), nullable=False),
@@ -582,6 +591,8 @@ def downgrade() -> None:
         op.drop_table(table)
     op.drop_table("retention")
     op.drop_table("audit")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION audit_is_append_only")
     op.drop_index("ix_recordings_stored", "recordings")
     op.drop_table("audio_days")
     op.drop_table("quotas")
