@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 from fastapi import FastAPI
@@ -13,7 +13,7 @@ from fastapi import FastAPI
 import tiro
 from tiro.api import admin, docs, document, health, password
 from tiro.bootstrap.server import Runtime
-from tiro.errors import TiroError
+from tiro.errors import StorageUnavailable, TiroError
 from tiro.features.accounts import admin_endpoints
 from tiro.features.accounts import endpoints as account_endpoints
 from tiro.features.accounts.factors import endpoints as factor_endpoints
@@ -60,6 +60,8 @@ def create_app(runtime: Runtime) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         runtime.speech.decoders.warm()
+        # What is missing is in the log before the first upload fails.
+        looking = asyncio.create_task(asyncio.to_thread(_look_at_storage, runtime))
         runner = asyncio.create_task(runtime.runner.run())
         rounds = [
             asyncio.create_task(runtime.uploads.sweep_forever()),
@@ -68,13 +70,14 @@ def create_app(runtime: Runtime) -> FastAPI:
             asyncio.create_task(_rounds("retention", runtime.retention.sweep, _MINUTE)),
             asyncio.create_task(_rounds("idempotency", runtime.idempotency.sweep, _HOUR)),
             asyncio.create_task(_rounds("audit", runtime.audit.sweep, _HOUR)),
+            asyncio.create_task(_rounds("orphans", runtime.orphans.sweep, _HOUR)),
         ]
         try:
             yield
         finally:
             for one in rounds:
                 one.cancel()
-            await asyncio.wait(rounds)
+            await asyncio.wait([*rounds, looking])
             runtime.runner.stop()
             await runner
             await asyncio.to_thread(_note_uses_once, runtime.keys)
@@ -140,6 +143,11 @@ async def _rounds(name: str, work: Callable[[], bool], seconds: float) -> None:
         except Exception as error:  # noqa: BLE001 (the edge of a round: the next one tries again)
             _log.warning("round.failed", round=name, error=str(error))
         await asyncio.sleep(0 if more else seconds)
+
+
+def _look_at_storage(runtime: Runtime) -> None:
+    with suppress(StorageUnavailable):  # it is logged, and told by /ready
+        runtime.storage_watch.look()
 
 
 async def _note_uses(keys: KeyService) -> None:

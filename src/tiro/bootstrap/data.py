@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
+from tiro.bootstrap.ports import build_storage, is_alone
 from tiro.db.migrate import SCHEMA, check_known, revision, upgrade
 from tiro.db.session import Database
 from tiro.db.sqlite import sqlite_url
@@ -13,8 +14,6 @@ from tiro.errors import DataFolderInUse, DataFolderUnusable
 from tiro.features.checkup.service import SETTLE_SECONDS, CheckupService, Finding
 from tiro.kit.lockfile import AlreadyLocked, FolderLock, is_locked
 from tiro.settings import Settings
-from tiro.storage.local import LocalStorage
-from tiro.storage.parts import LocalParts
 
 
 def open_database(settings: Settings) -> Database:
@@ -43,11 +42,14 @@ def _make_data_folder(settings: Settings) -> None:
         ) from err
 
 
-def inspect_data(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> list[Finding]:
+def inspect_data(
+    settings: Settings, *, deep: bool = False, settle_seconds: float = SETTLE_SECONDS
+) -> list[Finding]:
     """Check every promise about the data, and change nothing; safe while a server runs. Where there is no
     database yet, there is nothing to find.
 
     Args:
+        deep: read recordings in a bucket too, and not only look how large they are.
         settle_seconds: how long a file may wait for its row before it counts as lost.
 
     Raises:
@@ -63,15 +65,19 @@ def inspect_data(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) 
             return [
                 Finding("the database has this release's schema", ["the next `tiro serve` brings it there"])
             ]
-        storage = LocalStorage(settings.data, int(settings.storage.reserve))
-        return CheckupService(
-            database,
-            storage,
-            storage,
-            LocalParts(settings.data, storage),
-            running=lambda: is_locked(settings.data / "lock"),
-            settle_seconds=settle_seconds,
-        ).run()
+        storage, parts = build_storage(settings)
+        try:
+            return CheckupService(
+                database,
+                storage,
+                parts,
+                # Elsewhere nobody can tell whether a server runs.
+                running=lambda: not is_alone(settings) or is_locked(settings.data / "lock"),
+                settle_seconds=settle_seconds,
+                deep=deep or settings.storage.bucket is None,
+            ).run()
+        finally:
+            storage.close()
     finally:
         database.close()
 

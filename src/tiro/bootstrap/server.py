@@ -10,7 +10,7 @@ import structlog
 
 import tiro
 from tiro.bootstrap.data import open_database
-from tiro.bootstrap.ports import build_ports
+from tiro.bootstrap.ports import build_ports, is_alone
 from tiro.bootstrap.speech import SpeechRuntime, build_speech
 from tiro.db.session import Database
 from tiro.egress.addresses import Allowed
@@ -36,6 +36,7 @@ from tiro.features.idempotency.service import IdempotencyService
 from tiro.features.jobs.service import JobService
 from tiro.features.keys.service import KeyService
 from tiro.features.openai.service import OpenAIService
+from tiro.features.orphans.service import OrphanService
 from tiro.features.quotas.service import Quota, QuotaService
 from tiro.features.recordings.service import IntakeLimits, RecordingService
 from tiro.features.retention.service import Policy, RetentionPlan, RetentionService
@@ -52,7 +53,8 @@ from tiro.kit.secretfile import kept_secret
 from tiro.limits.base import Rate, RateLimiter
 from tiro.queue.embedded import EmbeddedQueue
 from tiro.settings import LimitSettings, QuotaSettings, Settings
-from tiro.storage.local import LocalStorage
+from tiro.storage.base import RecordingStorage
+from tiro.storage.watch import StorageWatch
 from tiro.worker.runner import Runner
 
 _log = structlog.get_logger(__name__)
@@ -64,7 +66,8 @@ class Runtime:
 
     settings: Settings
     database: Database
-    storage: LocalStorage
+    storage: RecordingStorage
+    storage_watch: StorageWatch
     speech: SpeechRuntime
     users: UserService
     keys: KeyService
@@ -82,6 +85,7 @@ class Runtime:
     batches: BatchService
     uploads: UploadService
     openai: OpenAIService
+    orphans: OrphanService
     quotas: QuotaService
     limits: RequestLimits
     resolver: SystemResolver
@@ -103,6 +107,7 @@ class Runtime:
         self.speech.hosts.close()
         self.speech.decoders.close()
         self.resolver.close()
+        self.storage.close()
         self.database.close()
 
     def recover(self) -> None:
@@ -112,21 +117,8 @@ class Runtime:
         with self.database.write() as session:
             self.jobs.sweep(session, everything=True)
         self.webhooks.recover()
-        self.storage.sweep_unfinished()
-        self.uploads.recover()
-        # A file without a row is an upload that was never acknowledged, or all that is left of recordings
-        # whose database went missing. Nobody can tell here, so nothing is deleted but what the rows or the
-        # audit log say was to be.
-        kept = set(self.storage.inventory())
-        lonely = sorted(kept - self.recordings.ids())
-        removed = self.recordings.without_media() | self.audit.removed(lonely)
-        for key in kept & removed:
-            self.storage.delete(key)
-        unknown = [key for key in lonely if key not in removed]
-        for key in unknown:
-            self.storage.set_aside(key)
-        if unknown:
-            _log.warning("storage.set_aside", count=len(unknown), folder=str(self.storage.aside))
+        if is_alone(self.settings):
+            self.orphans.collect(timedelta())
 
 
 def build_accounts(settings: Settings, database: Database) -> AccountService:
@@ -218,7 +210,16 @@ def build_runtime(settings: Settings) -> Runtime:
         check_engine=lambda text: survey.check(text, speech.options, speech.default_model),
         limits=limits,
         webhooks=webhooks,
+        signed_seconds=settings.storage.signed_seconds,
     )
+    uploads = UploadService(
+        database,
+        ports.parts,
+        recordings,
+        quotas,
+        lifetime=timedelta(hours=settings.http.upload_expires),
+    )
+    audit = AuditService(database, settings.audit.days)
     runner = Runner(
         database,
         jobs,
@@ -231,6 +232,7 @@ def build_runtime(settings: Settings) -> Runtime:
         settings=settings,
         database=database,
         storage=storage,
+        storage_watch=StorageWatch(storage),
         speech=speech,
         users=users,
         keys=keys,
@@ -246,12 +248,9 @@ def build_runtime(settings: Settings) -> Runtime:
         sharing=sharing,
         recordings=recordings,
         batches=BatchService(database, hub, recordings, jobs),
-        uploads=UploadService(
-            database,
-            ports.parts,
-            recordings,
-            quotas,
-            lifetime=timedelta(hours=settings.http.upload_expires),
+        uploads=uploads,
+        orphans=OrphanService(
+            storage, recordings, uploads, audit, timedelta(hours=settings.storage.orphan_hours)
         ),
         openai=OpenAIService(
             recordings,
@@ -264,7 +263,7 @@ def build_runtime(settings: Settings) -> Runtime:
         resolver=resolver,
         webhooks=webhooks,
         sender=sender,
-        audit=AuditService(database, settings.audit.days),
+        audit=audit,
         retention=RetentionService(
             database, storage, events, jobs, recordings, build_retention_plan(settings, database)
         ),

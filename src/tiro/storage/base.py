@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ class Kept:
 class Arrival(Protocol):
     """Bytes that have come, to be kept or not."""
 
-    def views(self) -> Iterator[BinaryIO]:
+    def views(self) -> Generator[BinaryIO]:
         """All bytes as regular files of this machine, each open until the next is asked for. The last one is
         whole; one before it may have zeros in its middle, which is enough to see what a recording is, but
         never to refuse it.
@@ -93,8 +93,8 @@ class Storage(Protocol):
         ...
 
     def address(self, key: str, seconds: int, media_type: str, filename: str) -> str | None:
-        """Where whoever knows the address can get the bytes for so many seconds, as an attachment of this type
-        and name; None where the store can give no such address."""
+        """Where whoever knows the address can get the bytes for so many seconds, as an attachment of this
+        type and name; None where the store can give no such address."""
         ...
 
     def delete(self, key: str) -> None:
@@ -134,6 +134,14 @@ class StorageInventory(Protocol):
             StorageUnavailable: the store does not answer, or Tiro may not do there what it has to: it says
                 which.
         """
+        ...
+
+
+class RecordingStorage(Storage, StorageInventory, Protocol):
+    """A storage with its inventory, as a server has it."""
+
+    def close(self) -> None:
+        """Let go of threads and connections; nothing may be asked any more."""
         ...
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from tiro.errors import ExtraMissing, NotFound, StorageFull, StorageUnavailable, TiroError
+from tiro.errors import MissingExtra, NotFound, StorageFull, StorageUnavailable, TiroError
 from tiro.storage.base import Kept
 from tiro.storage.signing import S3Signer
 
@@ -49,7 +49,7 @@ class Bucket:
         url: s3://bucket/prefix or gs://bucket/prefix.
 
     Raises:
-        ExtraMissing: obstore is not installed.
+        MissingExtra: obstore is not installed.
         StorageUnavailable: it makes no sense of the address or of what the environment says.
     """
 
@@ -57,7 +57,9 @@ class Bucket:
         try:
             import obstore
         except ImportError as err:
-            raise ExtraMissing(f"Recordings in {url} need another package: pip install 'tiro[cluster]'") from err
+            raise MissingExtra(
+                f"Recordings in {url} need another package: pip install 'tiro[cluster]'"
+            ) from err
         self.url = url.rstrip("/")
         parts = urlsplit(self.url)
         self._obstore: Any = obstore
@@ -102,7 +104,7 @@ class Bucket:
         with self.translated("read"):
             return int(self._obstore.head(self._store, path)["size"])
 
-    def list(self, folder: str) -> Iterator[Kept]:
+    def below(self, folder: str) -> Iterator[Kept]:
         """All objects below a folder, by their paths."""
         with self.translated("list"):
             for page in self._obstore.list(self._store, folder, chunk_size=1000):
@@ -131,7 +133,7 @@ class Bucket:
         path = f"probe/{uuid.uuid4()}"
         self.put(path, b"tiro")
         try:
-            if self.get(path, 0, 4) != b"tiro" or not any(found.key == path for found in self.list("probe")):
+            if self.get(path, 0, 4) != b"tiro" or not any(found.key == path for found in self.below("probe")):
                 raise StorageUnavailable(f"{self.url} does not give back what was put there.", retry_after=5)
         finally:
             with suppress(TiroError):
@@ -158,7 +160,9 @@ class Bucket:
             return f"The bucket of {self.url} is not there. Create it, or correct TIRO_STORAGE_URL."
         denied = isinstance(error, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError)
         if denied or any(sign in text for sign in _DENIED):
-            return f"Tiro may not {verb} in {self.url}. Its key needs the right to read, write, list and delete."
+            return (
+                f"Tiro may not {verb} in {self.url}. Its key needs the right to read, write, list and delete."
+            )
         return StorageUnavailable.default
 
 
@@ -166,7 +170,10 @@ def _store(scheme: str, name: str, prefix: str, access: Access) -> Any:
     from obstore.exceptions import BaseError
     from obstore.store import GCSStore, S3Store
 
-    options: dict[str, Any] = {"timeout": f"{access.timeout:g}s", "connect_timeout": f"{min(5, access.timeout):g}s"}
+    options: dict[str, Any] = {
+        "timeout": f"{access.timeout:g}s",
+        "connect_timeout": f"{min(5, access.timeout):g}s",
+    }
     retry = {"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=min(_RETRY_SECONDS, access.timeout))}
     more: dict[str, Any] = {"prefix": prefix or None, "client_options": options, "retry_config": retry}
     try:
@@ -183,4 +190,6 @@ def _store(scheme: str, name: str, prefix: str, access: Access) -> Any:
         config = {"checksum_algorithm": "SHA256"} | {key: value for key, value in given.items() if value}
         return S3Store(name, config=config, **more)  # type: ignore[arg-type]
     except (BaseError, ValueError) as err:
-        raise StorageUnavailable(f"{scheme}://{name} cannot be used: {str(err).partition(chr(10))[0]}") from err
+        raise StorageUnavailable(
+            f"{scheme}://{name} cannot be used: {str(err).partition(chr(10))[0]}"
+        ) from err

@@ -7,7 +7,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -98,6 +98,9 @@ class LocalStorage:
                 f"The folder of recordings cannot be used: {err.strerror}.", retry_after=5
             ) from err
 
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
     def path(self, key: str) -> Path:
         """Where the bytes of ``key`` are, or would be."""
         # The last letters of a UUID v7 are random, its first ones are the time.
@@ -133,7 +136,7 @@ class LocalUpload:
         with full_disk_translated():
             self._file.write(data)
 
-    def views(self) -> Iterator[BinaryIO]:
+    def views(self) -> Generator[BinaryIO]:
         with full_disk_translated():
             self._file.flush()
         with self._incoming.open("rb") as file:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -155,7 +155,7 @@ class WholePart:
         self._path = path
         self._final = final
 
-    def views(self) -> Iterator[BinaryIO]:
+    def views(self) -> Generator[BinaryIO]:
         with _missing_translated(), self._path.open("rb") as file:
             yield file
 

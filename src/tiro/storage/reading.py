@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_EXCEPTION, Executor, Future, wait
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, cast
@@ -98,27 +98,32 @@ def fetched(get: GetRange, size: int, threads: Executor, stop: threading.Event |
         StorageFull: this machine's disk is.
         Cancelled: ``stop`` was set.
     """
-    with full_disk_translated():
-        file = cast(BinaryIO, TemporaryFile(buffering=0))
+    file = _nameless()
     try:
-        _fill(file.fileno(), get, [(at, min(at + _PIECE, size)) for at in range(0, size, _PIECE)], threads, stop)
+        _fill(
+            file.fileno(), get, [(at, min(at + _PIECE, size)) for at in range(0, size, _PIECE)], threads, stop
+        )
     except BaseException:
         file.close()
         raise
     return file
 
 
-def views(get: GetRange, size: int, threads: Executor) -> Iterator[BinaryIO]:
-    """See ``Arrival.views``: of a large file first its head and its tail, where containers say what they have."""
+def views(get: GetRange, size: int, threads: Executor) -> Generator[BinaryIO]:
+    """See ``Arrival.views``: of a large file first its head and its tail, where containers say what is in
+    them."""
     if size > 2 * (_HEAD + _TAIL):
-        with full_disk_translated():
-            sparse = cast(BinaryIO, TemporaryFile(buffering=0))
-        with sparse:
+        with _nameless() as sparse:
             sparse.truncate(size)
             _fill(sparse.fileno(), get, [(0, _HEAD), (size - _TAIL, size)], threads, None)
             yield sparse
     with fetched(get, size, threads) as whole:
         yield whole
+
+
+def _nameless() -> BinaryIO:
+    with full_disk_translated():
+        return cast(BinaryIO, TemporaryFile(buffering=0))
 
 
 def _fill(

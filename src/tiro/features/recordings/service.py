@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -43,6 +43,7 @@ from tiro.features.transcripts.service import StoredTranscript, TranscriptServic
 from tiro.features.webhooks.service import WebhookEvent, WebhookService
 from tiro.kit import clock
 from tiro.media.decode import DecoderPool
+from tiro.media.mimetypes import media_type
 from tiro.speech.captions import FORMATS
 from tiro.speech.result import media_json, segment_json
 from tiro.storage.base import Arrival, Storage, Upload
@@ -53,7 +54,12 @@ _log = structlog.get_logger(__name__)
 
 
 class RecordingService:
-    """Recordings and the door they come through."""
+    """Recordings and the door they come through.
+
+    Args:
+        signed_seconds: how long an address is good at which the store itself gives a recording to whoever has
+            the address; 0 for no such addresses.
+    """
 
     def __init__(
         self,
@@ -68,6 +74,7 @@ class RecordingService:
         check_engine: Callable[[str], None],
         limits: IntakeLimits,
         webhooks: WebhookService,
+        signed_seconds: int = 0,
     ) -> None:
         self.limits = limits
         self._database = database
@@ -80,6 +87,7 @@ class RecordingService:
         self._quotas = quotas
         self._check_engine = check_engine
         self._webhooks = webhooks
+        self._signed_seconds = signed_seconds
         # Looking into a file costs a decoder each; a crowd of uploads waits here rather than in memory.
         self._probing = threading.BoundedSemaphore(4)
 
@@ -321,11 +329,22 @@ class RecordingService:
         Raises:
             MediaRemoved: retention removed them.
         """
+        filename, container = self._named(recording_id)
+        return self._storage.open(recording_id), filename, container
+
+    def media_address(self, recording_id: str) -> str | None:
+        """Where a player can get the recording's bytes from the store itself; None where it cannot, or is not
+        to. Raises MediaRemoved."""
+        if not self._signed_seconds:
+            return None
+        filename, container = self._named(recording_id)
+        return self._storage.address(recording_id, self._signed_seconds, media_type(container), filename)
+
+    def _named(self, recording_id: str) -> tuple[str, str | None]:
         with self._database.read() as session:
             recording = self._get(session, recording_id)
         _require_media(recording)
-        container = recording.media["container"] if recording.media else None
-        return self._storage.open(recording_id), recording.filename, container
+        return recording.filename, recording.media["container"] if recording.media else None
 
     def ids(self) -> set[str]:
         with self._database.read() as session:
@@ -370,14 +389,18 @@ class RecordingService:
 
     def _look_inside(self, upload: Arrival) -> Json | None:
         """Refuse at the door what is no recording. A decoder that dies is no proof: the job will tell."""
-        with self._probing, upload.reader() as file:
-            try:
-                with self._decoders.open(file, keep_stereo=True, stop=None) as media:
-                    return media_json(media.info)
-            except TiroError as error:
-                if error.transient:
-                    return None
-                raise
+        refusal: TiroError | None = None
+        with self._probing, closing(upload.views()) as views:
+            for file in views:
+                try:
+                    with self._decoders.open(file, keep_stereo=True, stop=None) as media:
+                        return media_json(media.info)
+                except TiroError as error:
+                    if error.transient:
+                        return None
+                    refusal = error  # until a view that shows more
+        assert refusal is not None
+        raise refusal
 
     def _keep(self, session: Session, intake: Intake, media: Json | None) -> None:
         seconds = _claimed(media)

@@ -77,7 +77,7 @@ class TranscriptionService:
             TiroError: the recording, the model or the engine failed.
         """
         recorder = _Recorder(self._records, claim, stop)
-        with self._storage.open(claim.recording_id) as source:
+        with self._storage.fetch(claim.recording_id, stop) as source:
             request = PipelineRequest(
                 source=source,
                 engine=self._prepare(claim.options.engine, recorder.fetched),

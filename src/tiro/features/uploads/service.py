@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -190,16 +191,24 @@ class UploadService:
                     await _in_thread(lambda upload_id=row.id: self._tidy(upload_id))  # type: ignore[misc]
         await _in_thread(self._remove_finished)
 
-    def recover(self) -> None:
-        """Clear up after a process that died. Only while this one holds the data folder, and before anybody
-        looks for recordings without a row."""
-        for row in self._unfinished():
-            if row.recording_id is not None:
-                self._parts.reclaim(row.id, row.recording_id)
+    def discard_orphans(self, age: timedelta) -> int:
+        """Forget the parts of uploads that no row tells of, or that have ended, if nothing came for ``age``;
+        returns how many."""
+        keys = list(self._parts.parts())
         with self._database.read() as session:
-            known = repository.ids(session)
-        for key in set(self._parts.parts()) - known:
-            self._parts.discard(key)
+            unfinished = {row.id for row in repository.unfinished(session)}
+        discarded = 0
+        for key in keys:
+            with suppress(NotFound):
+                if key not in unfinished and self._parts.touched(key) <= clock.now() - age:
+                    self._parts.discard(key)
+                    discarded += 1
+        return discarded
+
+    def recordings_to_be(self) -> set[str]:
+        """Ids that unfinished uploads have chosen for their recordings, whose files may be there before the
+        rows."""
+        return {row.recording_id for row in self._unfinished() if row.recording_id is not None}
 
     async def _append(
         self, upload_id: str, offset: int, room: int, body: IncomingBody, checksum: Checksum | None
@@ -254,6 +263,7 @@ class UploadService:
             raise error_for_code(row.error["code"], row.error["message"])
         if row.finished_at is not None:
             return self._finished(row, row.finished_at)
+        self._reclaim(row)
         try:
             offset = self._parts.size(row.id)
             expires_at = self._parts.touched(row.id) + self._lifetime
@@ -306,7 +316,7 @@ class UploadService:
             if not error.transient and error.status < 500 and not isinstance(error, OVER_QUOTA):
                 self._refuse(row.id, error)
             raise
-        self._digests.forget(row.id)
+        self._drop(row.id)
 
     def _refuse(self, upload_id: str, error: TiroError) -> None:
         """Remember why, for whoever lost the answer; the bytes are of no more use."""
@@ -318,8 +328,14 @@ class UploadService:
         with self._database.write() as session:
             if (row := repository.get(session, upload_id)) is not None:
                 record(session, Action.UPLOAD_REMOVED, upload_id, owner=row.owner_id)
+                self._reclaim(row)
             repository.remove(session, upload_id)
             after_commit(session, lambda: self._drop(upload_id))
+
+    def _reclaim(self, row: UploadTable) -> None:
+        """Take back what a process made of the upload that died before it could say so."""
+        if row.recording_id is not None and row.finished_at is None:
+            self._parts.reclaim(row.id, row.recording_id)
 
     def _drop(self, upload_id: str) -> None:
         self._parts.discard(upload_id)
