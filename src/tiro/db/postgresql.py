@@ -29,7 +29,11 @@ UPGRADE = (
     f"SELECT pg_advisory_xact_lock({_WRITER}), pg_advisory_xact_lock({_UPGRADE})"
 )
 
-_OPTIONS = "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=60s"
+_OPTIONS = (
+    "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=60s "
+    # What a process that was killed had asked for does not go on, with its locks, until it is done.
+    "-c client_connection_check_interval=2s"
+)
 _CONNECT: dict[str, object] = {
     "application_name": "tiro",
     "connect_timeout": 5,

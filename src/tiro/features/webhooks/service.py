@@ -183,7 +183,7 @@ class WebhookService:
         with self._database.write() as session:
             if _own(session, webhook_id, user_id).disabled_at is not None:
                 raise Conflict("The webhook is turned off. Turn it on first.")
-            row = _one(session, webhook_id, delivery_id)
+            row = _one(session, webhook_id, delivery_id, to_change=True)
             if row.lease_until is None:
                 row.state, row.failures, row.next_at, row.finished_at = (
                     DeliveryState.PENDING,
@@ -303,8 +303,8 @@ def _own(session: Session, webhook_id: str, user_id: str) -> WebhookTable:
     return row
 
 
-def _one(session: Session, webhook_id: str, delivery_id: str) -> DeliveryTable:
-    row = repository.delivery(session, webhook_id, delivery_id)
+def _one(session: Session, webhook_id: str, delivery_id: str, *, to_change: bool = False) -> DeliveryTable:
+    row = repository.delivery(session, webhook_id, delivery_id, to_change=to_change)
     if row is None:
         raise NotFound("There is no delivery with this id.")
     return row
