@@ -418,6 +418,14 @@ class DataFolderUnusable(TiroError):
     default = "The data folder cannot be used. Choose another with TIRO_DATA."
 
 
+class SecretMissing(TiroError):
+    code, status, exit_code = "secret_missing", 500, 6
+    default = (
+        "Servers that share a database need one secret to sign logins with. Make one with `openssl rand -hex "
+        "32`, and give it to all of them as TIRO_AUTH_SECRET."
+    )
+
+
 class DatabaseTooNew(TiroError):
     code, status, exit_code = "database_too_new", 500, 6
     default = (

@@ -39,7 +39,12 @@ def build_ports(settings: Settings) -> Ports:
 def is_alone(settings: Settings) -> bool:
     """Whether rows and files are this machine's own, so that who holds the data folder is the only one at
     work on them."""
-    return settings.database.url is None and settings.storage.bucket is None
+    return not is_shared(settings) and settings.storage.bucket is None
+
+
+def is_shared(settings: Settings) -> bool:
+    """Whether other servers may work with the same rows from other machines."""
+    return settings.database.url is not None and not settings.database.url.startswith("sqlite")
 
 
 def build_storage(settings: Settings) -> tuple[RecordingStorage, PartStorage]:

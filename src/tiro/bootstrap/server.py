@@ -10,7 +10,7 @@ import structlog
 
 import tiro
 from tiro.bootstrap.data import open_database
-from tiro.bootstrap.ports import build_ports, is_alone
+from tiro.bootstrap.ports import build_ports, is_alone, is_shared
 from tiro.bootstrap.speech import SpeechRuntime, build_speech
 from tiro.db.session import Database
 from tiro.egress.addresses import Allowed
@@ -18,6 +18,7 @@ from tiro.egress.base import Resolver
 from tiro.egress.client import Egress
 from tiro.egress.dns import SystemResolver
 from tiro.engines import survey
+from tiro.errors import SecretMissing
 from tiro.events.embedded import EmbeddedEventHub
 from tiro.features.accounts.callers import Callers
 from tiro.features.accounts.factors.service import FactorService
@@ -129,8 +130,12 @@ def build_accounts(settings: Settings, database: Database) -> AccountService:
 
 
 def _secret(settings: Settings) -> bytes:
-    given = settings.auth.secret
-    return given.get_secret_value().encode() if given else kept_secret(settings.data / "secret")
+    """Raises SecretMissing where each server would make one of its own."""
+    if (given := settings.auth.secret) is not None:
+        return given.get_secret_value().encode()
+    if is_shared(settings):
+        raise SecretMissing
+    return kept_secret(settings.data / "secret")
 
 
 def _build_identities(settings: Settings, database: Database, accounts: AccountService) -> IdentityService:
@@ -218,6 +223,7 @@ def build_runtime(settings: Settings) -> Runtime:
         recordings,
         quotas,
         lifetime=timedelta(hours=settings.http.upload_expires),
+        alone=is_alone(settings),
     )
     audit = AuditService(database, settings.audit.days)
     runner = Runner(

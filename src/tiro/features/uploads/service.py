@@ -23,6 +23,7 @@ from tiro.errors import (
     NotFound,
     OffsetMismatch,
     TiroError,
+    UploadBusy,
     UploadExpired,
     UploadInterrupted,
     UploadTooLarge,
@@ -32,6 +33,7 @@ from tiro.features.audit.service import Action, record
 from tiro.features.quotas.service import QuotaService
 from tiro.features.recordings.service import RecordingService
 from tiro.features.uploads import repository
+from tiro.features.uploads.claims import Claims
 from tiro.features.uploads.digests import Digests
 from tiro.features.uploads.headers import Checksum, metadata
 from tiro.features.uploads.turns import Turns
@@ -65,6 +67,7 @@ class UploadService:
 
     Args:
         lifetime: how long an upload is kept that nobody continues, and what is known of one that has ended.
+        alone: whether no other server takes uploads in.
     """
 
     def __init__(
@@ -74,6 +77,8 @@ class UploadService:
         recordings: RecordingService,
         quotas: QuotaService,
         lifetime: timedelta,
+        *,
+        alone: bool = True,
     ) -> None:
         self.max_size = recordings.limits.max_upload
         self._database = database
@@ -81,7 +86,7 @@ class UploadService:
         self._recordings = recordings
         self._quotas = quotas
         self._lifetime = lifetime
-        self._turns = Turns()
+        self._turns = Turns(None if alone else Claims(database))
         self._digests = Digests()
 
     def begin(
@@ -187,8 +192,9 @@ class UploadService:
         """Finish what is whole, and remove what is too old."""
         for row in await _in_thread(self._unfinished):
             if self._turns.idle(row.id):
-                async with self._turns.take(row.id):
-                    await _in_thread(lambda upload_id=row.id: self._tidy(upload_id))  # type: ignore[misc]
+                with suppress(UploadBusy):
+                    async with self._turns.take(row.id, patient=False):
+                        await _in_thread(partial(self._tidy, row.id))
         await _in_thread(self._remove_finished)
 
     def discard_orphans(self, age: timedelta) -> int:
@@ -263,7 +269,10 @@ class UploadService:
             raise error_for_code(row.error["code"], row.error["message"])
         if row.finished_at is not None:
             return self._finished(row, row.finished_at)
-        self._reclaim(row)
+        if row.recording_id is not None:
+            with self._database.write() as session:
+                self._reclaim(session, row)
+            return self._look(self._row(row.id))
         try:
             offset = self._parts.size(row.id)
             expires_at = self._parts.touched(row.id) + self._lifetime
@@ -288,11 +297,12 @@ class UploadService:
         )
 
     def _finish(self, row: UploadTable) -> None:
-        """Make a recording of a whole upload. Done again after a crash, it makes the same one."""
-        recording_id = row.recording_id or str(uuid7())
-        if row.recording_id is None:
-            with self._database.write() as session:
-                repository.choose_recording(session, row.id, recording_id)
+        """Make a recording of a whole upload, unless another server does. Done again after a crash, what was
+        made before is taken back first."""
+        recording_id = str(uuid7())
+        with self._database.write() as session:
+            if not repository.choose_recording(session, row.id, recording_id):
+                raise UploadBusy(retry_after=2)
         fields = metadata(row.sent_metadata)
         sha256 = self._digests.of_whole(row.id, row.length, lambda: self._parts.open(row.id))
         try:
@@ -309,7 +319,7 @@ class UploadService:
             self._recordings.accept(
                 self._parts.whole(row.id, recording_id),
                 intake,
-                also=lambda session: repository.finish(session, row.id, clock.now()),
+                also=lambda session: self._mark_finished(session, row.id, recording_id),
             )
         except TiroError as error:
             # Where the owner only has too much for now, the bytes wait for a better day.
@@ -321,20 +331,27 @@ class UploadService:
     def _refuse(self, upload_id: str, error: TiroError) -> None:
         """Remember why, for whoever lost the answer; the bytes are of no more use."""
         with self._database.write() as session:
-            repository.finish(session, upload_id, clock.now(), {"code": error.code, "message": error.message})
+            repository.refuse(session, upload_id, clock.now(), {"code": error.code, "message": error.message})
             after_commit(session, lambda: self._drop(upload_id))
 
     def _forget(self, upload_id: str) -> None:
         with self._database.write() as session:
             if (row := repository.get(session, upload_id)) is not None:
                 record(session, Action.UPLOAD_REMOVED, upload_id, owner=row.owner_id)
-                self._reclaim(row)
+                self._reclaim(session, row)
             repository.remove(session, upload_id)
             after_commit(session, lambda: self._drop(upload_id))
 
-    def _reclaim(self, row: UploadTable) -> None:
-        """Take back what a process made of the upload that died before it could say so."""
-        if row.recording_id is not None and row.finished_at is None:
+    @staticmethod
+    def _mark_finished(session: Session, upload_id: str, recording_id: str) -> None:
+        """Raises UploadBusy where another server finishes it: then nothing comes of ours."""
+        if not repository.finish(session, upload_id, recording_id, clock.now()):
+            raise UploadBusy(retry_after=2)
+
+    def _reclaim(self, session: Session, row: UploadTable) -> None:
+        """Take back what a process made of the upload that died before it could say so. From then on it could
+        not finish the upload either, if it should live."""
+        if row.recording_id is not None and repository.withdraw_recording(session, row.id, row.recording_id):
             self._parts.reclaim(row.id, row.recording_id)
 
     def _drop(self, upload_id: str) -> None:
