@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, closing, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -26,7 +25,6 @@ from tiro.errors import (
     NotFound,
     NotShared,
     RecordingHeld,
-    TiroError,
 )
 from tiro.events.base import EventHub
 from tiro.features.audit.service import Action, record
@@ -36,6 +34,7 @@ from tiro.features.quotas.service import QuotaService
 from tiro.features.recordings import repository, shared_repository, shown
 from tiro.features.recordings.asked import Asked, clean_name
 from tiro.features.recordings.intake import Intake, IntakeLimits
+from tiro.features.recordings.looking import Look
 from tiro.features.recordings.schemas import SessionPage, SessionResult, SessionSummary, SharedFilter
 from tiro.features.sharing.access import Access
 from tiro.features.sharing.service import SharingService
@@ -45,7 +44,7 @@ from tiro.kit import clock
 from tiro.media.decode import DecoderPool
 from tiro.media.mimetypes import media_type
 from tiro.speech.captions import FORMATS
-from tiro.speech.result import media_json, segment_json
+from tiro.speech.result import segment_json
 from tiro.storage.base import Arrival, Storage, Upload
 
 __all__ = ["Intake", "IntakeLimits", "RecordingService"]
@@ -80,7 +79,7 @@ class RecordingService:
         self._database = database
         self._storage = storage
         self._hub = hub
-        self._decoders = decoders
+        self._look = Look(decoders)
         self._jobs = jobs
         self._transcripts = transcripts
         self._sharing = sharing
@@ -88,8 +87,6 @@ class RecordingService:
         self._check_engine = check_engine
         self._webhooks = webhooks
         self._signed_seconds = signed_seconds
-        # Looking into a file costs a decoder each; a crowd of uploads waits here rather than in memory.
-        self._probing = threading.BoundedSemaphore(4)
 
     def begin(self, recording_id: str, size: int) -> AbstractContextManager[Upload]:
         """Room for an upload of about ``size`` bytes; raises StorageFull where there is none."""
@@ -174,7 +171,7 @@ class RecordingService:
                 _check_batch(session, intake.batch_id, intake.owner_id)
         if earlier is not None:
             return earlier, True
-        media = self._look_inside(upload)
+        media = self._look.inside(upload)
         upload.commit()
         try:
             with self._database.write() as session:
@@ -386,21 +383,6 @@ class RecordingService:
         if earlier.fingerprint != intake.fingerprint:
             raise IdempotencyMismatch
         return earlier.recording_id
-
-    def _look_inside(self, upload: Arrival) -> Json | None:
-        """Refuse at the door what is no recording. A decoder that dies is no proof: the job will tell."""
-        refusal: TiroError | None = None
-        with self._probing, closing(upload.views()) as views:
-            for file in views:
-                try:
-                    with self._decoders.open(file, keep_stereo=True, stop=None) as media:
-                        return media_json(media.info)
-                except TiroError as error:
-                    if error.transient:
-                        return None
-                    refusal = error  # until a view that shows more
-        assert refusal is not None
-        raise refusal
 
     def _keep(self, session: Session, intake: Intake, media: Json | None) -> None:
         seconds = _claimed(media)
