@@ -131,6 +131,6 @@ def test_doubled_wake_ups_and_two_workers_run_each_job_once(tmp_path: Path) -> N
             )
     jobs = rows(data, "SELECT state, attempt FROM jobs ORDER BY id")
     assert [(job["state"], job["attempt"]) for job in jobs] == [("completed", 1)] + [("failed", 1)] * 30
-    begun = rows(data, "SELECT * FROM events WHERE type = 'state' AND data LIKE '%running%'")
+    begun = rows(data, "SELECT * FROM events WHERE type = 'state' AND CAST(data AS text) LIKE '%running%'")
     assert len(begun) == 31
     assert_sound(data)

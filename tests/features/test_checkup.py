@@ -29,6 +29,7 @@ def fingerprint(data: Path) -> str:
 def set_schema(data: Path, revision: str) -> None:
     with closing(sqlite3.connect(data / "tiro.db")) as connection:
         connection.execute("UPDATE alembic_version SET version_num = ?", [revision])
+        connection.execute("UPDATE schema SET oldest = ?", [revision])
         connection.commit()
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

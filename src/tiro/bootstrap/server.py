@@ -30,7 +30,9 @@ from tiro.features.accounts.tokens import AccessTokens
 from tiro.features.administration.service import AdministrationService
 from tiro.features.audit.service import AuditService
 from tiro.features.batches.service import BatchService
+from tiro.features.comments.service import CommentService
 from tiro.features.counters.service import CounterService
+from tiro.features.editing.service import EditingService
 from tiro.features.events.service import EventService
 from tiro.features.groups.service import GroupService
 from tiro.features.idempotency.service import IdempotencyService
@@ -39,9 +41,11 @@ from tiro.features.keys.service import KeyService
 from tiro.features.openai.service import OpenAIService
 from tiro.features.orphans.service import OrphanService
 from tiro.features.quotas.service import Quota, QuotaService
+from tiro.features.recordings.library import LibraryService
 from tiro.features.recordings.service import IntakeLimits, RecordingService
 from tiro.features.retention.service import Policy, RetentionPlan, RetentionService
 from tiro.features.sharing.service import SharingService
+from tiro.features.tags.service import TagService
 from tiro.features.transcription.service import Records, TranscriptionService
 from tiro.features.transcripts.service import TranscriptService
 from tiro.features.uploads.service import UploadService
@@ -83,6 +87,9 @@ class Runtime:
     groups: GroupService
     sharing: SharingService
     recordings: RecordingService
+    library: LibraryService
+    editing: EditingService
+    comments: CommentService
     batches: BatchService
     uploads: UploadService
     openai: OpenAIService
@@ -178,7 +185,7 @@ def build_retention_plan(settings: Settings, database: Database) -> RetentionPla
 
 def build_runtime(settings: Settings) -> Runtime:
     """Everything a server needs. The caller closes it."""
-    database = open_database(settings)
+    database = open_database(settings, wait=settings.database.wait)
     ports = build_ports(settings)
     storage, hub, queue = ports.storage, ports.hub, ports.queue
     # Each upload needs two in quick succession: one that looks into it at the door, one for its job.
@@ -203,6 +210,7 @@ def build_runtime(settings: Settings) -> Runtime:
     )
     groups = GroupService(database, users)
     sharing = SharingService(database, users, groups)
+    tags = TagService()
     recordings = RecordingService(
         database,
         storage,
@@ -211,6 +219,7 @@ def build_runtime(settings: Settings) -> Runtime:
         jobs,
         transcripts,
         sharing,
+        tags,
         quotas,
         check_engine=lambda text: survey.check(text, speech.options, speech.default_model),
         limits=limits,
@@ -253,6 +262,9 @@ def build_runtime(settings: Settings) -> Runtime:
         groups=groups,
         sharing=sharing,
         recordings=recordings,
+        library=LibraryService(database, sharing, tags),
+        editing=EditingService(database, jobs, transcripts),
+        comments=CommentService(database),
         batches=BatchService(database, hub, recordings, jobs),
         uploads=uploads,
         orphans=OrphanService(

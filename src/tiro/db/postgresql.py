@@ -26,7 +26,9 @@ SHARED_WRITE = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '15s'"
 WRITE = f"{SHARED_WRITE}; SELECT pg_advisory_xact_lock({_WRITER})"
 UPGRADE = (
     "BEGIN; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; "
-    f"SELECT pg_advisory_xact_lock({_WRITER}), pg_advisory_xact_lock({_UPGRADE})"
+    f"SELECT pg_advisory_xact_lock({_WRITER}), pg_advisory_xact_lock({_UPGRADE}); "
+    # A change of a table that waits behind a long reader holds up all who come after.
+    "SET LOCAL lock_timeout = '10s'"
 )
 
 _OPTIONS = (

@@ -119,6 +119,13 @@ class Database:
             connection.execution_options(tiro_begin=self._read)
             yield connection
 
+    @property
+    def address(self) -> str:
+        """Where it is, without the password: "db.example:5432/tiro"."""
+        url = self.engine.url
+        where = url.host or str(url.query.get("host", "")) if self.postgresql else ""
+        return f"{where}{f':{url.port}' if url.port else ''}/{url.database}".lstrip("/" if where else "")
+
     def close(self) -> None:
         self.engine.dispose()
 
