@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 from tests.conftest import make_settings
 from tests.makecall import wav
 from tests.services.postgres import postgres
@@ -20,7 +21,9 @@ from tests.services.s3 import s3
 from tests.serving import Client, ThreadServer, shared_decoders, thread_server, wait_until
 
 from tiro.bootstrap.data import inspect_data
+from tiro.db.tables import UploadTable
 from tiro.settings import Settings
+from tiro.storage.pieces import WholePieces
 
 SPEECH = wav(seconds=3)
 DIGEST = hashlib.sha256(SPEECH).hexdigest()
@@ -136,18 +139,15 @@ def test_an_openai_client_is_answered_and_its_recording_goes(shared: tuple[House
     wait_until(lambda: s3().keys(house.bucket) == before, what="the recording's end")
 
 
-def test_retention_removes_it(shared: tuple[House, ThreadServer]) -> None:
-    house, server = shared
-    session_id = server.client.send_file("call.wav", SPEECH, wait=30).json()["session_id"]
-    retention = server.runtime.retention
-    retention.plan._policy = type(retention.plan._policy)(0, None)
-    try:
-        retention.sweep()
-    finally:
-        retention.plan._policy = type(retention.plan._policy)(None, None)
-    assert not [key for key in s3().keys(house.bucket) if session_id in key]
-    answer = server.client.get(f"/api/v1/transcribe/{session_id}/media")
-    assert (answer.status_code, answer.json()["code"]) == (410, "media_removed")
+def test_retention_removes_it(house: House) -> None:
+    settings = house.settings("a")
+    settings.retention.media_days = 0
+    with thread_server(settings) as server:
+        session_id = server.client.send_file("call.wav", SPEECH, wait=30).json()["session_id"]
+        server.runtime.retention.sweep()
+        assert not [key for key in s3().keys(house.bucket) if session_id in key]
+        answer = server.client.get(f"/api/v1/transcribe/{session_id}/media")
+        assert (answer.status_code, answer.json()["code"]) == (410, "media_removed")
     house.assert_sound()
 
 
@@ -224,36 +224,37 @@ def test_the_newest_request_goes_first_wherever_it_comes(house: House) -> None:
     house.assert_sound()
 
 
-def test_of_two_that_finish_one_makes_the_recording(house: House) -> None:
-    """A server that stalled while it finished an upload, and lost it to another."""
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_of_two_that_finish_one_makes_the_recording(
+    house: House, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that stalled before or after it put the pieces together, and lost the upload to another."""
     with house.server("a") as one, house.server("b") as two:
         location = begin(one.client)
-        upload_id = location.rpartition("/")[2]
         patch(one.client, location, 0, SPEECH[:-1])
-        service = one.runtime.uploads
-        row_before: list[Any] = []
-        accept = one.runtime.recordings.accept
+        commit = WholePieces.commit
+        made: list[str] = []
 
-        def stalled(*args: Any, **named: Any) -> Any:
-            # The lease runs out, and the other one finishes.
+        def other_finishes() -> None:
             with one.runtime.database.write() as session:
-                from tiro.features.uploads import repository
+                session.execute(update(UploadTable).values(holder=None))
+            made.append(two.client.head(location, headers=TUS).headers["tiro-session"])
 
-                row = repository.get(session, upload_id)
-                assert row is not None
-                row_before.append(row.recording_id)
-                row.holder = None
-            session_ids.append(two.client.head(location, headers=TUS).headers["tiro-session"])
-            return accept(*args, **named)
+        def stalled(arrival: WholePieces) -> None:
+            monkeypatch.setattr(WholePieces, "commit", commit)
+            if moment == "before":
+                other_finishes()
+            commit(arrival)
+            if moment == "after":
+                other_finishes()
 
-        session_ids: list[str] = []
-        service._recordings.accept = stalled  # type: ignore[method-assign]
+        monkeypatch.setattr(WholePieces, "commit", stalled)
         answer = patch(one.client, location, len(SPEECH) - 1, SPEECH[-1:])
         assert (answer.status_code, answer.json()["code"]) == (423, "upload_busy")
-        [session_id] = session_ids
-        assert session_id != row_before[0]
+        [session_id] = made
+        assert one.client.head(location, headers=TUS).headers["tiro-session"] == session_id
         assert two.client.get(f"/api/v1/transcribe/{session_id}/media").content == SPEECH
-        assert len(two.client.get("/api/v1/transcribe").json()["items"]) == 1
+        assert two.client.get("/api/v1/transcribe").json()["total"] == 1
         two.client.until_ended(session_id)
     house.assert_sound()
 

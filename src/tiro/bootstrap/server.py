@@ -185,8 +185,9 @@ def build_retention_plan(settings: Settings, database: Database) -> RetentionPla
 
 def build_runtime(settings: Settings) -> Runtime:
     """Everything a server needs. The caller closes it."""
-    database = open_database(settings, wait=settings.database.wait)
+    secret = _secret(settings)
     ports = build_ports(settings)
+    database = open_database(settings, wait=settings.database.wait)
     storage, hub, queue = ports.storage, ports.hub, ports.queue
     # Each upload needs two in quick succession: one that looks into it at the door, one for its job.
     speech = build_speech(settings, spare_decoders=2)
@@ -254,7 +255,7 @@ def build_runtime(settings: Settings) -> Runtime:
         accounts=accounts,
         factors=accounts.factors,
         identities=_build_identities(settings, database, accounts),
-        browsers=Browsers(_secret(settings), settings.http.origin_list),
+        browsers=Browsers(secret, settings.http.origin_list),
         callers=Callers(keys, accounts),
         events=events,
         jobs=jobs,
@@ -286,7 +287,7 @@ def build_runtime(settings: Settings) -> Runtime:
             database, storage, events, jobs, recordings, build_retention_plan(settings, database)
         ),
         administration=AdministrationService(database, recordings),
-        idempotency=IdempotencyService(database, _secret(settings)),
+        idempotency=IdempotencyService(database, secret),
         hub=hub,
         runner=runner,
     )

@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 
@@ -44,13 +44,14 @@ class Claims:
         """
         holder = uuid.uuid4().hex
         await self._take(upload_id, holder, patience)
-        keeping = asyncio.create_task(self._keep(upload_id, holder, give_way))
+        over = asyncio.Event()
+        keeping = asyncio.create_task(self._keep(upload_id, holder, give_way, over))
         try:
             yield
         finally:
-            keeping.cancel()
-            await asyncio.wait([keeping])
-            await asyncio.to_thread(self._release, upload_id, holder)
+            # Also for who is cancelled: a thread may still be at work on the database.
+            over.set()
+            await asyncio.shield(keeping)
 
     async def _take(self, upload_id: str, holder: str, patience: float) -> None:
         deadline = time.monotonic() + patience
@@ -66,10 +67,12 @@ class Claims:
                 return True
             return not (repository.want(session, upload_id) if ask else repository.exists(session, upload_id))
 
-    async def _keep(self, upload_id: str, holder: str, give_way: Callable[[], None]) -> None:
+    async def _keep(
+        self, upload_id: str, holder: str, give_way: Callable[[], None], over: asyncio.Event
+    ) -> None:
+        """Renew the claim until it is ``over``, and let go of it."""
         renewed = time.monotonic()
-        while True:
-            await asyncio.sleep(_LOOK_SECONDS)
+        while not await _within(over, _LOOK_SECONDS):
             try:
                 due = time.monotonic() - renewed > _RENEW_SECONDS
                 alone = await asyncio.to_thread(self._look, upload_id, holder, renew=due)
@@ -80,6 +83,7 @@ class Claims:
                 renewed = time.monotonic()
             if not alone:
                 give_way()
+        await asyncio.to_thread(self._release, upload_id, holder)
 
     def _look(self, upload_id: str, holder: str, *, renew: bool) -> bool:
         """Whether the upload is still ours, and nobody else's wish."""
@@ -96,3 +100,10 @@ class Claims:
         except TiroError as error:
             # It ends by itself.
             _log.info("upload.claim_not_released", upload_id=upload_id, code=error.code)
+
+
+async def _within(event: asyncio.Event, seconds: float) -> bool:
+    """Wait so long for it at most; whether it came."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()

@@ -321,6 +321,9 @@ class UploadService:
                 intake,
                 also=lambda session: self._mark_finished(session, row.id, recording_id),
             )
+        except NotFound as err:
+            # Another server has finished it, and dropped the pieces that we were reading.
+            raise UploadBusy(retry_after=2) from err
         except TiroError as error:
             # Where the owner only has too much for now, the bytes wait for a better day.
             if not error.transient and error.status < 500 and not isinstance(error, OVER_QUOTA):
