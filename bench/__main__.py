@@ -9,6 +9,7 @@ import time
 from bench import (
     authentication,
     cancelling,
+    database,
     decoding,
     guard,
     listing,
@@ -30,6 +31,7 @@ _ALL = {
     "memory": memory,
     "guard": guard,
     "cancelling": cancelling,
+    "database": database,
     "whisper": whisper,
 }
 

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import Connection, inspect, text
 
 from tiro.db.session import Database
-from tiro.errors import DatabaseNotEmpty, DatabaseTooNew, DatabaseTooOld
+from tiro.errors import DatabaseRefused, DatabaseTooNew, DatabaseTooOld
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -28,7 +28,7 @@ HISTORY = Path(__file__).parent / "migrations"
 _log = structlog.get_logger(__name__)
 
 
-def upgrade(database: Database, history: Path = HISTORY) -> tuple[str | None, str]:
+def upgrade(database: Database, history: Path | None = None) -> tuple[str | None, str]:
     """Apply what is missing, in one transaction; nothing happens where nothing is. Of two processes that do
     this at once, one does and the other waits.
 
@@ -36,11 +36,12 @@ def upgrade(database: Database, history: Path = HISTORY) -> tuple[str | None, st
 
     Raises:
         DatabaseTooNew: a newer release has written it, with which this one does not work.
-        DatabaseNotEmpty: it is another program's.
+        DatabaseRefused: it is another program's.
     """
     before = revision(database)
-    if before == SCHEMA and history == HISTORY:
+    if before == SCHEMA and history is None:
         return before, before
+    history = history or HISTORY
     if is_newer(database, before, history):
         return before, str(before)
     # Alembic takes longer to import than the server otherwise takes to start.
@@ -67,7 +68,7 @@ def prepare(database: Database) -> None:
 
     Raises:
         DatabaseTooOld: somebody has to say when it is upgraded.
-        DatabaseTooNew, DatabaseNotEmpty
+        DatabaseTooNew, DatabaseRefused
     """
     found = revision(database)
     if found == SCHEMA:
@@ -80,13 +81,13 @@ def prepare(database: Database) -> None:
     upgrade(database)
 
 
-def is_newer(database: Database, found: str | None, history: Path = HISTORY) -> bool:
+def is_newer(database: Database, found: str | None, history: Path | None = None) -> bool:
     """Whether the schema is one of a later release, with which this one works all the same.
 
     Raises:
         DatabaseTooNew: it does not.
     """
-    known = {file.name.partition("_")[0] for file in (history / "versions").glob("[0-9]*.py")}
+    known = {file.name.partition("_")[0] for file in ((history or HISTORY) / "versions").glob("[0-9]*.py")}
     if found is None or found in known:
         return False
     with database.looking() as connection:
@@ -138,7 +139,10 @@ def _check_empty(connection: Connection) -> None:
     from tiro.db.tables import Table
 
     if taken := sorted(set(inspect(connection).get_table_names()) & set(Table.metadata.tables)):
-        raise DatabaseNotEmpty(f"{DatabaseNotEmpty.default} (It has a table named {taken[0]}.)")
+        raise DatabaseRefused(
+            f"The database has a table named {taken[0]} that is another program's. Name an empty database in "
+            "TIRO_DATABASE_URL."
+        )
 
 
 def _config(history: Path) -> Config:

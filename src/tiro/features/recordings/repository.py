@@ -134,6 +134,14 @@ def _listed(by_status: bool) -> list[ColumnElement[bool]]:
 
 
 def remove(session: Session, recording: RecordingTable) -> None:
+    # The jobs first, and then the recording, as their workers do: in the other order each would wait for the
+    # other.
+    session.execute(
+        select(JobTable.id)
+        .where(JobTable.recording_id == recording.id)
+        .order_by(JobTable.id)
+        .with_for_update()
+    )
     session.execute(delete(RecordingTable).where(RecordingTable.id == recording.id))
     _count_one(session, recording.owner_id, -1)
 

@@ -58,6 +58,9 @@ def listening(session: Session, recording_id: str) -> Sequence[WebhookTable]:
             RecordingTable.passing == false(),
             *_turned_on(),
         )
+        .order_by(WebhookTable.id)
+        # None of them is removed before the message to it is written.
+        .with_for_update(key_share=True, read=True, of=WebhookTable)
     )
     return session.scalars(query).all()
 

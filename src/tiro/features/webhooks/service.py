@@ -244,7 +244,8 @@ class WebhookService:
             if room <= 0 or not repository.waiting(session, now, full):
                 return ()
         found: Sequence[Dispatch] = ()
-        with self._database.write() as session:
+        # Shared: one UPDATE a webhook, which steps over what another sender takes at the same time.
+        with self._database.write(shared=True) as session:
             for webhook in repository.waiting(session, now, full):
                 most = min(SIDE_BY_SIDE - under_way[webhook.id], room - len(found))
                 if most <= 0:
@@ -275,7 +276,8 @@ class WebhookService:
 
     def hand_back(self, sent: Dispatch) -> None:
         """Give a claim back whose try was broken off: the message is due at once."""
-        with self._database.write() as session:
+        # Shared: it holds the row, which is still this attempt's.
+        with self._database.write(shared=True) as session:
             row = repository.claimed(session, sent.delivery_id, sent.attempt)
             if row is not None:
                 row.lease_until, row.next_at = None, clock.now()
