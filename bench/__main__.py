@@ -9,6 +9,7 @@ import time
 from bench import (
     authentication,
     cancelling,
+    cluster,
     database,
     decoding,
     guard,
@@ -32,6 +33,7 @@ _ALL = {
     "guard": guard,
     "cancelling": cancelling,
     "database": database,
+    "cluster": cluster,
     "whisper": whisper,
 }
 

@@ -402,6 +402,11 @@ class CannotWrite(TiroError):
     default = "The output cannot be written. Choose another place with -o."
 
 
+class QueueFull(TiroError):
+    code, status, exit_code, transient = "queue_full", 503, 6, True
+    default = "Too many jobs wait already. Send it again later."
+
+
 class DatabaseBusy(TiroError):
     code, status, exit_code, transient = "database_busy", 503, 6, True
     default = "The database does not answer. Try again in a moment."

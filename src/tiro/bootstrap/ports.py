@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tiro.errors import StorageUnavailable
+from tiro.events.base import EventHub
 from tiro.events.embedded import EmbeddedEventHub
+from tiro.limits.base import RateLimiter
 from tiro.limits.embedded import EmbeddedRateLimiter
+from tiro.queue.base import Queue
 from tiro.queue.embedded import EmbeddedQueue
 from tiro.settings import Settings
 from tiro.storage.base import PartStorage, RecordingStorage
 from tiro.storage.local import LocalStorage
 from tiro.storage.parts import LocalParts
+
+_LIMITER_SECONDS = 0.25
+"""Each request waits for its limits; rather than for longer, it goes by this process's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +26,33 @@ class Ports:
 
     storage: RecordingStorage
     parts: PartStorage
-    queue: EmbeddedQueue
-    hub: EmbeddedEventHub
-    limiter: EmbeddedRateLimiter
+    queue: Queue
+    hub: EventHub
+    limiter: RateLimiter
+
+    def close(self) -> None:
+        self.queue.close()
+        self.hub.disconnect()
+        self.limiter.close()
+        self.storage.close()
 
 
 def build_ports(settings: Settings) -> Ports:
+    """Raises:
+    MissingExtra: a setting needs a package that is not installed.
+    StorageUnavailable: the store of recordings cannot be used as it is named.
+    """
     storage, parts = build_storage(settings)
+    if settings.broker.url is None:
+        return Ports(storage, parts, EmbeddedQueue(), EmbeddedEventHub(), EmbeddedRateLimiter())
+    from tiro.events.redis import RedisEventHub, redis_client
+    from tiro.limits.redis import RedisRateLimiter
+    from tiro.queue.celery import CeleryQueue
+
+    url = settings.broker.url.get_secret_value()
+    limits = redis_client(url, timeout=_LIMITER_SECONDS)
     return Ports(
-        storage=storage,
-        parts=parts,
-        queue=EmbeddedQueue(),
-        hub=EmbeddedEventHub(),
-        limiter=EmbeddedRateLimiter(),
+        storage, parts, CeleryQueue(url), RedisEventHub(url), RedisRateLimiter(limits, EmbeddedRateLimiter())
     )
 
 
@@ -44,7 +64,8 @@ def is_alone(settings: Settings) -> bool:
 
 def is_shared(settings: Settings) -> bool:
     """Whether other servers may work with the same rows from other machines."""
-    return settings.database.url is not None and not settings.database.url.startswith("sqlite")
+    rows = settings.database.url is not None and not settings.database.url.startswith("sqlite")
+    return rows or settings.broker.url is not None
 
 
 def build_storage(settings: Settings) -> tuple[RecordingStorage, PartStorage]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,7 +10,8 @@ import structlog
 
 import tiro
 from tiro.bootstrap.data import open_database
-from tiro.bootstrap.ports import build_ports, is_alone, is_shared
+from tiro.bootstrap.ports import Ports, build_ports, is_alone, is_shared
+from tiro.bootstrap.roles import Role, any_worker, routes, usual_queues, worker_for
 from tiro.bootstrap.speech import SpeechRuntime, build_speech
 from tiro.db.session import Database
 from tiro.egress.addresses import Allowed
@@ -19,7 +20,7 @@ from tiro.egress.client import Egress
 from tiro.egress.dns import SystemResolver
 from tiro.engines import survey
 from tiro.errors import SecretMissing
-from tiro.events.embedded import EmbeddedEventHub
+from tiro.events.base import EventHub
 from tiro.features.accounts.callers import Callers
 from tiro.features.accounts.factors.service import FactorService
 from tiro.features.accounts.identities.provider import Provider
@@ -36,7 +37,9 @@ from tiro.features.editing.service import EditingService
 from tiro.features.events.service import EventService
 from tiro.features.groups.service import GroupService
 from tiro.features.idempotency.service import IdempotencyService
+from tiro.features.jobs.fleet import Fleet, Worker
 from tiro.features.jobs.service import JobService
+from tiro.features.jobs.states import JobQueue
 from tiro.features.keys.service import KeyService
 from tiro.features.openai.service import OpenAIService
 from tiro.features.orphans.service import OrphanService
@@ -44,6 +47,7 @@ from tiro.features.quotas.service import Quota, QuotaService
 from tiro.features.recordings.library import LibraryService
 from tiro.features.recordings.service import IntakeLimits, RecordingService
 from tiro.features.retention.service import Policy, RetentionPlan, RetentionService
+from tiro.features.rounds.service import RoundService
 from tiro.features.sharing.service import SharingService
 from tiro.features.tags.service import TagService
 from tiro.features.transcription.service import Records, TranscriptionService
@@ -60,16 +64,22 @@ from tiro.queue.embedded import EmbeddedQueue
 from tiro.settings import LimitSettings, QuotaSettings, Settings
 from tiro.storage.base import RecordingStorage
 from tiro.storage.watch import StorageWatch
+from tiro.worker.celery import CeleryConsumer
+from tiro.worker.jobs import JobRunner
+from tiro.worker.rounds import Round, Rounds
 from tiro.worker.runner import Runner
 
 _log = structlog.get_logger(__name__)
+_MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """All parts of a server."""
+    """All parts of a server, whichever of them its role has at work."""
 
     settings: Settings
+    role: Role
+    ports: Ports
     database: Database
     storage: RecordingStorage
     storage_watch: StorageWatch
@@ -103,7 +113,10 @@ class Runtime:
     retention: RetentionService
     administration: AdministrationService
     idempotency: IdempotencyService
-    hub: EmbeddedEventHub
+    hub: EventHub
+    fleet: Fleet
+    rounds: RoundService
+    beat: Rounds
     runner: Runner
 
     def begin_to_stop(self) -> None:
@@ -115,11 +128,14 @@ class Runtime:
         self.speech.hosts.close()
         self.speech.decoders.close()
         self.resolver.close()
-        self.storage.close()
+        self.ports.close()
         self.database.close()
 
     def recover(self) -> None:
-        """Clear up after a process that died. Only while this one holds the data folder."""
+        """Clear up after a process that died. Only while this one holds the data folder, and nobody else uses
+        the database: in a cluster nothing is taken for dead at a start. There leases run out by themselves,
+        and rounds look for what is too old to be anybody's."""
+        self.rounds.recover()
         if left := self.recordings.remove_passing():
             _log.info("recordings.passing_removed", count=left)
         with self.database.write() as session:
@@ -183,8 +199,18 @@ def build_retention_plan(settings: Settings, database: Database) -> RetentionPla
     return RetentionPlan(database, Policy(said.media_days, said.recording_days))
 
 
-def build_runtime(settings: Settings) -> Runtime:
-    """Everything a server needs. The caller closes it."""
+def build_runtime(
+    settings: Settings,
+    role: Role = Role.ALL,
+    *,
+    queues: Sequence[JobQueue] | None = None,
+    slots: int | None = None,
+) -> Runtime:
+    """Everything a server needs. The caller closes it.
+
+    Args:
+        queues, slots: of a worker; by default what this machine can do, and TIRO_JOBS_PARALLEL.
+    """
     secret = _secret(settings)
     ports = build_ports(settings)
     database = open_database(settings, wait=settings.database.wait)
@@ -197,8 +223,15 @@ def build_runtime(settings: Settings) -> Runtime:
     resolver = SystemResolver()
     webhooks, sender = build_webhooks(settings, database, resolver)
     events = EventService(database, hub, [webhooks.observe])
+    fleet = Fleet(alone=role is Role.ALL and not settings.clustered)
     jobs = JobService(
-        events, queue, attempts=settings.jobs.attempts, lease_seconds=settings.jobs.lease_seconds
+        events,
+        queue,
+        attempts=settings.jobs.attempts,
+        lease_seconds=settings.jobs.lease_seconds,
+        room=settings.jobs.queued,
+        fleet=fleet,
+        route=routes(settings, fleet),
     )
     transcripts = TranscriptService()
     counters = CounterService()
@@ -233,19 +266,31 @@ def build_runtime(settings: Settings) -> Runtime:
         recordings,
         quotas,
         lifetime=timedelta(hours=settings.http.upload_expires),
-        alone=is_alone(settings),
+        alone=is_alone(settings) and role is Role.ALL,
     )
+    transcription = TranscriptionService(records, storage, speech.pipeline, speech.prepare)
+    worker = _worker(settings, role, speech, queues, slots)
+    runner = Runner(JobRunner(database, jobs, fleet, transcription, worker), queue)
     audit = AuditService(database, settings.audit.days)
-    runner = Runner(
-        database,
-        jobs,
-        TranscriptionService(records, storage, speech.pipeline, speech.prepare),
-        queue,
-        parallel=settings.jobs.parallel,
-        owner=f"embedded:{os.getpid()}",
+    orphans = OrphanService(
+        storage, recordings, uploads, audit, timedelta(hours=settings.storage.orphan_hours)
     )
+    idempotency = IdempotencyService(database, secret)
+    retention = RetentionService(
+        database, storage, events, jobs, recordings, build_retention_plan(settings, database)
+    )
+    rounds = RoundService(database)
+    beat = [
+        Round("retention", retention.sweep, _MINUTE),
+        Round("idempotency", idempotency.sweep, _HOUR),
+        Round("audit", audit.sweep, _HOUR),
+        Round("orphans", orphans.sweep, _HOUR),
+        Round("passing", lambda: bool(recordings.remove_passing(older=_DAY)), _HOUR),
+    ]
     return Runtime(
         settings=settings,
+        role=role,
+        ports=ports,
         database=database,
         storage=storage,
         storage_watch=StorageWatch(storage),
@@ -268,9 +313,7 @@ def build_runtime(settings: Settings) -> Runtime:
         comments=CommentService(database),
         batches=BatchService(database, hub, recordings, jobs),
         uploads=uploads,
-        orphans=OrphanService(
-            storage, recordings, uploads, audit, timedelta(hours=settings.storage.orphan_hours)
-        ),
+        orphans=orphans,
         openai=OpenAIService(
             recordings,
             events,
@@ -283,14 +326,41 @@ def build_runtime(settings: Settings) -> Runtime:
         webhooks=webhooks,
         sender=sender,
         audit=audit,
-        retention=RetentionService(
-            database, storage, events, jobs, recordings, build_retention_plan(settings, database)
-        ),
+        retention=retention,
         administration=AdministrationService(database, recordings),
-        idempotency=IdempotencyService(database, secret),
+        idempotency=idempotency,
         hub=hub,
+        fleet=fleet,
+        rounds=rounds,
+        beat=Rounds(rounds, beat),
         runner=runner,
     )
+
+
+def _worker(
+    settings: Settings,
+    role: Role,
+    speech: SpeechRuntime,
+    queues: Sequence[JobQueue] | None,
+    slots: int | None,
+) -> Worker:
+    if role is not Role.WORKER:
+        return any_worker(settings)
+    asked = queues or usual_queues(settings)
+    return worker_for(speech, asked, slots or settings.jobs.parallel, chosen=queues is not None)
+
+
+def build_consumer(runtime: Runtime) -> CeleryConsumer | None:
+    """What takes a worker's wake-ups from Celery, where there is a broker."""
+    broker = runtime.settings.broker.url
+    if broker is None:
+        return None
+    from tiro.queue.celery import TASK, celery_queue, make_app
+
+    app = make_app(broker.get_secret_value(), patient=True)
+    jobs = runtime.runner.jobs
+    names = [celery_queue(name) for name in jobs.worker.queues]
+    return CeleryConsumer(app, TASK, jobs.work, names, jobs.worker.slots)
 
 
 def _default_quota(settings: QuotaSettings) -> Quota:

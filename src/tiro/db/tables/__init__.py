@@ -8,7 +8,7 @@ from tiro.db.tables.counters import CounterTable
 from tiro.db.tables.events import EventTable
 from tiro.db.tables.factors import LoginChallengeTable, RecoveryCodeTable, SecondFactorTable
 from tiro.db.tables.identities import IdentityTable, UsedAttemptTable
-from tiro.db.tables.jobs import JobTable, WindowTable
+from tiro.db.tables.jobs import JobTable, RoundTable, WindowTable, WorkerTable
 from tiro.db.tables.keys import IdempotencyTable, KeyTable
 from tiro.db.tables.logins import LoginTable, PasswordLinkTable, RefreshTokenTable
 from tiro.db.tables.notes import CommentTable, TagTable
@@ -47,6 +47,7 @@ __all__ = [
     "RecoveryCodeTable",
     "RefreshTokenTable",
     "RetentionTable",
+    "RoundTable",
     "SchemaTable",
     "SecondFactorTable",
     "SegmentTable",
@@ -60,4 +61,5 @@ __all__ = [
     "UserTable",
     "WebhookTable",
     "WindowTable",
+    "WorkerTable",
 ]

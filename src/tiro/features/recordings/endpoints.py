@@ -23,6 +23,7 @@ from tiro.errors import (
     NoAudio,
     NotFound,
     NotShared,
+    QueueFull,
     RangeNotSatisfiable,
     RecordingHeld,
     StorageFull,
@@ -245,6 +246,7 @@ def cancel(service: Service, session_id: str) -> SessionAccepted:
         MediaRemoved,
         AudioQuotaExceeded,
         JobQuotaExceeded,
+        QueueFull,
         *REFUSALS,
     ),
 )
