@@ -31,10 +31,6 @@ test-cluster: .venv/dev.stamp ## the suites of features, faults and security on 
 	@TIRO_TEST_DATABASE=postgresql .venv/bin/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder \
 		tests/features tests/faults tests/security
 
-test-faults: .venv/dev.stamp ## kill workers, Redis and PostgreSQL, three times each
-	@.venv/bin/pytest tests/faults/cluster
-		tests/features tests/faults tests/security tests/unit/test_jobs_service.py
-
 fuzz: .venv/dev.stamp ## look for an answer that breaks the OpenAPI document, MINUTES=15
 	@.venv/bin/python -m tests.fuzz --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED))
 

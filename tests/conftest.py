@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import KEPT, database_for
+from tests.databases import KEPT, SECRET, database_for
 from tests.serving import ThreadServer, thread_server
 from tiro import logs
 from tiro.settings import Settings
@@ -33,6 +33,8 @@ def make_settings(data: Path, **more: object) -> Settings:
     if url := database_for(data):
         values["database"] = {"url": url}
     values |= more
+    if "database" in values:
+        values.setdefault("auth", {"secret": SECRET})
     return Settings(_env_file=None, **values)  # type: ignore[arg-type]
 
 

@@ -18,6 +18,9 @@ POSTGRESQL = os.environ.get("TIRO_TEST_DATABASE") == "postgresql"
 
 sqlites_own = pytest.mark.skipif(POSTGRESQL, reason="about SQLite's own file, locks or triggers")
 
+SECRET = "b1946ac92492d2347c6235b4d2611184f2a3c5d1"
+"""Of servers that share a database; they do not start without one."""
+
 _given: dict[Path, str] = {}
 
 Execute = Callable[..., list[dict[str, Any]]]
@@ -123,3 +126,4 @@ def use_data(patch: pytest.MonkeyPatch, data: Path) -> None:
     patch.setenv("TIRO_DATA", str(data))
     if url := database_for(data):
         patch.setenv("TIRO_DATABASE_URL", url)
+        patch.setenv("TIRO_AUTH_SECRET", SECRET)

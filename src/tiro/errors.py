@@ -392,6 +392,11 @@ class StorageFull(TiroError):
     default = "The disk is full. Free some space and send it again; everything accepted before is safe."
 
 
+class StorageUnavailable(TiroError):
+    code, status, exit_code, transient = "storage_unavailable", 503, 6, True
+    default = "The store of recordings does not answer. Try again in a moment; the server's log says more."
+
+
 class CannotWrite(TiroError):
     code, status, exit_code = "cannot_write", 500, 6
     default = "The output cannot be written. Choose another place with -o."
@@ -425,6 +430,14 @@ class DataFolderInUse(TiroError):
 class DataFolderUnusable(TiroError):
     code, status, exit_code = "data_folder_unusable", 500, 6
     default = "The data folder cannot be used. Choose another with TIRO_DATA."
+
+
+class SecretMissing(TiroError):
+    code, status, exit_code = "secret_missing", 500, 6
+    default = (
+        "Servers that share a database need one secret to sign logins with. Make one with `openssl rand -hex "
+        "32`, and give it to all of them as TIRO_AUTH_SECRET."
+    )
 
 
 class DatabaseTooNew(TiroError):

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tiro.telemetry.instruments import Kind
-from tiro.telemetry.metrics import CATALOGUE
 
 from tiro.errors import error_classes
 from tiro.settings import Settings
+from tiro.telemetry.instruments import Kind
+from tiro.telemetry.metrics import CATALOGUE
 
 ROOT = Path(__file__).parent.parent.parent
 MONITORING = ROOT / "deploy" / "monitoring"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import make_settings
+from tests.databases import SECRET
 from tests.makecall import wav
 from tests.services.postgres import Postgres, postgres
 from tests.serving import ThreadServer, thread_server, wait_until
@@ -64,6 +65,7 @@ def test_a_database_that_comes_late_is_waited_for(server_of_ones_own: Postgres, 
         open_database(settings, wait=0.2)
     log = tmp_path / "log"
     environment = {"TIRO_DATA": str(tmp_path), "TIRO_DATABASE_URL": address.replace("@", ":hush@")}
+    environment["TIRO_AUTH_SECRET"] = SECRET
     with log.open("wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "tiro.cli.main", "serve", "--port", "0"],

@@ -75,7 +75,7 @@ def test_the_log_can_be_tidied_up_while_files_are_read(tmp_path: Path) -> None:
         server.client.send_file("call.wav", wav(2), wait=30)
         storage = SlowStorage(tmp_path, 0)
         parts = LocalParts(tmp_path, storage)
-        checkup = CheckupService(server.runtime.database, storage, storage, parts, running=lambda: True)
+        checkup = CheckupService(server.runtime.database, storage, parts, running=lambda: True)
         looking = threading.Thread(target=checkup.run)
         looking.start()
         try:

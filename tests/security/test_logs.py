@@ -128,7 +128,7 @@ def test_one_trace_from_the_request_to_the_engines_child(seen: Seen) -> None:
         "door.commit",
         "storage.commit",
         "job",
-        "storage.open",
+        "storage.fetch",
         "stage.probe",
         "stage.model",
         "stage.transcribe",

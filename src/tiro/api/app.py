@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 from fastapi import FastAPI
@@ -14,7 +14,7 @@ import tiro
 from tiro.api import admin, docs, document, health, password
 from tiro.bootstrap.roles import Role
 from tiro.bootstrap.server import Runtime
-from tiro.errors import TiroError
+from tiro.errors import StorageUnavailable, TiroError
 from tiro.features.accounts import admin_endpoints
 from tiro.features.accounts import endpoints as account_endpoints
 from tiro.features.accounts.factors import endpoints as factor_endpoints
@@ -128,6 +128,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.create_task(runtime.uploads.sweep_forever()),
         asyncio.create_task(_note_uses(runtime.keys)),
     ]
+    # What is missing is in the log before the first upload fails.
+    looking = asyncio.create_task(asyncio.to_thread(_look_at_storage, runtime))
     if everything:
         own += [asyncio.create_task(runtime.sender.run()), asyncio.create_task(runtime.beat.run())]
     runner = asyncio.create_task(runtime.runner.run()) if everything else None
@@ -136,11 +138,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         for one in own:
             one.cancel()
-        await asyncio.wait(own)
+        await asyncio.wait([*own, looking])
         if runner is not None:
             runtime.runner.stop()
             await runner
         await asyncio.to_thread(_note_uses_once, runtime.keys)
+
+
+def _look_at_storage(runtime: Runtime) -> None:
+    with suppress(StorageUnavailable):  # it is logged, and told by /ready
+        runtime.storage_watch.look()
 
 
 async def _note_uses(keys: KeyService) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import shutil
 from collections.abc import Mapping
 from typing import Annotated, Literal, cast
 
@@ -16,7 +15,7 @@ from tiro.bootstrap.roles import Role
 from tiro.bootstrap.server import Runtime
 from tiro.db.session import database_version
 from tiro.engines.survey import survey
-from tiro.errors import DatabaseBusy, Forbidden, TiroError, Unauthorized
+from tiro.errors import DatabaseBusy, Forbidden, StorageUnavailable, TiroError, Unauthorized
 from tiro.features.keys.dependencies import READ
 from tiro.http.problems import documented
 
@@ -57,11 +56,12 @@ async def live() -> Alive:
 
 
 @router.head("/ready", include_in_schema=False)
-@router.get("/ready", responses=documented(DatabaseBusy))
+@router.get("/ready", responses=documented(DatabaseBusy, StorageUnavailable))
 def ready(runtime: RuntimeDependency) -> Alive:
-    """Requests can be served: the database answers."""
+    """Requests can be served: the database answers, and recordings can be kept."""
     if _database(runtime).status == "down":
         raise DatabaseBusy(retry_after=2)
+    runtime.storage_watch.look()
     return Alive()
 
 
@@ -125,7 +125,12 @@ def _worker(runtime: Runtime) -> Component:
 
 
 def _storage(runtime: Runtime) -> Component:
-    free = shutil.disk_usage(runtime.settings.data).free
+    try:
+        free = runtime.storage_watch.look()
+    except StorageUnavailable as error:
+        return Component(status="down", detail=error.message)
+    if free is None:
+        return Component(status="ok", detail=f"{runtime.settings.storage.url} answers")
     low = free < int(runtime.settings.storage.reserve)
     return Component(status="degraded" if low else "ok", detail=f"{free / 1e9:.1f} GB free")
 

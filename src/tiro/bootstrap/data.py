@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy import URL
 
+from tiro.bootstrap.ports import build_storage, is_alone
 from tiro.db import migrate
 from tiro.db.session import Database
 from tiro.db.sqlite import sqlite_url
@@ -16,8 +17,6 @@ from tiro.errors import DatabaseBusy, DataFolderInUse, DataFolderUnusable
 from tiro.features.checkup.service import SETTLE_SECONDS, CheckupService, Finding
 from tiro.kit.lockfile import AlreadyLocked, FolderLock, is_locked
 from tiro.settings import Settings
-from tiro.storage.local import LocalStorage
-from tiro.storage.parts import LocalParts
 
 _TOLD_SECONDS, _PAUSE_SECONDS = 5.0, 0.5
 _log = structlog.get_logger(__name__)
@@ -93,11 +92,14 @@ def _make_data_folder(settings: Settings) -> None:
         ) from err
 
 
-def inspect_data(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> list[Finding]:
+def inspect_data(
+    settings: Settings, *, deep: bool = False, settle_seconds: float = SETTLE_SECONDS
+) -> list[Finding]:
     """Check every promise about the data, and change nothing; safe while a server runs. Where there is no
     database yet, there is nothing to find.
 
     Args:
+        deep: read recordings in a bucket too, and not only look how large they are.
         settle_seconds: how long a file may wait for its row before it counts as lost.
 
     Raises:
@@ -111,16 +113,19 @@ def inspect_data(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) 
         if found != migrate.SCHEMA and not migrate.is_newer(database, found):
             way = "`tiro db upgrade`" if database.postgresql and found else "the next `tiro serve`"
             return [Finding("the database has this release's schema", [f"{way} brings it there"])]
-        storage = LocalStorage(settings.data, int(settings.storage.reserve))
-        return CheckupService(
-            database,
-            storage,
-            storage,
-            LocalParts(settings.data, storage),
-            # To PostgreSQL others may be at work from elsewhere.
-            running=lambda: database.postgresql or is_locked(settings.data / "lock"),
-            settle_seconds=settle_seconds,
-        ).run()
+        storage, parts = build_storage(settings)
+        try:
+            return CheckupService(
+                database,
+                storage,
+                parts,
+                # On what is shared others may be at work from elsewhere.
+                running=lambda: not is_alone(settings) or is_locked(settings.data / "lock"),
+                settle_seconds=settle_seconds,
+                deep=deep or settings.storage.bucket is None,
+            ).run()
+        finally:
+            storage.close()
     finally:
         database.close()
 

@@ -10,7 +10,7 @@ import structlog
 
 import tiro
 from tiro.bootstrap.data import open_database
-from tiro.bootstrap.ports import Ports, build_ports
+from tiro.bootstrap.ports import Ports, build_ports, is_alone, is_shared
 from tiro.bootstrap.roles import Role, any_worker, routes, usual_queues, worker_for
 from tiro.bootstrap.speech import SpeechRuntime, build_speech
 from tiro.db.session import Database
@@ -19,6 +19,7 @@ from tiro.egress.base import Resolver
 from tiro.egress.client import Egress
 from tiro.egress.dns import SystemResolver
 from tiro.engines import survey
+from tiro.errors import SecretMissing
 from tiro.events.base import EventHub
 from tiro.features.accounts.callers import Callers
 from tiro.features.accounts.factors.service import FactorService
@@ -41,6 +42,7 @@ from tiro.features.jobs.service import JobService
 from tiro.features.jobs.states import JobQueue
 from tiro.features.keys.service import KeyService
 from tiro.features.openai.service import OpenAIService
+from tiro.features.orphans.service import OrphanService
 from tiro.features.quotas.service import Quota, QuotaService
 from tiro.features.recordings.library import LibraryService
 from tiro.features.recordings.service import IntakeLimits, RecordingService
@@ -60,7 +62,8 @@ from tiro.kit.secretfile import kept_secret
 from tiro.limits.base import Rate, RateLimiter
 from tiro.queue.embedded import EmbeddedQueue
 from tiro.settings import LimitSettings, QuotaSettings, Settings
-from tiro.storage.local import LocalStorage
+from tiro.storage.base import RecordingStorage
+from tiro.storage.watch import StorageWatch
 from tiro.worker.celery import CeleryConsumer
 from tiro.worker.jobs import JobRunner
 from tiro.worker.rounds import Round, Rounds
@@ -78,7 +81,8 @@ class Runtime:
     role: Role
     ports: Ports
     database: Database
-    storage: LocalStorage
+    storage: RecordingStorage
+    storage_watch: StorageWatch
     speech: SpeechRuntime
     users: UserService
     keys: KeyService
@@ -99,6 +103,7 @@ class Runtime:
     batches: BatchService
     uploads: UploadService
     openai: OpenAIService
+    orphans: OrphanService
     quotas: QuotaService
     limits: RequestLimits
     resolver: SystemResolver
@@ -136,21 +141,8 @@ class Runtime:
         with self.database.write() as session:
             self.jobs.sweep(session, everything=True)
         self.webhooks.recover()
-        self.storage.sweep_unfinished()
-        self.uploads.recover()
-        # A file without a row is an upload that was never acknowledged, or all that is left of recordings
-        # whose database went missing. Nobody can tell here, so nothing is deleted but what the rows or the
-        # audit log say was to be.
-        kept = set(self.storage.inventory())
-        lonely = sorted(kept - self.recordings.ids())
-        removed = self.recordings.without_media() | self.audit.removed(lonely)
-        for key in kept & removed:
-            self.storage.delete(key)
-        unknown = [key for key in lonely if key not in removed]
-        for key in unknown:
-            self.storage.set_aside(key)
-        if unknown:
-            _log.warning("storage.set_aside", count=len(unknown), folder=str(self.storage.aside))
+        if is_alone(self.settings):
+            self.orphans.collect(timedelta())
 
 
 def build_accounts(settings: Settings, database: Database) -> AccountService:
@@ -161,8 +153,12 @@ def build_accounts(settings: Settings, database: Database) -> AccountService:
 
 
 def _secret(settings: Settings) -> bytes:
-    given = settings.auth.secret
-    return given.get_secret_value().encode() if given else kept_secret(settings.data / "secret")
+    """Raises SecretMissing where each server would make one of its own."""
+    if (given := settings.auth.secret) is not None:
+        return given.get_secret_value().encode()
+    if is_shared(settings):
+        raise SecretMissing
+    return kept_secret(settings.data / "secret")
 
 
 def _build_identities(settings: Settings, database: Database, accounts: AccountService) -> IdentityService:
@@ -219,8 +215,9 @@ def build_runtime(
     Args:
         queues, slots: of a worker; by default what this machine can do, and TIRO_JOBS_PARALLEL.
     """
-    database = open_database(settings, wait=settings.database.wait)
+    secret = _secret(settings)
     ports = build_ports(settings)
+    database = open_database(settings, wait=settings.database.wait)
     storage, hub, queue = ports.storage, ports.hub, ports.queue
     # Each upload needs two in quick succession: one that looks into it at the door, one for its job.
     speech = build_speech(settings, spare_decoders=2)
@@ -266,12 +263,24 @@ def build_runtime(
         check_engine=lambda text: survey.check(text, speech.options, speech.default_model),
         limits=limits,
         webhooks=webhooks,
+        signed_seconds=settings.storage.signed_seconds,
+    )
+    uploads = UploadService(
+        database,
+        ports.parts,
+        recordings,
+        quotas,
+        lifetime=timedelta(hours=settings.http.upload_expires),
+        alone=is_alone(settings) and role is Role.ALL,
     )
     transcription = TranscriptionService(records, storage, speech.pipeline, speech.prepare)
     worker = _worker(settings, role, speech, queues, slots)
     runner = Runner(JobRunner(database, jobs, fleet, transcription, worker), queue)
     audit = AuditService(database, settings.audit.days)
-    idempotency = IdempotencyService(database, _secret(settings))
+    orphans = OrphanService(
+        storage, recordings, uploads, audit, timedelta(hours=settings.storage.orphan_hours)
+    )
+    idempotency = IdempotencyService(database, secret)
     retention = RetentionService(
         database, storage, events, jobs, recordings, build_retention_plan(settings, database)
     )
@@ -280,6 +289,7 @@ def build_runtime(
         Round("retention", retention.sweep, _MINUTE),
         Round("idempotency", idempotency.sweep, _HOUR),
         Round("audit", audit.sweep, _HOUR),
+        Round("orphans", orphans.sweep, _HOUR),
         Round("passing", lambda: bool(recordings.remove_passing(older=_DAY)), _HOUR),
     ]
     return Runtime(
@@ -288,13 +298,14 @@ def build_runtime(
         ports=ports,
         database=database,
         storage=storage,
+        storage_watch=StorageWatch(storage),
         speech=speech,
         users=users,
         keys=keys,
         accounts=accounts,
         factors=accounts.factors,
         identities=_build_identities(settings, database, accounts),
-        browsers=Browsers(_secret(settings), settings.http.origin_list),
+        browsers=Browsers(secret, settings.http.origin_list),
         callers=Callers(keys, accounts),
         events=events,
         jobs=jobs,
@@ -306,13 +317,8 @@ def build_runtime(
         editing=EditingService(database, jobs, transcripts),
         comments=CommentService(database),
         batches=BatchService(database, hub, recordings, jobs),
-        uploads=UploadService(
-            database,
-            ports.parts,
-            recordings,
-            quotas,
-            lifetime=timedelta(hours=settings.http.upload_expires),
-        ),
+        uploads=uploads,
+        orphans=orphans,
         openai=OpenAIService(
             recordings,
             events,

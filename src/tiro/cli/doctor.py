@@ -6,6 +6,7 @@ import platform
 import shutil
 import sys
 from importlib.metadata import version
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -19,8 +20,15 @@ _MARKS = {True: Text("ok", style="green"), False: Text("!!", style="bold red")}
 _PACKAGES = ("av", "ctranslate2", "faster-whisper", "onnxruntime", "pocketsphinx", "fastapi", "sqlalchemy")
 
 
-def doctor() -> None:
+def doctor(
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read every recording in a bucket too; that may take hours.")
+    ] = False,
+) -> None:
     """Check what Tiro promises of its data, and show versions and engines.
+
+    Of recordings in a bucket it looks whether they are there and as large as they should be; those on this
+    machine it reads.
 
     The exit code is 1 where something is wrong.
     """
@@ -29,7 +37,7 @@ def doctor() -> None:
     console.print(f"tiro {tiro.__version__}, Python {platform.python_version()}, {platform.platform()}")
     console.print(", ".join(f"{name} {version(name)}" for name in _PACKAGES), style="dim")
     _show_engines(console, settings)
-    sound = _show_data(console, settings)
+    sound = _show_data(console, settings, deep=deep)
     if not sound:
         raise typer.Exit(1)
 
@@ -45,10 +53,12 @@ def _show_engines(console: Console, settings: Settings) -> None:
     console.print(table)
 
 
-def _show_data(console: Console, settings: Settings) -> bool:
+def _show_data(console: Console, settings: Settings, *, deep: bool) -> bool:
     from tiro.bootstrap.data import inspect_data
 
     console.print(f"\ndata: {settings.data}")
+    if settings.storage.url:
+        console.print(f"recordings: {settings.storage.url}")
     if not settings.data.exists() and settings.database.url is None:
         console.print("Nothing there yet; the first `tiro serve` makes it.")
         return True
@@ -57,7 +67,7 @@ def _show_data(console: Console, settings: Settings) -> bool:
     roomy = free > int(settings.storage.reserve)
     table = Table(box=None, show_header=False)
     table.add_row(_MARKS[roomy], f"{free / 1e9:.1f} GB free")
-    findings = inspect_data(settings)
+    findings = inspect_data(settings, deep=deep)
     if not findings:
         table.add_row(_MARKS[True], "no recordings yet; the first `tiro serve` makes the database")
     for finding in findings:

@@ -44,7 +44,7 @@ def file_response(
 ) -> Response:
     """Answer with the file, which is closed at the end. What the file's owner put in it can do no harm in a
     browser: its type is fixed, and it is shown in a sandbox."""
-    size = os.fstat(file.fileno()).st_size
+    size = file.seek(0, os.SEEK_END)
     headers = {
         "Accept-Ranges": "bytes",
         "Content-Disposition": f"inline; filename*=UTF-8''{quote(filename, safe='')}",

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import BinaryIO, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept under a key: its bytes, and since when."""
+
+    key: str
+    size: int
+    at: datetime
 
 
 class Arrival(Protocol):
     """Bytes that have come, to be kept or not."""
 
-    def reader(self) -> BinaryIO:
-        """The bytes written so far, from the start; the caller closes it."""
+    def views(self) -> Generator[BinaryIO]:
+        """All bytes as regular files of this machine, each open until the next is asked for. The last one is
+        whole; one before it may have zeros in its middle, which is enough to see what a recording is, but
+        never to refuse it.
+
+        Raises:
+            StorageFull, StorageUnavailable
+        """
         ...
 
     def commit(self) -> None:
-        """Make the bytes durable under their key. After this returns they survive a power cut."""
+        """Make the bytes durable under their key. After this returns they survive a power cut.
+
+        Raises:
+            StorageFull, StorageUnavailable
+        """
         ...
 
     def undo(self) -> None:
@@ -32,12 +53,17 @@ class Upload(Arrival, Protocol):
 
         Raises:
             StorageFull: no room is left.
+            StorageUnavailable: the store does not answer.
         """
         ...
 
 
 class Storage(Protocol):
-    """Keep the bytes of recordings by key. Keys are made by Tiro, never by a caller."""
+    """Keep the bytes of recordings by key. Keys are made by Tiro, never by a caller.
+
+    Every method of this port and of those below raises StorageUnavailable where a store on another machine
+    does not answer, or lets Tiro not do what it has to.
+    """
 
     def create(self, key: str, size: int | None = None) -> AbstractContextManager[Upload]:
         """Begin to keep bytes; ``size`` is what the sender announced.
@@ -48,11 +74,27 @@ class Storage(Protocol):
         ...
 
     def open(self, key: str) -> BinaryIO:
-        """The bytes, seekable; the caller closes it.
+        """The bytes, seekable, fetched as they are read; the caller closes it.
 
         Raises:
             NotFound: nothing is kept under this key.
         """
+        ...
+
+    def fetch(self, key: str, stop: threading.Event | None = None) -> BinaryIO:
+        """All bytes as a regular file of this machine; the caller closes it, and then it is gone.
+
+        Args:
+            stop: set it from any thread to end this with Cancelled.
+
+        Raises:
+            NotFound, StorageFull, Cancelled
+        """
+        ...
+
+    def address(self, key: str, seconds: int, media_type: str, filename: str) -> str | None:
+        """Where whoever knows the address can get the bytes for so many seconds, as an attachment of this
+        type and name; None where the store can give no such address."""
         ...
 
     def delete(self, key: str) -> None:
@@ -61,14 +103,45 @@ class Storage(Protocol):
 
 
 class StorageInventory(Protocol):
-    """What the doctor and the start-up clean-up need beside the three verbs."""
+    """What the doctor, the health page and the clean-up need beside the verbs of ``Storage``."""
 
     def inventory(self) -> Iterator[str]:
         """The keys of all that is kept."""
         ...
 
-    def sweep_unfinished(self) -> int:
-        """Remove uploads that no process finishes any more; returns how many."""
+    def kept(self) -> Iterator[Kept]:
+        """As ``inventory``, with size and age."""
+        ...
+
+    def set_aside(self, key: str) -> None:
+        """Take bytes that belong to no recording out of the way, to ``aside``, for a person to look at. Those
+        that nobody has missed there for a month are deleted."""
+        ...
+
+    @property
+    def aside(self) -> str:
+        """Where that is."""
+        ...
+
+    def sweep_unfinished(self, age: timedelta) -> int:
+        """Remove uploads that have been unfinished for so long; returns how many."""
+        ...
+
+    def check(self) -> int | None:
+        """The bytes that are free; None where nobody can say.
+
+        Raises:
+            StorageUnavailable: the store does not answer, or Tiro may not do there what it has to: it says
+                which.
+        """
+        ...
+
+
+class RecordingStorage(Storage, StorageInventory, Protocol):
+    """A storage with its inventory, as a server has it."""
+
+    def close(self) -> None:
+        """Let go of threads and connections; nothing may be asked any more."""
         ...
 
 
@@ -133,12 +206,12 @@ class PartStorage(Protocol):
 
     def whole(self, key: str, target: str) -> Arrival:
         """A part that is complete, to be kept in the storage of recordings under ``target``. It stays as it
-        is where it is not committed. Raises NotFound."""
+        is where it is not committed; where it is, it may stay too, until it is discarded. Raises NotFound."""
         ...
 
     def reclaim(self, key: str, target: str) -> None:
-        """Make a part again of what was committed as ``target``, where a process died before it could say
-        so; nothing happens where there is no such thing."""
+        """Make a whole part again of what was committed as ``target``, where a process died before it could
+        say so; nothing happens where there is no such thing. Only for who has the part to themselves."""
         ...
 
     def discard(self, key: str) -> None:

@@ -7,12 +7,14 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from tiro.errors import NotFound, StorageFull
+from tiro.errors import NotFound, StorageFull, StorageUnavailable
+from tiro.storage.base import Kept
 
 _MONTH = 30 * 86_400
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -30,7 +32,7 @@ class LocalStorage:
         self._media = folder / "media"
         self._incoming = folder / "incoming"
         self._reserve = reserve
-        self.aside = folder / "orphaned"
+        self._aside = folder / "orphaned"
         self._media.mkdir(parents=True, exist_ok=True)
         self._incoming.mkdir(parents=True, exist_ok=True)
 
@@ -49,27 +51,55 @@ class LocalStorage:
         except FileNotFoundError as err:
             raise NotFound("The recording's file is not here any more.") from err
 
+    def fetch(self, key: str, stop: threading.Event | None = None) -> BinaryIO:
+        return self.open(key)
+
+    def address(self, key: str, seconds: int, media_type: str, filename: str) -> str | None:
+        return None
+
     def delete(self, key: str) -> None:
         self.path(key).unlink(missing_ok=True)
 
     def inventory(self) -> Iterator[str]:
         yield from (path.name for path in self._media.glob("*/*"))
 
+    def kept(self) -> Iterator[Kept]:
+        for path in self._media.glob("*/*"):
+            with suppress(FileNotFoundError):  # it may go meanwhile
+                found = path.stat()
+                yield Kept(path.name, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+
+    @property
+    def aside(self) -> str:
+        return str(self._aside)
+
     def set_aside(self, key: str) -> None:
-        """Take a file that belongs to no recording out of the way, for a person to look at. Those that nobody
-        has missed for a month are deleted."""
-        self.aside.mkdir(exist_ok=True)
-        for path in self.aside.iterdir():
+        self._aside.mkdir(exist_ok=True)
+        for path in self._aside.iterdir():
             if path.stat().st_mtime < time.time() - _MONTH:
                 path.unlink(missing_ok=True)
-        self.path(key).rename(self.aside / key)
-        os.utime(self.aside / key)
+        self.path(key).rename(self._aside / key)
+        os.utime(self._aside / key)
 
-    def sweep_unfinished(self) -> int:
-        unfinished = list(self._incoming.iterdir())
-        for path in unfinished:
-            path.unlink(missing_ok=True)
-        return len(unfinished)
+    def sweep_unfinished(self, age: timedelta) -> int:
+        removed = 0
+        for path in self._incoming.iterdir():
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime <= time.time() - age.total_seconds():
+                    path.unlink()
+                    removed += 1
+        return removed
+
+    def check(self) -> int | None:
+        try:
+            return shutil.disk_usage(self._incoming).free
+        except OSError as err:
+            raise StorageUnavailable(
+                f"The folder of recordings cannot be used: {err.strerror}.", retry_after=5
+            ) from err
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
 
     def path(self, key: str) -> Path:
         """Where the bytes of ``key`` are, or would be."""
@@ -106,10 +136,11 @@ class LocalUpload:
         with full_disk_translated():
             self._file.write(data)
 
-    def reader(self) -> BinaryIO:
+    def views(self) -> Generator[BinaryIO]:
         with full_disk_translated():
             self._file.flush()
-        return self._incoming.open("rb")
+        with self._incoming.open("rb") as file:
+            yield file
 
     def commit(self) -> None:
         # The order is the promise: data, then name, then directory; only then may anyone say "accepted".

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -155,9 +155,9 @@ class WholePart:
         self._path = path
         self._final = final
 
-    def reader(self) -> BinaryIO:
-        with _missing_translated():
-            return self._path.open("rb")
+    def views(self) -> Generator[BinaryIO]:
+        with _missing_translated(), self._path.open("rb") as file:
+            yield file
 
     def commit(self) -> None:
         with full_disk_translated():

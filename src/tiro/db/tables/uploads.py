@@ -14,9 +14,13 @@ class UploadTable(Table):
     """An upload that comes in pieces. How much of it is here only its file knows, for that is the truth
     whatever dies.
 
-    ``recording_id`` is chosen once all is here, before the recording is made: whoever finishes the upload
-    after a crash makes the same one. ``finished_at`` is set together with the recording, or with the
-    ``error`` for which the file was refused. ``token`` is the Idempotency-Key under which it was announced.
+    ``recording_id`` is chosen once all is here, before the recording is made: whoever comes after a crash
+    takes back what was made under it, and then chooses anew, so that of two who finish only one can.
+    ``finished_at`` is set together with the recording, or with the ``error`` for which the file was refused.
+    ``token`` is the Idempotency-Key under which it was announced.
+
+    Where several servers share the database, ``holder`` is the request that works on it until ``held_until``,
+    and ``wanted`` says that another waits for it.
     """
 
     __tablename__ = "uploads"
@@ -31,3 +35,6 @@ class UploadTable(Table):
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     token: Mapped[str | None]
+    holder: Mapped[str | None]
+    held_until: Mapped[datetime | None]
+    wanted: Mapped[bool] = mapped_column(default=False)

@@ -16,6 +16,7 @@ from tiro.errors import (
     InvalidRequest,
     NotFound,
     StorageFull,
+    StorageUnavailable,
     Unauthorized,
     UnknownEngine,
     UnsupportedLanguage,
@@ -76,6 +77,7 @@ _FORM: dict[str, Any] = {
         UnsupportedLanguage,
         IdempotencyMismatch,
         StorageFull,
+        StorageUnavailable,
     ),
 )
 async def create_batch(

@@ -53,7 +53,7 @@ def uploads(session: Session) -> set[str]:
 
 def recordings_to_be(session: Session) -> set[str]:
     """Ids that uploads have chosen for the recordings which they become. The file of one may be there before
-    its row, and after a crash it is taken back at the next start."""
+    its row, and after a crash it is taken back when somebody next looks at the upload."""
     query = select(UploadTable.recording_id).where(UploadTable.finished_at.is_(None))
     return {recording_id for recording_id in session.scalars(query) if recording_id is not None}
 

@@ -13,7 +13,7 @@ from tiro.db.session import Database
 from tiro.errors import NotFound
 from tiro.features.checkup import repository
 from tiro.kit import clock
-from tiro.storage.base import PartStorage, Storage, StorageInventory
+from tiro.storage.base import PartStorage, RecordingStorage
 
 _CHUNK = 1 << 20
 _PAUSE = 0.1
@@ -68,28 +68,32 @@ class CheckupService:
         running: whether a server is at work on the data now, which keeps a file before it writes its row;
             asked only where that matters.
         settle_seconds: how long a file may then be without its row before that counts.
+        deep: read all files, rather than ask the storage how large they are.
     """
 
     def __init__(
         self,
         database: Database,
-        storage: Storage,
-        inventory: StorageInventory,
+        storage: RecordingStorage,
         parts: PartStorage,
         *,
         running: Callable[[], bool],
         settle_seconds: float = SETTLE_SECONDS,
+        deep: bool = True,
     ) -> None:
         self._database = database
         self._storage = storage
-        self._inventory = inventory
+        self._deep = deep
         self._parts = parts
         self._running = running
         self._settle_seconds = settle_seconds
 
     def run(self) -> list[Finding]:
         rules: list[tuple[str, Callable[[], Sequence[str]]]] = [
-            ("every recording has its file, unchanged", lambda: list(self._broken_files())),
+            (
+                "every recording has its file, unchanged",
+                lambda: list(self._broken_files() if self._deep else self._files_of_other_sizes()),
+            ),
             ("every file has its recording", lambda: self._lasting(self._without_row, "without a recording")),
             ("no file outlives its removal", lambda: self._lasting(self._removed, "that was to be removed")),
             (
@@ -107,6 +111,17 @@ class CheckupService:
         with self._database.read() as session:
             return list(repository.files(session))
 
+    def _files_of_other_sizes(self) -> Iterator[str]:
+        # The rows first: what comes between the two looks has its file already.
+        wanted = self._files()
+        kept = {found.key: found.size for found in self._storage.kept()}
+        for recording_id, size, _ in wanted:
+            found = kept.get(recording_id)
+            if found is None and recording_id in {known for known, _, _ in self._files()}:
+                yield _missing(recording_id)
+            elif found is not None and found != size:
+                yield _changed(recording_id, found, size)
+
     def _broken_files(self) -> Iterator[str]:
         for recording_id, size, sha256 in self._files():
             try:
@@ -114,10 +129,10 @@ class CheckupService:
             except NotFound:
                 # It may have been deleted since the rows were read: its row goes first, then its file.
                 if recording_id in {known for known, _, _ in self._files()}:
-                    yield f"{recording_id}: the file is missing"
+                    yield _missing(recording_id)
                 continue
             if (digest, length) != (sha256, size):
-                yield f"{recording_id}: the file is not what was sent ({length} of {size} bytes)"
+                yield _changed(recording_id, length, size)
 
     def _digest(self, recording_id: str) -> tuple[str, int]:
         digest, length = hashlib.sha256(), 0
@@ -138,12 +153,12 @@ class CheckupService:
 
     def _without_row(self) -> set[str]:
         # The files first: what is kept between the two looks has its row by the second.
-        kept = set(self._inventory.inventory())
+        kept = set(self._storage.inventory())
         with self._database.read() as session:
             return kept - repository.recordings_to_be(session) - repository.recordings(session)
 
     def _removed(self) -> set[str]:
-        kept = set(self._inventory.inventory())
+        kept = set(self._storage.inventory())
         with self._database.read() as session:
             kept &= repository.recordings(session)
         return kept - {recording_id for recording_id, _, _ in self._files()}
@@ -152,3 +167,11 @@ class CheckupService:
         kept = set(self._parts.parts())
         with self._database.read() as session:
             return kept - repository.uploads(session)
+
+
+def _missing(recording_id: str) -> str:
+    return f"{recording_id}: the file is missing"
+
+
+def _changed(recording_id: str, found: int, size: int) -> str:
+    return f"{recording_id}: the file is not what was sent ({found} of {size} bytes)"

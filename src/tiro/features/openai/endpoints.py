@@ -22,6 +22,7 @@ from tiro.errors import (
     ModelUnavailable,
     RateLimited,
     StorageFull,
+    StorageUnavailable,
     TiroError,
     Unauthorized,
     UnknownEngine,
@@ -106,6 +107,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         ModelUnavailable,
         RateLimited,
         StorageFull,
+        StorageUnavailable,
     ),
 }
 

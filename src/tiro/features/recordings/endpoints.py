@@ -6,6 +6,7 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
+from fastapi.responses import RedirectResponse
 
 from tiro.errors import (
     OVER_QUOTA,
@@ -26,6 +27,7 @@ from tiro.errors import (
     RangeNotSatisfiable,
     RecordingHeld,
     StorageFull,
+    StorageUnavailable,
     Unauthorized,
     UnknownEngine,
     UnsupportedLanguage,
@@ -148,6 +150,7 @@ _UPLOAD_FORM: dict[str, Any] = {
             ModelUnavailable,
             IdempotencyMismatch,
             StorageFull,
+            StorageUnavailable,
             *OVER_QUOTA,
         ),
     },
@@ -257,7 +260,8 @@ def retry(service: Service, session_id: str) -> SessionAccepted:
 MEDIA: dict[int | str, dict[str, Any]] = {
     200: {"description": "The file.", "content": {"audio/*": {}, "video/*": {}}},
     206: {"description": "The part that `Range` asked for."},
-    **documented(NotFound, MediaRemoved, RangeNotSatisfiable),
+    307: {"description": "With `TIRO_STORAGE_SIGNED_SECONDS`: the file is at `Location`, for so long."},
+    **documented(NotFound, MediaRemoved, RangeNotSatisfiable, StorageUnavailable),
 }
 
 
@@ -277,6 +281,9 @@ def media(
 def media_response(
     request: Request, service: RecordingService, recording_id: str, range_header: str | None
 ) -> Response:
+    # An address that was signed for GET is good for nothing else.
+    if request.method == "GET" and (address := service.media_address(recording_id)) is not None:
+        return RedirectResponse(address, headers={"Cache-Control": "no-store"})
     file, filename, container = service.open_media(recording_id)
     return file_response(
         file,

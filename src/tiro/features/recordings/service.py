@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
@@ -27,7 +26,6 @@ from tiro.errors import (
     NotFound,
     NotShared,
     RecordingHeld,
-    TiroError,
 )
 from tiro.events.base import EventHub
 from tiro.features.audit.service import Action, record
@@ -37,6 +35,7 @@ from tiro.features.quotas.service import QuotaService
 from tiro.features.recordings import repository, shown
 from tiro.features.recordings.asked import Asked, clean_name
 from tiro.features.recordings.intake import Intake, IntakeLimits
+from tiro.features.recordings.looking import Look
 from tiro.features.recordings.repository import Listed
 from tiro.features.recordings.schemas import SessionResult, SessionSummary
 from tiro.features.sharing.access import Access
@@ -46,8 +45,9 @@ from tiro.features.transcripts.service import StoredTranscript, TranscriptServic
 from tiro.features.webhooks.service import WebhookEvent, WebhookService
 from tiro.kit import clock
 from tiro.media.decode import DecoderPool
+from tiro.media.mimetypes import media_type
 from tiro.speech.captions import FORMATS
-from tiro.speech.result import media_json, segment_json
+from tiro.speech.result import segment_json
 from tiro.storage.base import Arrival, Storage, Upload
 from tiro.telemetry import metrics, tracing
 from tiro.telemetry.timing import timed
@@ -58,7 +58,12 @@ _log = structlog.get_logger(__name__)
 
 
 class RecordingService:
-    """Recordings and the door they come through."""
+    """Recordings and the door they come through.
+
+    Args:
+        signed_seconds: how long an address is good at which the store itself gives a recording to whoever has
+            the address; 0 for no such addresses.
+    """
 
     def __init__(
         self,
@@ -74,12 +79,13 @@ class RecordingService:
         check_engine: Callable[[str], None],
         limits: IntakeLimits,
         webhooks: WebhookService,
+        signed_seconds: int = 0,
     ) -> None:
         self.limits = limits
         self._database = database
         self._storage = storage
         self._hub = hub
-        self._decoders = decoders
+        self._look = Look(decoders)
         self._jobs = jobs
         self._transcripts = transcripts
         self._sharing = sharing
@@ -87,8 +93,7 @@ class RecordingService:
         self._quotas = quotas
         self._check_engine = check_engine
         self._webhooks = webhooks
-        # Looking into a file costs a decoder each; a crowd of uploads waits here rather than in memory.
-        self._probing = threading.BoundedSemaphore(4)
+        self._signed_seconds = signed_seconds
 
     def begin(self, recording_id: str, size: int) -> AbstractContextManager[Upload]:
         """Room for an upload of about ``size`` bytes; raises StorageFull where there is none."""
@@ -175,7 +180,7 @@ class RecordingService:
                 _check_batch(session, intake.batch_id, intake.owner_id)
         if earlier is not None:
             return earlier, True
-        media = self._look_inside(upload)
+        media = self._look.inside(upload)
         with timed(metrics.DOOR_SECONDS, "door", "commit"):
             earlier = self._commit(upload, intake, media, also)
         return earlier or intake.recording_id, earlier is not None
@@ -310,11 +315,22 @@ class RecordingService:
         Raises:
             MediaRemoved: retention removed them.
         """
+        filename, container = self._named(recording_id)
+        return self._storage.open(recording_id), filename, container
+
+    def media_address(self, recording_id: str) -> str | None:
+        """Where a player can get the recording's bytes from the store itself; None where it cannot, or is not
+        to. Raises MediaRemoved."""
+        if not self._signed_seconds:
+            return None
+        filename, container = self._named(recording_id)
+        return self._storage.address(recording_id, self._signed_seconds, media_type(container), filename)
+
+    def _named(self, recording_id: str) -> tuple[str, str | None]:
         with self._database.read() as session:
             recording = self._get(session, recording_id)
         _require_media(recording)
-        container = recording.media["container"] if recording.media else None
-        return self._storage.open(recording_id), recording.filename, container
+        return recording.filename, recording.media["container"] if recording.media else None
 
     def ids(self) -> set[str]:
         with self._database.read() as session:
@@ -359,17 +375,6 @@ class RecordingService:
         if earlier.fingerprint != intake.fingerprint:
             raise IdempotencyMismatch
         return earlier.recording_id
-
-    def _look_inside(self, upload: Arrival) -> Json | None:
-        """Refuse at the door what is no recording. A decoder that dies is no proof: the job will tell."""
-        with timed(metrics.DOOR_SECONDS, "door", "probe"), self._probing, upload.reader() as file:
-            try:
-                with self._decoders.open(file, keep_stereo=True, stop=None) as media:
-                    return media_json(media.info)
-            except TiroError as error:
-                if error.transient:
-                    return None
-                raise
 
     def _commit(
         self, upload: Arrival, intake: Intake, media: Json | None, also: Callable[[Session], None] | None

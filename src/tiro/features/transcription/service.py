@@ -79,9 +79,9 @@ class TranscriptionService:
             TiroError: the recording, the model or the engine failed.
         """
         recorder = _Recorder(self._records, claim, stop)
-        with tracing.span("storage.open"):
-            opened = self._storage.open(claim.recording_id)
-        with opened as source, _Stages() as stages:
+        with ExitStack() as opened, _Stages() as stages:
+            with tracing.span("storage.fetch"):
+                source = opened.enter_context(self._storage.fetch(claim.recording_id, stop))
             request = PipelineRequest(
                 source=source,
                 engine=self._prepare(claim.options.engine, recorder.fetched),

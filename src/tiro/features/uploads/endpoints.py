@@ -22,6 +22,7 @@ from tiro.errors import (
     NotFound,
     OffsetMismatch,
     StorageFull,
+    StorageUnavailable,
     TiroError,
     TooManyUploads,
     Unauthorized,
@@ -96,6 +97,7 @@ _ON_THE_WAY = (
     ChecksumMismatch,
     InvalidRequest,
     StorageFull,
+    StorageUnavailable,
     *OVER_QUOTA,
 )
 _Version = Annotated[str, Header(alias="Tus-Resumable", json_schema_extra={"enum": [VERSION]})]

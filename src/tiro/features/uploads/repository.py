@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, CursorResult, delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from tiro.db import moment
 from tiro.db.tables import UploadTable
 from tiro.db.tables.base import Json
 
@@ -30,12 +32,58 @@ def unfinished(session: Session) -> Sequence[UploadTable]:
     return session.scalars(select(UploadTable).where(UploadTable.finished_at.is_(None))).all()
 
 
-def choose_recording(session: Session, upload_id: str, recording_id: str) -> None:
-    _change(session, upload_id, recording_id=recording_id)
+def choose_recording(session: Session, upload_id: str, recording_id: str) -> bool:
+    """False where another has chosen already."""
+    free = UploadTable.recording_id.is_(None), UploadTable.finished_at.is_(None)
+    return _change(session, upload_id, *free, recording_id=recording_id)
 
 
-def finish(session: Session, upload_id: str, at: datetime, error: Json | None = None) -> None:
-    _change(session, upload_id, finished_at=at, error=error)
+def withdraw_recording(session: Session, upload_id: str, recording_id: str) -> bool:
+    """Undo a choice that nothing has come of; False where something has, or another did this."""
+    chosen = UploadTable.recording_id == recording_id, UploadTable.finished_at.is_(None)
+    return _change(session, upload_id, *chosen, recording_id=None)
+
+
+def finish(session: Session, upload_id: str, recording_id: str, at: datetime) -> bool:
+    """False where the upload has another recording by now, or has ended."""
+    chosen = UploadTable.recording_id == recording_id, UploadTable.finished_at.is_(None)
+    return _change(session, upload_id, *chosen, finished_at=at)
+
+
+def refuse(session: Session, upload_id: str, at: datetime, error: Json) -> None:
+    _change(session, upload_id, UploadTable.finished_at.is_(None), finished_at=at, error=error)
+
+
+def claim(session: Session, upload_id: str, holder: str, seconds: float) -> bool:
+    """False where another holds it, or there is no such upload."""
+    now, until = moment.after(session, 0.0), moment.after(session, seconds)
+    free = or_(UploadTable.holder.is_(None), UploadTable.held_until < now)
+    return _change(session, upload_id, free, holder=holder, held_until=until, wanted=False)
+
+
+def want(session: Session, upload_id: str) -> bool:
+    """Ask whoever holds it to give way; False where there is no such upload."""
+    return _change(session, upload_id, wanted=True)
+
+
+def exists(session: Session, upload_id: str) -> bool:
+    return session.scalar(select(UploadTable.id).where(UploadTable.id == upload_id)) is not None
+
+
+def renew(session: Session, upload_id: str, holder: str, seconds: float) -> None:
+    _change(session, upload_id, UploadTable.holder == holder, held_until=moment.after(session, seconds))
+
+
+def is_held(session: Session, upload_id: str, holder: str) -> bool:
+    """Whether this holder has it, and nobody wants it."""
+    wished = select(UploadTable.id).where(
+        UploadTable.id == upload_id, or_(UploadTable.holder != holder, UploadTable.wanted)
+    )
+    return session.scalar(wished) is None
+
+
+def release(session: Session, upload_id: str, holder: str) -> None:
+    _change(session, upload_id, UploadTable.holder == holder, holder=None, held_until=None, wanted=False)
 
 
 def remove(session: Session, upload_id: str) -> None:
@@ -46,9 +94,7 @@ def remove_finished(session: Session, before: datetime) -> None:
     session.execute(delete(UploadTable).where(UploadTable.finished_at < before))
 
 
-def ids(session: Session) -> set[str]:
-    return set(session.scalars(select(UploadTable.id)))
-
-
-def _change(session: Session, upload_id: str, **values: object) -> None:
-    session.execute(update(UploadTable).where(UploadTable.id == upload_id).values(**values))
+def _change(session: Session, upload_id: str, *only: ColumnElement[bool], **values: object) -> bool:
+    change = update(UploadTable).where(UploadTable.id == upload_id, *only).values(**values)
+    result = session.execute(change, execution_options={"synchronize_session": False})
+    return cast("CursorResult[Any]", result).rowcount > 0

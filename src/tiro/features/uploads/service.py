@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,6 +23,7 @@ from tiro.errors import (
     NotFound,
     OffsetMismatch,
     TiroError,
+    UploadBusy,
     UploadExpired,
     UploadInterrupted,
     UploadTooLarge,
@@ -31,6 +33,7 @@ from tiro.features.audit.service import Action, record
 from tiro.features.quotas.service import QuotaService
 from tiro.features.recordings.service import RecordingService
 from tiro.features.uploads import repository
+from tiro.features.uploads.claims import Claims
 from tiro.features.uploads.digests import Digests
 from tiro.features.uploads.headers import Checksum, metadata
 from tiro.features.uploads.turns import Turns
@@ -66,6 +69,7 @@ class UploadService:
 
     Args:
         lifetime: how long an upload is kept that nobody continues, and what is known of one that has ended.
+        alone: whether no other server takes uploads in.
     """
 
     def __init__(
@@ -75,6 +79,8 @@ class UploadService:
         recordings: RecordingService,
         quotas: QuotaService,
         lifetime: timedelta,
+        *,
+        alone: bool = True,
     ) -> None:
         self.max_size = recordings.limits.max_upload
         self._database = database
@@ -82,7 +88,7 @@ class UploadService:
         self._recordings = recordings
         self._quotas = quotas
         self._lifetime = lifetime
-        self._turns = Turns()
+        self._turns = Turns(None if alone else Claims(database))
         self._digests = Digests()
 
     def begin(
@@ -188,20 +194,29 @@ class UploadService:
         """Finish what is whole, and remove what is too old."""
         for row in await _in_thread(self._unfinished):
             if self._turns.idle(row.id):
-                async with self._turns.take(row.id):
-                    await _in_thread(lambda upload_id=row.id: self._tidy(upload_id))  # type: ignore[misc]
+                with suppress(UploadBusy):
+                    async with self._turns.take(row.id, patient=False):
+                        await _in_thread(partial(self._tidy, row.id))
         await _in_thread(self._remove_finished)
 
-    def recover(self) -> None:
-        """Clear up after a process that died. Only while this one holds the data folder, and before anybody
-        looks for recordings without a row."""
-        for row in self._unfinished():
-            if row.recording_id is not None:
-                self._parts.reclaim(row.id, row.recording_id)
+    def discard_orphans(self, age: timedelta) -> int:
+        """Forget the parts of uploads that no row tells of, or that have ended, if nothing came for ``age``;
+        returns how many."""
+        keys = list(self._parts.parts())
         with self._database.read() as session:
-            known = repository.ids(session)
-        for key in set(self._parts.parts()) - known:
-            self._parts.discard(key)
+            unfinished = {row.id for row in repository.unfinished(session)}
+        discarded = 0
+        for key in keys:
+            with suppress(NotFound):
+                if key not in unfinished and self._parts.touched(key) <= clock.now() - age:
+                    self._parts.discard(key)
+                    discarded += 1
+        return discarded
+
+    def recordings_to_be(self) -> set[str]:
+        """Ids that unfinished uploads have chosen for their recordings, whose files may be there before the
+        rows."""
+        return {row.recording_id for row in self._unfinished() if row.recording_id is not None}
 
     async def _append(
         self, upload_id: str, offset: int, room: int, body: IncomingBody, checksum: Checksum | None
@@ -257,6 +272,10 @@ class UploadService:
             raise error_for_code(row.error["code"], row.error["message"])
         if row.finished_at is not None:
             return self._finished(row, row.finished_at)
+        if row.recording_id is not None:
+            with self._database.write() as session:
+                self._reclaim(session, row)
+            return self._look(self._row(row.id))
         try:
             offset = self._parts.size(row.id)
             expires_at = self._parts.touched(row.id) + self._lifetime
@@ -281,11 +300,12 @@ class UploadService:
         )
 
     def _finish(self, row: UploadTable) -> None:
-        """Make a recording of a whole upload. Done again after a crash, it makes the same one."""
-        recording_id = row.recording_id or str(uuid7())
-        if row.recording_id is None:
-            with self._database.write() as session:
-                repository.choose_recording(session, row.id, recording_id)
+        """Make a recording of a whole upload, unless another server does. Done again after a crash, what was
+        made before is taken back first."""
+        recording_id = str(uuid7())
+        with self._database.write() as session:
+            if not repository.choose_recording(session, row.id, recording_id):
+                raise UploadBusy(retry_after=2)
         fields = metadata(row.sent_metadata)
         sha256 = self._digests.of_whole(row.id, row.length, lambda: self._parts.open(row.id))
         try:
@@ -302,27 +322,43 @@ class UploadService:
             self._recordings.accept(
                 self._parts.whole(row.id, recording_id),
                 intake,
-                also=lambda session: repository.finish(session, row.id, clock.now()),
+                also=lambda session: self._mark_finished(session, row.id, recording_id),
             )
+        except NotFound as err:
+            # Another server has finished it, and dropped the pieces that we were reading.
+            raise UploadBusy(retry_after=2) from err
         except TiroError as error:
             # Where the owner only has too much for now, the bytes wait for a better day.
             if not error.transient and error.status < 500 and not isinstance(error, OVER_QUOTA):
                 self._refuse(row.id, error)
             raise
-        self._digests.forget(row.id)
+        self._drop(row.id)
 
     def _refuse(self, upload_id: str, error: TiroError) -> None:
         """Remember why, for whoever lost the answer; the bytes are of no more use."""
         with self._database.write() as session:
-            repository.finish(session, upload_id, clock.now(), {"code": error.code, "message": error.message})
+            repository.refuse(session, upload_id, clock.now(), {"code": error.code, "message": error.message})
             after_commit(session, lambda: self._drop(upload_id))
 
     def _forget(self, upload_id: str) -> None:
         with self._database.write() as session:
             if (row := repository.get(session, upload_id)) is not None:
                 record(session, Action.UPLOAD_REMOVED, upload_id, owner=row.owner_id)
+                self._reclaim(session, row)
             repository.remove(session, upload_id)
             after_commit(session, lambda: self._drop(upload_id))
+
+    @staticmethod
+    def _mark_finished(session: Session, upload_id: str, recording_id: str) -> None:
+        """Raises UploadBusy where another server finishes it: then nothing comes of ours."""
+        if not repository.finish(session, upload_id, recording_id, clock.now()):
+            raise UploadBusy(retry_after=2)
+
+    def _reclaim(self, session: Session, row: UploadTable) -> None:
+        """Take back what a process made of the upload that died before it could say so. From then on it could
+        not finish the upload either, if it should live."""
+        if row.recording_id is not None and repository.withdraw_recording(session, row.id, row.recording_id):
+            self._parts.reclaim(row.id, row.recording_id)
 
     def _drop(self, upload_id: str) -> None:
         self._parts.discard(upload_id)
