@@ -20,6 +20,7 @@ from tiro.features.accounts.factors import endpoints as factor_endpoints
 from tiro.features.accounts.identities import endpoints as identity_endpoints
 from tiro.features.administration import audit_endpoints, job_endpoints
 from tiro.features.batches import endpoints as batch_endpoints
+from tiro.features.defaults import endpoints as defaults_endpoints
 from tiro.features.groups import endpoints as group_endpoints
 from tiro.features.keys import endpoints as key_endpoints
 from tiro.features.keys.service import KeyService
@@ -114,6 +115,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(factor_endpoints.router)
     app.include_router(identity_endpoints.router)
     app.include_router(quota_endpoints.router)
+    app.include_router(defaults_endpoints.router)
     app.include_router(admin_endpoints.router)
     app.include_router(webhook_endpoints.router)
     app.include_router(audit_endpoints.own)

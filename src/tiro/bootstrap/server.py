@@ -30,6 +30,7 @@ from tiro.features.administration.service import AdministrationService
 from tiro.features.audit.service import AuditService
 from tiro.features.batches.service import BatchService
 from tiro.features.counters.service import CounterService
+from tiro.features.defaults.service import DefaultsService
 from tiro.features.events.service import EventService
 from tiro.features.groups.service import GroupService
 from tiro.features.idempotency.service import IdempotencyService
@@ -82,6 +83,7 @@ class Runtime:
     batches: BatchService
     uploads: UploadService
     openai: OpenAIService
+    defaults: DefaultsService
     quotas: QuotaService
     limits: RequestLimits
     resolver: SystemResolver
@@ -259,6 +261,7 @@ def build_runtime(settings: Settings) -> Runtime:
             lambda: survey.names(speech.options, speech.default_model),
             keep=settings.compat.keep,
         ),
+        defaults=DefaultsService(database),
         quotas=quotas,
         limits=_request_limits(settings.limits, ports.limiter),
         resolver=resolver,

@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 
 import tiro
-from tiro.cli import doctor, keys, models, retention, serve, transcribe, users, webhooks
+from tiro.cli import doctor, keys, models, retention, serve, transcribe, users, vocabulary, webhooks
 from tiro.errors import TiroError
 from tiro.kit import memory
 
@@ -33,6 +33,7 @@ app.command("serve")(serve.serve)
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
+app.add_typer(vocabulary.app, name="vocabulary")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(retention.app, name="retention")
 app.command("doctor")(doctor.doctor)

@@ -15,7 +15,8 @@ class JobTable(Table):
 
     A claim raises ``attempt`` (the fencing number that every write of a result must match), lowers
     ``tries_left`` and sets the lease. A graceful stop gives the try back. ``latest`` marks the job that
-    speaks for its recording, which is ``user_id``'s.
+    speaks for its recording, which is ``user_id``'s. ``defaults`` are the user's as they were when it was
+    made: each attempt must hear the same.
     """
 
     __tablename__ = "jobs"
@@ -34,6 +35,7 @@ class JobTable(Table):
     stage: Mapped[str | None]
     priority: Mapped[int]
     options: Mapped[Json]
+    defaults: Mapped[Json | None]
     attempt: Mapped[int] = mapped_column(default=0)
     tries_left: Mapped[int]
     lease_until: Mapped[datetime | None]

@@ -17,13 +17,14 @@ from tiro.db.session import after_commit
 from tiro.db.tables import JobTable
 from tiro.db.tables.base import Json
 from tiro.errors import AttemptsExhausted, Conflict, LeaseLost, NotFound, TiroError
+from tiro.features.defaults.service import defaults_of
 from tiro.features.events.service import EventService
 from tiro.features.jobs import repository
 from tiro.features.jobs.states import JobState, Priority
 from tiro.kit import clock
 from tiro.kit.ids import uuid7
 from tiro.queue.base import Queue
-from tiro.speech.options import TranscriptionOptions
+from tiro.speech.options import Defaults, TranscriptionOptions
 
 _LONGEST_PAUSE = 3600.0
 """Seconds. A server may ask to be left alone for days; nobody who waits for a transcript would think so."""
@@ -37,6 +38,7 @@ class Claim:
     recording_id: str
     attempt: int
     options: TranscriptionOptions
+    defaults: Defaults
     claimed_at: datetime
     busy_before: float
 
@@ -74,6 +76,7 @@ class JobService:
             state=JobState.QUEUED,
             priority=priority.rank,
             options=options.asked(),
+            defaults=defaults_of(session, user_id).said(),
             attempt=0,
             tries_left=self._attempts,
             cancel_requested=False,
@@ -116,7 +119,7 @@ class JobService:
         return job
 
     def retry(self, session: Session, recording_id: str) -> JobTable:
-        """Queue a new job like the last one.
+        """Queue a new job like the last one, with its user's defaults as they are now.
 
         Raises:
             Conflict: the last one has not ended yet.
@@ -145,6 +148,7 @@ class JobService:
             job.recording_id,
             job.attempt,
             TranscriptionOptions.from_asked(job.options),
+            Defaults.from_said(job.defaults),
             now,
             job.busy_seconds,
         )
