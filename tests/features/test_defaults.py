@@ -166,19 +166,6 @@ def test_the_real_decoder_is_told(tmp_path: Path) -> None:
         assert text(language="auto") == "de: fox over"
 
 
-def test_a_job_hears_what_held_when_it_was_made(server: ThreadServer, ann: Client) -> None:
-    """Otherwise one that is taken up again would have to begin anew."""
-    kept = by_the_door(ann, Path())
-    ann.patch(MINE, json={"vocabulary": ["later"], "prompt": None})
-    assert heard(ann, kept) == ALL
-    ann.post(f"{DOOR}/{kept}/retry")
-    assert heard(ann, kept) == {
-        "vocabulary": ["later", "Cicero", "Tiro"],
-        "prompt": "of the machine",
-        "language": "hi",
-    }
-
-
 def test_it_is_the_owners_and_nobody_else_sees_it(server: ThreadServer, ann: Client, bob: Client) -> None:
     kept = by_the_door(ann, Path())
     heard(ann, kept)

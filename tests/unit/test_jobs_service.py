@@ -16,13 +16,14 @@ from tiro.db.session import Database
 from tiro.db.tables import RecordingTable
 from tiro.errors import Conflict, EngineCrashed, LeaseLost, NoAudio, StorageFull
 from tiro.events.embedded import EmbeddedEventHub
+from tiro.features.defaults.service import DefaultsService
 from tiro.features.events.service import EventService
 from tiro.features.jobs.service import Claim, JobService
 from tiro.features.jobs.states import Priority
 from tiro.features.users.service import UserService
 from tiro.kit import clock
 from tiro.queue.embedded import EmbeddedQueue
-from tiro.speech.options import TranscriptionOptions
+from tiro.speech.options import Defaults, TranscriptionOptions
 
 LEASE = 15.0
 
@@ -238,3 +239,18 @@ def test_a_worker_that_slept_does_not_free_its_own_job(house: House) -> None:
     assert house.sweep() == 0
     house.do(lambda session: house.jobs.complete(session, claim))
     assert house.row()["attempt"] == 1
+
+
+def test_each_attempt_takes_the_defaults_of_when_the_job_was_made(house: House) -> None:
+    """Others would have it hear something else, and begin anew."""
+    defaults = DefaultsService(house.database)
+    with house.database.write() as session:
+        owner_id = UserService(house.database).owner(session).id
+    defaults.change(owner_id, vocabulary=["Tiro"])
+    house.recording("one")
+    defaults.change(owner_id, vocabulary=["Cicero"])
+    claim = house.claimed()
+    assert claim.defaults == Defaults(("Tiro",))
+    house.do(lambda session: house.jobs.complete(session, claim))
+    house.do(lambda session: house.jobs.retry(session, "one"))
+    assert house.claimed().defaults == Defaults(("Cicero",))
