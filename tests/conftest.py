@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.children import shared_children
 from tests.serving import ThreadServer, thread_server
 from tiro import logs
 from tiro.settings import Settings
@@ -15,6 +16,12 @@ from tiro.settings import Settings
 @pytest.fixture(autouse=True, scope="session")
 def _quiet_logs() -> None:
     logs.configure("error", "text")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _children() -> Iterator[None]:
+    with shared_children():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from tests.commands import run_here
 from tests.conftest import make_settings
 from tests.countingengine import repeated
 from tests.makecall import wav
-from tests.serving import Client, ThreadServer, shared_decoders, thread_server
+from tests.serving import Client, ThreadServer, thread_server
 
 import tiro
 from tiro.bootstrap.speech import build_speech
@@ -42,7 +42,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThreadServer]:
     settings = make_settings(data, engine=engine, transcription=SETTINGS, compat={"keep": True})
     with (
         countingengine.installed(tmp_path_factory.mktemp("engine")),
-        shared_decoders(),
         thread_server(settings) as running,
     ):
         for name in ("ann", "bob"):
