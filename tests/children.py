@@ -22,7 +22,6 @@ from tiro.media.decode import DecoderPool
 from tiro.media.types import MediaLimits
 
 ECHO = EngineSpec("echo")
-_OWN = (DecoderPool, EngineHosts)
 
 
 class _LastingDecoders(DecoderPool):
@@ -41,7 +40,7 @@ class Shared:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._decoders: dict[MediaLimits, _LastingDecoders] = {}
-        self.echo = _Pool(ECHO, EngineOptions(Path("models"), download=False), None, STALL)
+        self.echo = _echo()
 
     def decoders(self, limits: MediaLimits, _spares: int) -> DecoderPool:
         with self._lock:
@@ -52,10 +51,21 @@ class Shared:
     def hosts(self, options: EngineOptions, *, idle_seconds: float, stall_seconds: float) -> EngineHosts:
         return _HostsWithEcho(self.echo, options, idle_seconds=idle_seconds, stall_seconds=stall_seconds)
 
-    def close(self) -> None:
-        self.echo.close()
-        for pool in self._decoders.values():
-            pool.end()
+    def end(self) -> None:
+        """End them all; whoever needs one later starts it anew."""
+        with self._lock:
+            for pool in self._decoders.values():
+                pool.end()
+            self._decoders.clear()
+            self.echo.close()
+            self.echo = _echo()
+
+
+def _echo() -> _Pool:
+    return _Pool(ECHO, EngineOptions(Path("models"), download=False), None, STALL)
+
+
+_SHARED = Shared()
 
 
 class _HostsWithEcho(EngineHosts):
@@ -77,18 +87,20 @@ class _HostsWithEcho(EngineHosts):
 
 @contextmanager
 def shared_children() -> Iterator[None]:
-    shared = Shared()
+    """All servers and runs of this process share what they can."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(speech, "DecoderPool", shared.decoders)
-        patch.setattr(speech, "EngineHosts", shared.hosts)
+        patch.setattr(speech, "DecoderPool", _SHARED.decoders)
+        patch.setattr(speech, "EngineHosts", _SHARED.hosts)
         yield
-    shared.close()
+    _SHARED.end()
 
 
 @contextmanager
 def own_children() -> Iterator[None]:
-    """Servers and runs that begin in the block have children of their own, as outside of tests."""
+    """Servers and runs in the block have children of their own, as outside of tests, and there are no others.
+    None may be running that shares its own: use it for a whole module."""
+    _SHARED.end()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(speech, "DecoderPool", _OWN[0])
-        patch.setattr(speech, "EngineHosts", _OWN[1])
+        patch.setattr(speech, "DecoderPool", DecoderPool)
+        patch.setattr(speech, "EngineHosts", EngineHosts)
         yield
