@@ -1,4 +1,4 @@
-"""Child processes that the servers and runs of one test process share.
+"""What the servers and runs of one test process share: child processes, and a database to begin with.
 
 Each server would start a template of decoders and an echo engine of its own, which costs most of a second.
 What is tested behind them is the same; tests of the children themselves use ``own_children``, or a process.
@@ -6,20 +6,23 @@ What is tested behind them is the same; tests of the children themselves use ``o
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 
-from tiro.bootstrap import speech
+from tiro.bootstrap import data, speech
 from tiro.engines.base import EngineOptions
 from tiro.engines.host import EngineHosts, HostState, _Pool
 from tiro.engines.process import STALL
 from tiro.engines.registry import EngineSpec
 from tiro.media.decode import DecoderPool
 from tiro.media.types import MediaLimits
+from tiro.settings import Settings
 
 ECHO = EngineSpec("echo")
 
@@ -93,6 +96,25 @@ def shared_children() -> Iterator[None]:
         patch.setattr(speech, "EngineHosts", _SHARED.hosts)
         yield
     _SHARED.end()
+
+
+@contextmanager
+def fresh_databases(folder: Path) -> Iterator[None]:
+    """New databases are copies of one, which took the migrations their time."""
+    template = folder / "tiro.db"
+    with pytest.MonkeyPatch.context() as patch:
+        address = data._database_url
+
+        def copied(settings: Settings) -> str | URL:
+            file = data._database_file(settings)
+            if settings.database.url is None and file != template and not file.exists():
+                if not template.exists():
+                    data.open_database(settings.model_copy(update={"data": folder})).close()
+                shutil.copyfile(template, file)
+            return address(settings)
+
+        patch.setattr(data, "_database_url", copied)
+        yield
 
 
 @contextmanager

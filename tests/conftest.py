@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.children import shared_children
+from tests.children import fresh_databases, shared_children
 from tests.serving import ThreadServer, thread_server
 from tiro import logs
 from tiro.settings import Settings
@@ -19,8 +19,8 @@ def _quiet_logs() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _children() -> Iterator[None]:
-    with shared_children():
+def _children(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with shared_children(), fresh_databases(tmp_path_factory.mktemp("database")):
         yield
 
 
