@@ -103,6 +103,16 @@ def ended(server: ThreadServer, recording_id: str) -> str:
 
 
 Request = tuple[str, dict[str, Any]]
+
+
+def edited(server: ThreadServer, kept: str) -> int:
+    """The version that a new edit made."""
+    transcript = server.client.session(kept)["transcript"]
+    insert = {"op": "insert", "start_time": 0, "end_time": 1, "text": "more"}
+    wish = {"version": transcript["version"], "changes": [insert]}
+    return int(server.client.patch(f"{DOOR}/{kept}/transcript", json=wish).json()["version"])
+
+
 MADE: dict[str, Callable[[ThreadServer, str], Request]] = {
     DOOR: lambda _, __: (DOOR, {"files": {"audio": ("a.wav", SPEECH)}, "data": {"engine": "echo"}}),
     BATCHES: lambda _, __: (BATCHES, {"files": {"title": (None, "mine")}}),
@@ -120,6 +130,11 @@ MADE: dict[str, Callable[[ThreadServer, str], Request]] = {
     ),
     SESSION + "/links": lambda _, kept: (f"{DOOR}/{kept}/links", {}),
     SESSION + "/retry": lambda server, kept: (f"{DOOR}/{ended(server, kept)}/retry", {}),
+    SESSION + "/comments": lambda _, kept: (f"{DOOR}/{kept}/comments", {"json": {"text": "indeed"}}),
+    SESSION + "/edits/{version}/undo": lambda server, kept: (
+        f"{DOOR}/{ended(server, kept)}/edits/{edited(server, kept)}/undo",
+        {},
+    ),
     "/api/v1/admin/jobs/{job_id}/requeue": lambda server, kept: (
         f"/api/v1/admin/jobs/{job_of(server, ended(server, kept))}/requeue",
         {},

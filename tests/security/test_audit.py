@@ -353,7 +353,38 @@ def batch(scene: Stage, engine: str = "echo") -> httpx.Response:
     return scene.owner.post(BATCHES, data={"engine": engine}, files={"audio": ("call.wav", SPEECH)})
 
 
+def edit(scene: Stage) -> httpx.Response:
+    recording = f"{DOOR}/{scene.kept()}"
+    version = scene.owner.get(recording).json()["transcript"]["version"]
+    insert = {"op": "insert", "start_time": 0, "end_time": 1, "text": "more"}
+    return scene.owner.patch(f"{recording}/transcript", json={"version": version, "changes": [insert]})
+
+
+def comment(scene: Stage) -> httpx.Response:
+    return scene.owner.post(f"{DOOR}/{scene.kept()}/comments", json={"text": "our secret merger"})
+
+
 DEEDS |= {
+    ("PATCH", DOOR + "/{session_id}"): (
+        Action.RECORDING_CHANGED,
+        lambda s: s.owner.patch(f"{DOOR}/{s.kept()}", json={"title": TITLE, "tags": ["our secret merger"]}),
+    ),
+    ("POST", DOOR + "/{session_id}/comments"): (Action.COMMENT_CREATED, comment),
+    ("PATCH", DOOR + "/{session_id}/comments/{comment_id}"): (
+        Action.COMMENT_CHANGED,
+        lambda s: s.owner.patch(
+            f"{DOOR}/{s.kept()}/comments/{comment(s).json()['id']}", json={"resolved": True}
+        ),
+    ),
+    ("DELETE", DOOR + "/{session_id}/comments/{comment_id}"): (
+        Action.COMMENT_REMOVED,
+        lambda s: s.owner.delete(f"{DOOR}/{s.kept()}/comments/{comment(s).json()['id']}"),
+    ),
+    ("PATCH", DOOR + "/{session_id}/transcript"): (Action.RECORDING_EDITED, edit),
+    ("POST", DOOR + "/{session_id}/edits/{version}/undo"): (
+        Action.RECORDING_EDITED,
+        lambda s: s.owner.post(f"{DOOR}/{s.kept()}/edits/{edit(s).json()['version']}/undo"),
+    ),
     ("POST", DOOR + "/{session_id}/shares"): (Action.SHARE_CREATED, share),
     ("DELETE", DOOR + "/{session_id}/shares/{share_id}"): (
         Action.SHARE_REMOVED,

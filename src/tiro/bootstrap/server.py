@@ -29,8 +29,10 @@ from tiro.features.accounts.tokens import AccessTokens
 from tiro.features.administration.service import AdministrationService
 from tiro.features.audit.service import AuditService
 from tiro.features.batches.service import BatchService
+from tiro.features.comments.service import CommentService
 from tiro.features.counters.service import CounterService
 from tiro.features.defaults.service import DefaultsService
+from tiro.features.editing.service import EditingService
 from tiro.features.events.service import EventService
 from tiro.features.groups.service import GroupService
 from tiro.features.idempotency.service import IdempotencyService
@@ -38,9 +40,11 @@ from tiro.features.jobs.service import JobService
 from tiro.features.keys.service import KeyService
 from tiro.features.openai.service import OpenAIService
 from tiro.features.quotas.service import Quota, QuotaService
+from tiro.features.recordings.library import LibraryService
 from tiro.features.recordings.service import IntakeLimits, RecordingService
 from tiro.features.retention.service import Policy, RetentionPlan, RetentionService
 from tiro.features.sharing.service import SharingService
+from tiro.features.tags.service import TagService
 from tiro.features.transcription.service import Records, TranscriptionService
 from tiro.features.transcripts.service import TranscriptService
 from tiro.features.uploads.service import UploadService
@@ -80,6 +84,9 @@ class Runtime:
     groups: GroupService
     sharing: SharingService
     recordings: RecordingService
+    library: LibraryService
+    editing: EditingService
+    comments: CommentService
     batches: BatchService
     uploads: UploadService
     openai: OpenAIService
@@ -208,6 +215,7 @@ def build_runtime(settings: Settings) -> Runtime:
     )
     groups = GroupService(database, users)
     sharing = SharingService(database, users, groups)
+    tags = TagService()
     recordings = RecordingService(
         database,
         storage,
@@ -216,6 +224,7 @@ def build_runtime(settings: Settings) -> Runtime:
         jobs,
         transcripts,
         sharing,
+        tags,
         quotas,
         check_engine=lambda text: survey.check(text, speech.options, speech.default_model),
         limits=limits,
@@ -247,6 +256,9 @@ def build_runtime(settings: Settings) -> Runtime:
         groups=groups,
         sharing=sharing,
         recordings=recordings,
+        library=LibraryService(database, sharing, tags),
+        editing=EditingService(database, jobs, transcripts),
+        comments=CommentService(database),
         batches=BatchService(database, hub, recordings, jobs),
         uploads=UploadService(
             database,

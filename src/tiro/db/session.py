@@ -97,6 +97,10 @@ def sqlite_url(path: Path) -> URL:
     return URL.create("sqlite", database=str(path))
 
 
+def _lower(text: str | None) -> str | None:
+    return None if text is None else text.lower()
+
+
 def _prepare_sqlite(engine: Engine) -> None:
     """Take transactions into our own hands: the driver's own begin comes too late and is never IMMEDIATE."""
 
@@ -105,6 +109,8 @@ def _prepare_sqlite(engine: Engine) -> None:
         raw.isolation_level = None
         for pragma in _PRAGMAS:
             raw.execute(pragma)
+        # SQLite's own knows no letters but A to Z.
+        raw.create_function("lower", 1, _lower, deterministic=True)
 
     def begin(connection: Connection) -> None:
         write = connection.get_execution_options().get("tiro_write")

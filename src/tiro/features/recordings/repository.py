@@ -41,6 +41,7 @@ class Listed(NamedTuple):
     language: str | None = None
     owner: str | None = None
     role: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 def add(session: Session, recording: RecordingTable, batch_id: str | None) -> None:
