@@ -9,6 +9,8 @@ import time
 from bench import (
     authentication,
     cancelling,
+    cluster,
+    database,
     decoding,
     guard,
     listing,
@@ -30,6 +32,8 @@ _ALL = {
     "memory": memory,
     "guard": guard,
     "cancelling": cancelling,
+    "database": database,
+    "cluster": cluster,
     "whisper": whisper,
 }
 

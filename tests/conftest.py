@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.children import fresh_databases, shared_children
+from tests.databases import KEPT, database_for
 from tests.serving import ThreadServer, thread_server
 from tiro import logs
 from tiro.settings import Settings
@@ -28,13 +29,17 @@ def _children(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
-    for name in [name for name in os.environ if name.startswith("TIRO_") and name != "TIRO_TEST_AUDIO"]:
+    for name in [name for name in os.environ if name.startswith("TIRO_") and name not in KEPT]:
         monkeypatch.delenv(name)
 
 
 def make_settings(data: Path, **more: object) -> Settings:
-    """Settings for a test: a folder of its own, no downloads, nothing of the machine's."""
-    values: dict[str, object] = {"data": data, "engine": {"download": False}, **more}
+    """Settings for a test: a folder of its own, no downloads, nothing of the machine's. The database is
+    SQLite in that folder, or the one that `database_for` gives it."""
+    values: dict[str, object] = {"data": data, "engine": {"download": False}}
+    if url := database_for(data):
+        values["database"] = {"url": url}
+    values |= more
     return Settings(_env_file=None, **values)  # type: ignore[arg-type]
 
 

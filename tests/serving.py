@@ -21,6 +21,7 @@ import psutil
 import pytest
 from argon2 import PasswordHasher
 
+from tests.databases import database_for
 from tiro.api.server import Server
 from tiro.bootstrap import speech
 from tiro.bootstrap.server import Runtime, build_runtime
@@ -141,6 +142,8 @@ class ServerProcess:
         self._log = (data.parent / f"{data.name}.log").open("ab")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TIRO_")}
         environment |= {"TIRO_DATA": str(data), "TIRO_ENGINE_DOWNLOAD": "false", "PYTHONUNBUFFERED": "1"}
+        if url := database_for(data):
+            environment["TIRO_DATABASE_URL"] = url
         environment |= {f"TIRO_{name.upper()}": value for name, value in settings.items()}
         self.process = subprocess.Popen(
             [*(wrapper or []), sys.executable, "-m", "tiro.cli.main", "serve", "--port", "0"],

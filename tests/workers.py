@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.databases import database_for
 from tests.serving import wait_until
 from tiro import logs
 from tiro.bootstrap.server import Runtime, build_runtime
@@ -59,6 +60,8 @@ def at_work(runtime: Runtime) -> Iterator[None]:
 def worker_process(data: Path, log: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     """A worker as a process of its own, that writes its log to ``log``; ended at the end, even if stopped."""
     environment = dict(os.environ) | {"TIRO_DATA": str(data), "TIRO_ENGINE_DOWNLOAD": "false"}
+    if url := database_for(data):
+        environment["TIRO_DATABASE_URL"] = url
     environment |= {f"TIRO_{name.upper()}": value for name, value in settings.items()}
     with log.open("wb") as file:
         process = subprocess.Popen([sys.executable, "-m", "tests.workers"], stderr=file, env=environment)
@@ -74,11 +77,11 @@ def worker_process(data: Path, log: Path, **settings: str) -> Iterator[subproces
             process.wait()
 
 
-def send(runtime: Runtime, data: bytes, engine: str) -> str:
-    """Take a recording in as the door does; its id."""
+def send(runtime: Runtime, data: bytes, engine: str, user_id: str | None = None) -> str:
+    """Take a recording in as the door does, of the first user where no other is named; its id."""
     recording_id = str(uuid7())
     with runtime.database.write() as session:
-        owner_id = runtime.users.owner(session).id
+        owner_id = user_id or runtime.users.owner(session).id
     with runtime.recordings.begin(recording_id, len(data)) as upload:
         upload.write(data)
         intake = Intake(

@@ -397,9 +397,24 @@ class CannotWrite(TiroError):
     default = "The output cannot be written. Choose another place with -o."
 
 
+class QueueFull(TiroError):
+    code, status, exit_code, transient = "queue_full", 503, 6, True
+    default = "Too many jobs wait already. Send it again later."
+
+
 class DatabaseBusy(TiroError):
     code, status, exit_code, transient = "database_busy", 503, 6, True
     default = "The database does not answer. Try again in a moment."
+
+
+class DatabaseRefused(TiroError):
+    code, status, exit_code = "database_refused", 503, 6
+    default = "The database does not let Tiro in. Check the user, password and name in TIRO_DATABASE_URL."
+
+
+class MissingExtra(TiroError):
+    code, status, exit_code = "missing_extra", 500, 6
+    default = "This needs packages that are not installed: pip install 'tiro[cluster]'."
 
 
 class DataFolderInUse(TiroError):
@@ -418,6 +433,11 @@ class DatabaseTooNew(TiroError):
         "The database was made by a newer release of Tiro. Install that release again, or choose another "
         "data folder with TIRO_DATA; nothing was changed."
     )
+
+
+class DatabaseTooOld(TiroError):
+    code, status, exit_code = "database_too_old", 500, 6
+    default = "The database has an older release's schema. Run `tiro db upgrade` once, and start again."
 
 
 class AddressInUse(TiroError):

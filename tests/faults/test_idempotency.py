@@ -12,6 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select, update
 from tests.conftest import make_settings
+from tests.databases import everything_in
 from tests.makecall import wav
 from tests.serving import Client, ThreadServer, thread_server, wait_until
 
@@ -286,7 +287,7 @@ def test_no_secret_lies_in_the_database(server: ThreadServer) -> None:
     with server.runtime.database.read() as session:
         assert session.scalar(select(func.count()).select_from(KeptAnswerTable))
     data = server.runtime.settings.data
-    held = b"".join(path.read_bytes() for path in sorted(data.glob("tiro.db*")))
+    held = everything_in(data)
     assert b"sealed" in held
     for hidden in (secret, link, token):
         assert hidden.encode() not in held

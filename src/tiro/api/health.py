@@ -5,15 +5,16 @@ from __future__ import annotations
 import platform
 import shutil
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import text
 
 import tiro
 from tiro.api.metrics import render
+from tiro.bootstrap.roles import Role
 from tiro.bootstrap.server import Runtime
+from tiro.db.session import database_version
 from tiro.engines.survey import survey
 from tiro.errors import DatabaseBusy, Forbidden, TiroError, Unauthorized
 from tiro.features.keys.dependencies import READ
@@ -102,16 +103,26 @@ def worst(parts: Mapping[str, Component]) -> Status:
 def _database(runtime: Runtime) -> Component:
     try:
         with runtime.database.read() as session:
-            version: Any = session.scalar(text("select sqlite_version()"))
+            version = database_version(session)
     except TiroError as error:
         return Component(status="down", detail=error.message)
-    return Component(status="ok", detail=f"SQLite {version}")
+    return Component(status="ok", detail=version)
 
 
 def _worker(runtime: Runtime) -> Component:
-    if not runtime.runner.alive:
+    if runtime.role is Role.ALL and not runtime.runner.alive:
         return Component(status="down", detail="no jobs are taken; the log says why")
-    return Component(status="ok", detail=f"{runtime.runner.busy} jobs at work")
+    if runtime.fleet.alone:
+        return Component(status="ok", detail=f"{runtime.runner.busy} jobs at work")
+    try:
+        with runtime.database.read() as session:
+            workers, lacks = runtime.fleet.alive(session), runtime.fleet.stranded(session)
+    except TiroError as error:
+        return Component(status="down", detail=error.message)
+    detail = f"{len(workers)} workers, {sum(worker.slots for worker in workers)} jobs at once"
+    if lacks:
+        return Component(status="degraded", detail=f"{detail}; jobs wait for {', for '.join(lacks)}")
+    return Component(status="ok" if workers else "degraded", detail=detail)
 
 
 def _storage(runtime: Runtime) -> Component:

@@ -10,7 +10,21 @@ import typer
 from pydantic import ValidationError
 
 import tiro
-from tiro.cli import doctor, keys, models, retention, serve, transcribe, users, vocabulary, webhooks
+from tiro.cli import (
+    api,
+    beat,
+    db,
+    doctor,
+    keys,
+    models,
+    retention,
+    serve,
+    transcribe,
+    users,
+    vocabulary,
+    webhooks,
+    worker,
+)
 from tiro.errors import TiroError
 from tiro.kit import memory
 
@@ -30,12 +44,16 @@ app = typer.Typer(
 )
 app.command("transcribe")(transcribe.transcribe)
 app.command("serve")(serve.serve)
+app.command("api")(api.api)
+app.command("worker")(worker.worker)
+app.command("beat")(beat.beat)
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
 app.add_typer(vocabulary.app, name="vocabulary")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(retention.app, name="retention")
+app.add_typer(db.app, name="db")
 app.command("doctor")(doctor.doctor)
 
 

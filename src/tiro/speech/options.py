@@ -80,6 +80,11 @@ class TranscriptionOptions:
         if (self.language is not None) + self.mixed_languages + self.detect_language > 1:
             raise InvalidRequest("language: either one language, 'mixed' or 'auto'.")
 
+    @property
+    def engine_name(self) -> str:
+        """The engine without its model: ``whisper`` of ``whisper:small``."""
+        return self.engine.partition(":")[0].strip().lower()
+
     def asked(self) -> dict[str, Any]:
         """What differs from the defaults, as plain JSON values; ``from_asked`` reads it back."""
         return {

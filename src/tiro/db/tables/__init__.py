@@ -9,13 +9,14 @@ from tiro.db.tables.defaults import TranscriptionDefaultsTable
 from tiro.db.tables.events import EventTable
 from tiro.db.tables.factors import LoginChallengeTable, RecoveryCodeTable, SecondFactorTable
 from tiro.db.tables.identities import IdentityTable, UsedAttemptTable
-from tiro.db.tables.jobs import JobTable, WindowTable
+from tiro.db.tables.jobs import JobTable, RoundTable, WindowTable, WorkerTable
 from tiro.db.tables.keys import IdempotencyTable, KeyTable
 from tiro.db.tables.logins import LoginTable, PasswordLinkTable, RefreshTokenTable
 from tiro.db.tables.notes import CommentTable, TagTable
 from tiro.db.tables.quotas import AudioDayTable, QuotaTable
 from tiro.db.tables.recordings import RecordingTable
 from tiro.db.tables.retention import RetentionTable
+from tiro.db.tables.schema import SchemaTable
 from tiro.db.tables.sharing import GroupTable, MemberTable, ShareLinkTable, ShareTable
 from tiro.db.tables.transcripts import EditTable, SegmentTable, TranscriptTable
 from tiro.db.tables.uploads import UploadTable
@@ -47,6 +48,8 @@ __all__ = [
     "RecoveryCodeTable",
     "RefreshTokenTable",
     "RetentionTable",
+    "RoundTable",
+    "SchemaTable",
     "SecondFactorTable",
     "SegmentTable",
     "ShareLinkTable",
@@ -60,4 +63,5 @@ __all__ = [
     "UserTable",
     "WebhookTable",
     "WindowTable",
+    "WorkerTable",
 ]

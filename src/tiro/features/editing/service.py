@@ -83,7 +83,7 @@ class EditingService:
         return Edits(items=items, next=items[-1].version if len(items) == limit else None)
 
     def _current(self, session: Session, recording_id: str) -> StoredTranscript:
-        transcript = self._transcripts.current(session, recording_id)
+        transcript = self._transcripts.current(session, recording_id, to_change=True)
         if transcript is None:
             state = self._jobs.state(session, recording_id)
             raise Conflict(f"There is no finished transcript to edit; the job is {state}.")

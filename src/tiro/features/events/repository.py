@@ -8,11 +8,14 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from tiro.db.postgresql import lock_log
 from tiro.db.tables import EventTable
 from tiro.db.tables.base import Json
 
 
 def append(session: Session, recording_id: str, kind: str, data: Json, at: datetime) -> None:
+    if session.get_bind().dialect.name == "postgresql":
+        lock_log(session, recording_id)
     session.add(EventTable(recording_id=recording_id, type=kind, data=data, created_at=at))
 
 

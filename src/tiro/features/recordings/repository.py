@@ -134,6 +134,14 @@ def _listed(by_status: bool) -> list[ColumnElement[bool]]:
 
 
 def remove(session: Session, recording: RecordingTable) -> None:
+    # The jobs first, and then the recording, as their workers do: in the other order each would wait for the
+    # other.
+    session.execute(
+        select(JobTable.id)
+        .where(JobTable.recording_id == recording.id)
+        .order_by(JobTable.id)
+        .with_for_update()
+    )
     session.execute(delete(RecordingTable).where(RecordingTable.id == recording.id))
     _count_one(session, recording.owner_id, -1)
 
@@ -163,8 +171,9 @@ def first_of_bytes(session: Session, owner_id: str, sha256: str, before: str | N
     return session.scalar(query.order_by(RecordingTable.id).limit(1))
 
 
-def passing(session: Session) -> Sequence[str]:
-    return session.scalars(select(RecordingTable.id).where(RecordingTable.passing == true())).all()
+def passing(session: Session, before: datetime) -> Sequence[str]:
+    query = select(RecordingTable.id).where(RecordingTable.passing == true())
+    return session.scalars(query.where(RecordingTable.created_at <= before)).all()
 
 
 def done_before(session: Session, user_id: str, token: str) -> IdempotencyTable | None:

@@ -13,13 +13,12 @@ from tiro.db.tables import RecordingTable, TagTable
 
 def of(session: Session, recording_ids: Iterable[str]) -> dict[str, list[str]]:
     """The tags of some recordings, by their ids, in the order of the alphabet."""
-    query = (
-        select(TagTable.recording_id, TagTable.name)
-        .where(TagTable.recording_id.in_(list(recording_ids)))
-        .order_by(TagTable.folded)
+    query = select(TagTable.recording_id, TagTable.name, TagTable.folded).where(
+        TagTable.recording_id.in_(list(recording_ids))
     )
     found: dict[str, list[str]] = defaultdict(list)
-    for recording_id, name in session.execute(query).tuples():
+    # Sorted here, for each database has an alphabet of its own.
+    for recording_id, name, _ in sorted(session.execute(query).tuples(), key=lambda row: row[2]):
         found[recording_id].append(name)
     return found
 
@@ -36,9 +35,10 @@ def put(session: Session, recording: RecordingTable, names: dict[str, str]) -> N
 def counted(session: Session, owner_id: str) -> Sequence[tuple[str, int]]:
     """All tags of an owner's recordings, and how many have each."""
     query = (
-        select(func.min(TagTable.name), func.count())
+        select(func.min(TagTable.name), func.count(), TagTable.folded)
         .where(TagTable.owner_id == owner_id)
         .group_by(TagTable.folded)
-        .order_by(TagTable.folded)
     )
-    return session.execute(query).tuples().all()
+    return [
+        (name, count) for name, count, _ in sorted(session.execute(query).tuples(), key=lambda row: row[2])
+    ]

@@ -59,10 +59,17 @@ def add_current(session: Session, job_id: str, recording_id: str, summary: Json,
     )
 
 
-def current(session: Session, recording_id: str) -> TranscriptTable | None:
-    return session.scalar(
-        select(TranscriptTable).where(TranscriptTable.recording_id == recording_id, TranscriptTable.current)
+def current(session: Session, recording_id: str, *, to_change: bool = False) -> TranscriptTable | None:
+    """With ``to_change`` it stays the current one until the transaction ends."""
+    query = select(TranscriptTable).where(
+        TranscriptTable.recording_id == recording_id, TranscriptTable.current
     )
+    if not to_change:
+        return session.scalar(query)
+    # A job that ends meanwhile makes another current: the first look then waits for it and finds that its row
+    # is none any more, and the second finds the new one.
+    held = query.with_for_update().execution_options(populate_existing=True)
+    return session.scalar(held) or session.scalar(held)
 
 
 def remove_segments(session: Session, job_id: str, positions: Sequence[int]) -> None:

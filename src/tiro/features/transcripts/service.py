@@ -90,8 +90,11 @@ class TranscriptService:
         """The segments of a job by their numbers, in the order in which they were said."""
         return {row.position: _segment(row) for row in repository.segments(session, job_id)}
 
-    def current(self, session: Session, recording_id: str) -> StoredTranscript | None:
-        row = repository.current(session, recording_id)
+    def current(
+        self, session: Session, recording_id: str, *, to_change: bool = False
+    ) -> StoredTranscript | None:
+        """With ``to_change`` no job makes another the current one until the transaction ends."""
+        row = repository.current(session, recording_id, to_change=to_change)
         if row is None:
             return None
         return StoredTranscript(

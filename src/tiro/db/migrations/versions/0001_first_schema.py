@@ -7,6 +7,17 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+works_with = "0001"
+
+
+_READY = "state = 'queued' AND paused_until IS NULL"
+_JOB_INDEXES = (
+    ("ix_jobs_claim", _READY, ["queue", "priority", "turn", "id"]),
+    ("ix_jobs_waiting", _READY, ["queue", "queued_at"]),
+    ("ix_jobs_turns", "state = 'queued'", ["user_id", "queue", "priority", "turn"]),
+    ("ix_jobs_paused", "state = 'queued' AND paused_until IS NOT NULL", ["paused_until"]),
+    ("ix_jobs_leased", "state = 'running'", ["lease_until"]),
+)
 
 
 def upgrade() -> None:
@@ -182,7 +193,11 @@ def upgrade() -> None:
         sa.Column("latest", sa.Boolean(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("stage", sa.String(), nullable=True),
+        sa.Column("queue", sa.String(), nullable=False),
+        sa.Column("engine", sa.String(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("turn", sa.BigInteger(), nullable=False),
+        sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("options", sa.JSON(), nullable=False),
         sa.Column("defaults", sa.JSON(), nullable=True),
         sa.Column("attempt", sa.Integer(), nullable=False),
@@ -210,10 +225,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
     )
     with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.create_index("ix_jobs_claim", ["state", "priority", "queued_at"], unique=False)
         batch_op.create_index("ix_jobs_latest", ["user_id", "latest", "state", "recording_id"], unique=False)
         batch_op.create_index("ix_jobs_listed", ["user_id", "latest", "recording_id"], unique=False)
         batch_op.create_index("ix_jobs_recording", ["recording_id", "latest"], unique=False)
+    _create_queue()
 
     op.create_table(
         "segments",
@@ -314,7 +329,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_deliveries_due", ["webhook_id", "state", "next_at"], unique=False)
         batch_op.create_index("ix_deliveries_listed", ["webhook_id", "id"], unique=False)
 
-    _second_factors_and_identities()
+    _schema_and_second_factors()
     _quotas_and_idempotency()
     _audit_and_retention()
     _sharing_and_batches()
@@ -351,6 +366,15 @@ def _audit_and_retention() -> None:
             "CREATE TRIGGER audit_is_append_only BEFORE UPDATE ON audit "
             "BEGIN SELECT RAISE(ABORT, 'rows of the audit log are never changed'); END"
         )
+    else:
+        op.execute(
+            "CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE 'rows of the audit log are never changed'; END $$"
+        )
+        op.execute(
+            "CREATE TRIGGER audit_is_append_only BEFORE UPDATE ON audit "
+            "FOR EACH ROW EXECUTE FUNCTION audit_is_append_only()"
+        )
     op.create_table(
         "retention",
         sa.Column("user_id", sa.String(), nullable=False),
@@ -377,7 +401,12 @@ def _audit_and_retention() -> None:
     )
 
 
-def _second_factors_and_identities() -> None:
+def _schema_and_second_factors() -> None:
+    op.create_table(
+        "schema",
+        sa.Column("oldest", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("oldest", name=op.f("pk_schema")),
+    )
     op.create_table(
         "second_factors",
         sa.Column("user_id", sa.String(), nullable=False),
@@ -584,6 +613,29 @@ def _quotas_and_idempotency() -> None:
     op.create_index("ix_uploads_token", "uploads", ["owner_id", "token"], unique=True)
 
 
+def _create_queue() -> None:
+    """What is beside the jobs: how they are taken, by whom, and who does rounds."""
+    for name, where, columns in _JOB_INDEXES:
+        op.create_index(name, "jobs", columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+    op.create_table(
+        "workers",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("queues", sa.JSON(), nullable=False),
+        sa.Column("engines", sa.JSON(), nullable=True),
+        sa.Column("slots", sa.Integer(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_workers")),
+    )
+    op.create_table(
+        "rounds",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_rounds")),
+    )
+
+
 def _windows_edits_and_notes() -> None:
     op.create_table(
         "windows",
@@ -663,6 +715,8 @@ def downgrade() -> None:
     op.drop_table("transcription_defaults")
     op.drop_table("retention")
     op.drop_table("audit")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION audit_is_append_only")
     op.drop_index("ix_recordings_stored", "recordings")
     op.drop_table("audio_days")
     op.drop_table("quotas")
@@ -684,8 +738,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_jobs_recording")
         batch_op.drop_index("ix_jobs_listed")
         batch_op.drop_index("ix_jobs_latest")
-        batch_op.drop_index("ix_jobs_claim")
-
+    for name, _where, _columns in _JOB_INDEXES:
+        op.drop_index(name, "jobs")
+    op.drop_table("workers")
+    op.drop_table("rounds")
     op.drop_table("jobs")
     with op.batch_alter_table("idempotency", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_idempotency_recording_id"))
@@ -707,3 +763,4 @@ def downgrade() -> None:
     op.drop_table("keys")
     op.drop_table("counters")
     op.drop_table("users")
+    op.drop_table("schema")

@@ -1,0 +1,1 @@
+"""Real services for tests: each starts when the first test asks, once a process, and ends with it."""
