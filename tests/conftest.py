@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.children import fresh_databases, shared_children
 from tests.databases import KEPT, SECRET, database_for
 from tests.serving import ThreadServer, thread_server
 from tiro import logs
@@ -16,6 +17,12 @@ from tiro.settings import Settings
 @pytest.fixture(autouse=True, scope="session")
 def _quiet_logs() -> None:
     logs.configure("error", "text")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _children(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with shared_children(), fresh_databases(tmp_path_factory.mktemp("database")):
+        yield
 
 
 @pytest.fixture(autouse=True)

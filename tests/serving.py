@@ -33,14 +33,24 @@ ENDED = {"completed", "failed", "cancelled"}
 
 
 def wait_until(
-    check: Callable[[], Any], *, seconds: float = 30.0, what: str = "the condition", pause: float = 0.02
+    check: Callable[[], Any],
+    *,
+    seconds: float = 30.0,
+    what: str = "the condition",
+    pause: float = 0.02,
+    slower: float = 1.0,
 ) -> Any:
-    """Poll until ``check`` gives something true, and return it."""
+    """Poll until ``check`` gives something true, and return it.
+
+    Args:
+        slower: each pause is so many times the one before, for costly looks at what will stay true.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if result := check():
             return result
         time.sleep(pause)
+        pause = min(pause * slower, 0.2)
     raise AssertionError(f"{what} did not come true within {seconds} s")
 
 
@@ -73,7 +83,7 @@ class Client(httpx.Client):
             session = self.session(session_id)
             return session if session["status"] in ENDED else None
 
-        return dict(wait_until(look, seconds=seconds, what=f"the end of {session_id}"))
+        return dict(wait_until(look, seconds=seconds, what=f"the end of {session_id}", slower=1.5))
 
 
 @contextmanager

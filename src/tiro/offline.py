@@ -110,11 +110,12 @@ def transcribe(
         FileNotFoundError: there is no such file.
     """
     settings = settings or Settings()
-    code, mixed = spoken(language)
+    said = spoken(language)
     options = TranscriptionOptions(
         engine=engine or settings.engine.default,
-        language=code,
-        mixed_languages=mixed,
+        language=said.language,
+        mixed_languages=said.mixed_languages,
+        detect_language=said.detect_language,
         channels=channels,
         task=task,
         vocabulary=tuple(vocabulary),

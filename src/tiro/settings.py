@@ -248,6 +248,8 @@ class TranscriptionSettings(BaseModel):
     vocabulary: str = Field(
         "", description="Names and terms to expect in all recordings, with commas; added to a request's own."
     )
+    prompt: str = Field("", description="Text that could stand before a recording that comes with none.")
+    language: str = Field("", description="Of recordings that come with none: a code, or `mixed`.")
     beam: int | None = Field(
         None, ge=1, le=16, description="Hypotheses side by side; 5 where nothing is said."
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.children import own_children
 from tests.conftest import make_settings
 from tests.contracts import test_engine_contract as contract
 from tests.contracts.test_engine_contract import Bench
@@ -27,6 +28,14 @@ from tiro.offline import Transcriber
 from tiro.settings import Settings
 from tiro.speech.options import TranscriptionOptions
 from tiro.speech.types import SAMPLE_RATE, Audio, Segment
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _children() -> Iterator[None]:
+    """They are what is tested."""
+    with own_children():
+        yield
+
 
 KEY = "sk-very-secret"
 SPEC = EngineSpec("openai")

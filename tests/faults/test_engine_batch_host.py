@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.children import own_children
 from tests.faults.test_engine_host import DEADLINE, TONE, children, state, until
 
 import tiro.engines.process as process
@@ -19,6 +20,14 @@ from tiro.engines.host import EngineHosts
 from tiro.engines.registry import EngineSpec
 from tiro.errors import Cancelled, EngineCrashed, EngineFailed, UnsupportedLanguage
 from tiro.speech.types import Segment
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _children() -> Iterator[None]:
+    """They are what is tested."""
+    with own_children():
+        yield
+
 
 TEAM = """
 import os, time

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from tests.children import own_children
 
 from tiro.engines.base import EngineOptions, TranscribeRequest
 from tiro.engines.host import EngineHosts, HostState
@@ -38,6 +39,13 @@ SLOW = EngineSpec("echo", "30")
 DEADLINE = 20.0
 
 TONE: Audio = np.full(2 * SAMPLE_RATE, 0.1, np.float32)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _children() -> Iterator[None]:
+    """They are what is tested."""
+    with own_children():
+        yield
 
 
 SENT: list[EngineSpec] = []

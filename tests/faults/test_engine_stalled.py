@@ -14,6 +14,7 @@ import psutil
 import pytest
 from tests import countingengine, tinywhisper
 from tests.checkup import assert_sound, job_row
+from tests.children import own_children
 from tests.conftest import make_settings
 from tests.makecall import wav
 from tests.serving import thread_server, wait_until
@@ -25,6 +26,14 @@ from tiro.engines.registry import EngineSpec
 from tiro.engines.whisper import PROVIDER
 from tiro.errors import EngineCrashed, EngineFailed, EngineStalled
 from tiro.speech.types import SAMPLE_RATE
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _children() -> Iterator[None]:
+    """They are what is tested."""
+    with own_children():
+        yield
+
 
 STALL = 2.0
 """Seconds; less, and a busy machine might keep a child from its work for so long."""

@@ -10,10 +10,19 @@ import psutil
 import pytest
 from tests import countingengine
 from tests.checkup import assert_sound, job_row, rows, window_count
+from tests.children import own_children
 from tests.conftest import make_settings
 from tests.databases import stuck_at
 from tests.makecall import wav
 from tests.serving import Client, ServerProcess, thread_server, wait_until
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _children() -> Iterator[None]:
+    """They are what is tested."""
+    with own_children():
+        yield
+
 
 CALL = wav(seconds=50, channels=2)
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 from tests.checkup import assert_sound
+from tests.children import own_children
 from tests.conftest import make_settings
 from tests.makecall import silence, wav
 from tests.serving import ThreadServer, thread_server, wait_until
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _children() -> Iterator[None]:
+    """They are what is tested."""
+    with own_children():
+        yield
+
 
 BROKEN = wav(4)[:3000] + b"\xff" * 100
 

@@ -18,7 +18,7 @@ from tests import speechserver
 from tests.checkup import assert_sound, job_row
 from tests.conftest import make_settings
 from tests.makecall import wav
-from tests.serving import shared_decoders, thread_server, wait_until
+from tests.serving import thread_server, wait_until
 from tests.speechserver import SpeechServer, Step, error, good, reply, serving
 
 from tiro.bootstrap.speech import speech_runtime
@@ -42,13 +42,6 @@ FAILURES: dict[str, Step] = {
     "remote_refused": error(400, "no such thing"),
     "remote_nonsense": reply(200, "<html>Welcome</html>"),
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _decoders() -> Iterator[None]:
-    """One pool for all runs: what is tested lies behind it, and each would start a process of its own."""
-    with shared_decoders():
-        yield
 
 
 @pytest.fixture

@@ -220,6 +220,7 @@ def test_nothing_without_a_key(server: ThreadServer) -> None:
         "/api/v1/webhooks/x/deliveries/y/redeliver": "post",
         "/api/v1/transcribe/x/hold": "put delete",
         "/api/v1/me/retention": "get patch",
+        "/api/v1/me/transcription-defaults": "get patch",
         "/api/v1/me/retention/preview": "get",
         "/api/v1/me/activity": "get",
         "/api/v1/audit": "get",

@@ -12,7 +12,7 @@ import pytest
 from tests.checkup import assert_sound
 from tests.conftest import make_settings
 from tests.makecall import wav
-from tests.serving import Client, ThreadServer, shared_decoders, thread_server
+from tests.serving import Client, ThreadServer, thread_server
 
 from tiro.db.tables import TranscriptTable
 from tiro.features.transcripts.service import TranscriptService
@@ -82,7 +82,7 @@ def _said(start: float, speaker: str, text: str) -> Segment:
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     data = tmp_path_factory.mktemp("data")
-    with shared_decoders(), thread_server(make_settings(data)) as server, ExitStack() as stack:
+    with thread_server(make_settings(data)) as server, ExitStack() as stack:
         runtime = server.runtime
         runtime.users.create("fred")
         clients = [

@@ -12,7 +12,7 @@ import pytest
 from tests.checkup import assert_sound
 from tests.conftest import make_settings
 from tests.makecall import wav
-from tests.serving import Client, shared_decoders, thread_server
+from tests.serving import Client, thread_server
 
 from tiro.kit import clock
 
@@ -46,7 +46,7 @@ class Shelf:
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
     data = tmp_path_factory.mktemp("data")
-    with shared_decoders(), thread_server(make_settings(data)) as server, ExitStack() as stack:
+    with thread_server(make_settings(data)) as server, ExitStack() as stack:
         runtime = server.runtime
         runtime.users.create("fred")
         owner, friend = (

@@ -13,7 +13,7 @@ from tests import countingengine
 from tests.conftest import make_settings
 from tests.countingengine import repeated
 from tests.makecall import samples, wav, wav_bytes
-from tests.serving import ServerProcess, shared_decoders, thread_server, wait_until
+from tests.serving import ServerProcess, thread_server, wait_until
 from typer.testing import CliRunner
 
 import tiro
@@ -64,13 +64,6 @@ SOME = [pytest.param(name, marks=[] if name in IN_SHORT else pytest.mark.slow) f
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with countingengine.installed(tmp_path_factory.mktemp("engine")) as log:
         yield log
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _decoders() -> Iterator[None]:
-    """One pool for all runs: what is tested lies behind it, and each would start a process of its own."""
-    with shared_decoders():
-        yield
 
 
 @pytest.fixture(scope="module")

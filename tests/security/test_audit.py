@@ -258,6 +258,10 @@ DEEDS: dict[tuple[str, str], tuple[Action, Deed]] = {
         Action.RETENTION_CHANGED,
         lambda s: s.owner.patch("/api/v1/me/retention", json={"media_days": 999}),
     ),
+    ("PATCH", "/api/v1/me/transcription-defaults"): (
+        Action.DEFAULTS_CHANGED,
+        lambda s: s.owner.patch("/api/v1/me/transcription-defaults", json={"vocabulary": ["Tiro"]}),
+    ),
     ("POST", "/api/v1/users"): (
         Action.USER_CREATED,
         lambda s: s.owner.post("/api/v1/users", json={"name": "ines"}),
@@ -441,7 +445,8 @@ def test_every_deed_leaves_its_entry(scene: Stage, route: tuple[str, str]) -> No
     assert entry["actor"]["address"] == "127.0.0.1"
     assert entry["target"]
     kind = "key"
-    if route[1].startswith(("/api/v1/auth/", "/api/v1/me/")) and route[1] != "/api/v1/me/retention":
+    by_key = {"/api/v1/me/retention", "/api/v1/me/transcription-defaults"}
+    if route[1].startswith(("/api/v1/auth/", "/api/v1/me/")) and route[1] not in by_key:
         kind = "anonymous" if route[1].endswith(("/logout", "/link")) else "login"
         assert entry["target"] == entry["owner_id"]
     assert entry["actor"]["kind"] == kind

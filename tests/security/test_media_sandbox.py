@@ -17,6 +17,7 @@ import numpy.typing as npt
 import psutil
 import pytest
 from tests import makemedia
+from tests.children import own_children
 from tests.makecall import wav, wav_bytes
 from tests.makemedia import BY_NAME
 from tests.ways import WAYS, either_way
@@ -25,6 +26,14 @@ from tiro.errors import DecoderCrashed, LimitExceeded
 from tiro.media.decode import DecoderPool
 from tiro.media.stream import MediaStream, SpeechStream
 from tiro.media.types import MediaLimits, WindowSizes
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _children() -> Iterator[None]:
+    """They are what is tested."""
+    with own_children():
+        yield
+
 
 LONG = 200.0
 """Seconds of sound: more than the socket holds, so that the decoder still works after the first block."""

@@ -18,13 +18,14 @@ from tiro.db.tables import RecordingTable
 from tiro.errors import Conflict, EngineCrashed, LeaseLost, NoAudio, StorageFull
 from tiro.events.embedded import EmbeddedEventHub
 from tiro.features.counters.service import Counted, CounterService
+from tiro.features.defaults.service import DefaultsService
 from tiro.features.events.service import EventService
 from tiro.features.jobs.service import Claim, JobService
 from tiro.features.jobs.states import JobQueue, Priority
 from tiro.features.users.service import UserService
 from tiro.kit import clock
 from tiro.queue.embedded import EmbeddedQueue
-from tiro.speech.options import TranscriptionOptions
+from tiro.speech.options import Defaults, TranscriptionOptions
 
 LEASE = 15.0
 
@@ -306,3 +307,18 @@ def test_a_job_knows_the_request_that_asked_for_it(house: House) -> None:
         house.recording("a")
     house.recording("b")
     assert [house.claimed().origin for _ in "ab"] == [{"request_id": "abc"}, {}]
+
+
+def test_each_attempt_takes_the_defaults_of_when_the_job_was_made(house: House) -> None:
+    """Others would have it hear something else, and begin anew."""
+    defaults = DefaultsService(house.database)
+    with house.database.write() as session:
+        owner_id = UserService(house.database).owner(session).id
+    defaults.change(owner_id, vocabulary=["Tiro"])
+    house.recording("one")
+    defaults.change(owner_id, vocabulary=["Cicero"])
+    claim = house.claimed()
+    assert claim.defaults == Defaults(("Tiro",))
+    house.do(lambda session: house.jobs.complete(session, claim))
+    house.do(lambda session: house.jobs.retry(session, "one"))
+    assert house.claimed().defaults == Defaults(("Cicero",))

@@ -22,6 +22,7 @@ from tiro.features.accounts.identities import endpoints as identity_endpoints
 from tiro.features.administration import audit_endpoints, job_endpoints
 from tiro.features.batches import endpoints as batch_endpoints
 from tiro.features.comments import endpoints as comment_endpoints
+from tiro.features.defaults import endpoints as defaults_endpoints
 from tiro.features.editing import endpoints as editing_endpoints
 from tiro.features.groups import endpoints as group_endpoints
 from tiro.features.keys import endpoints as key_endpoints
@@ -79,6 +80,7 @@ _ROUTERS = (
     factor_endpoints.router,
     identity_endpoints.router,
     quota_endpoints.router,
+    defaults_endpoints.router,
     admin_endpoints.router,
     webhook_endpoints.router,
     audit_endpoints.own,

@@ -33,6 +33,7 @@ from tiro.features.audit.service import AuditService
 from tiro.features.batches.service import BatchService
 from tiro.features.comments.service import CommentService
 from tiro.features.counters.service import CounterService
+from tiro.features.defaults.service import DefaultsService
 from tiro.features.editing.service import EditingService
 from tiro.features.events.service import EventService
 from tiro.features.groups.service import GroupService
@@ -104,6 +105,7 @@ class Runtime:
     uploads: UploadService
     openai: OpenAIService
     orphans: OrphanService
+    defaults: DefaultsService
     quotas: QuotaService
     limits: RequestLimits
     resolver: SystemResolver
@@ -325,6 +327,7 @@ def build_runtime(
             lambda: survey.names(speech.options, speech.default_model),
             keep=settings.compat.keep,
         ),
+        defaults=DefaultsService(database),
         quotas=quotas,
         limits=_request_limits(settings.limits, ports.limiter),
         resolver=resolver,

@@ -11,11 +11,10 @@ from tiro.engines.base import EngineOptions, RemoteOptions
 from tiro.engines.host import EngineHosts
 from tiro.engines.registry import Resolved
 from tiro.features.transcription.pipeline import Pipeline
-from tiro.features.transcription.wishes import Defaults
 from tiro.media.decode import DecoderPool
 from tiro.media.types import MediaLimits
 from tiro.settings import Settings
-from tiro.speech.options import TranscriptionOptions, terms
+from tiro.speech.options import Defaults, default_language, terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +78,15 @@ def engine_options(settings: Settings) -> EngineOptions:
 
 
 def transcription_defaults(settings: Settings) -> Defaults:
-    """Raises InvalidRequest where a setting is out of bounds."""
+    """Raises InvalidRequest or UnsupportedLanguage where a setting is out of bounds."""
     said = settings.transcription
-    checked = TranscriptionOptions(
-        vocabulary=terms([said.vocabulary]), beam=said.beam, guard_off=terms([said.guard_off])
+    return Defaults(
+        terms([said.vocabulary]),
+        said.prompt.strip() or None,
+        default_language(said.language),
+        said.beam,
+        terms([said.guard_off]),
     )
-    return Defaults(checked.vocabulary, checked.beam, checked.guard_off)
 
 
 def build_speech(settings: Settings, *, spare_decoders: int = 1) -> SpeechRuntime:

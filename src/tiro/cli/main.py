@@ -21,6 +21,7 @@ from tiro.cli import (
     serve,
     transcribe,
     users,
+    vocabulary,
     webhooks,
     worker,
 )
@@ -49,6 +50,7 @@ app.command("beat")(beat.beat)
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
+app.add_typer(vocabulary.app, name="vocabulary")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(retention.app, name="retention")
 app.add_typer(db.app, name="db")

@@ -95,3 +95,15 @@ def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
     for at, folders, files in os.walk(folder):
         yield from (Path(at, name) for name in sorted(files) if not name.startswith("."))
         folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
+
+
+def text_of(words: str) -> str:
+    """What was given, or what is in the file that was named with an @."""
+    if not words.startswith("@"):
+        return words
+    try:
+        return Path(words[1:]).read_text(encoding="utf-8")
+    except OSError as err:
+        raise unreadable(words[1:], err) from err
+    except UnicodeDecodeError as err:
+        raise InvalidRequest(f"'{words[1:]}' is not a text file.") from err

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tiro.cli.progress import Reporter, reporter, tell
-from tiro.cli.sources import Named, expand, unreadable
+from tiro.cli.sources import Named, expand, text_of, unreadable
 from tiro.errors import CannotWrite, InvalidRequest, TiroError
 from tiro.speech.types import Segment, Transcript
 
@@ -116,7 +116,7 @@ def transcribe(
         "language": language,
         "channels": channels.value,
         "task": "translate" if translate else "transcribe",
-        "vocabulary": terms(map(_text_of, vocabulary or [])),
+        "vocabulary": terms(map(text_of, vocabulary or [])),
         "prompt": prompt,
         "beam": beam,
         "temperatures": tuple(temperature or ()),
@@ -189,11 +189,12 @@ def _transcriber(settings: Settings, server: str | None, key: str | None, asked:
 def _options(settings: Settings, asked: Options) -> TranscriptionOptions:
     from tiro.speech.options import TranscriptionOptions, spoken
 
-    code, mixed = spoken(asked["language"])
+    said = spoken(asked["language"])
     return TranscriptionOptions(
         engine=asked["engine"] or settings.engine.default,
-        language=code,
-        mixed_languages=mixed,
+        language=said.language,
+        mixed_languages=said.mixed_languages,
+        detect_language=said.detect_language,
         channels=asked["channels"],
         task=asked["task"],
         vocabulary=tuple(asked["vocabulary"]),
@@ -202,18 +203,6 @@ def _options(settings: Settings, asked: Options) -> TranscriptionOptions:
         temperatures=tuple(asked["temperatures"]),
         guard_off=tuple(asked["guard_off"]),
     )
-
-
-def _text_of(words: str) -> str:
-    """What was given, or what is in the file that was named with an @."""
-    if not words.startswith("@"):
-        return words
-    try:
-        return Path(words[1:]).read_text(encoding="utf-8")
-    except OSError as err:
-        raise unreadable(words[1:], err) from err
-    except UnicodeDecodeError as err:
-        raise InvalidRequest(f"'{words[1:]}' is not a text file.") from err
 
 
 def _format_of(output: Path | None) -> OutputFormat:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tiro.errors import Cancelled, Conflict, TiroError, error_for_code
+from tiro.speech.options import Defaults
 from tiro.speech.types import (
     ChannelLayout,
     Drop,
@@ -203,6 +204,10 @@ def segment(body: Json) -> Segment:
     )
 
 
+def defaults(body: Json) -> Defaults:
+    return Defaults(tuple(body["vocabulary"]), body["prompt"], body["language"])
+
+
 def transcript(body: Json) -> Transcript:
     """From a finished session."""
     about = body["metadata"]
@@ -226,6 +231,7 @@ def transcript(body: Json) -> Transcript:
         ),
         processing_time=about["processing_time"],
         options=about["options"],
+        defaults=about["defaults"] or {},
     )
 
 

@@ -19,9 +19,11 @@ from tiro.client.transport import Counted, Report, Transport, pause, server_sent
 from tiro.errors import NoAudio, TiroError
 from tiro.kit.ids import uuid7
 from tiro.kit.sources import Source, opened
+from tiro.speech.options import Defaults
 from tiro.speech.types import ChannelMode, Progress, Segment, Task, Transcript
 
 _DOOR = "/api/v1/transcribe"
+_DEFAULTS = "/api/v1/me/transcription-defaults"
 PriorityName = Literal["high", "normal", "low"]
 
 
@@ -41,6 +43,14 @@ class Options(TypedDict, total=False):
     temperatures: Sequence[float]
     word_times: bool
     guard_off: Sequence[str]
+
+
+class DefaultsChange(TypedDict, total=False):
+    """What is to hold for all your recordings; None takes it away, and what is left out stays."""
+
+    vocabulary: Sequence[str] | None
+    prompt: str | None
+    language: str | None
 
 
 class Client:
@@ -257,6 +267,15 @@ class Client:
     def cancel_batch(self, batch_id: str) -> Batch:
         """Stop all work on the batch; raises Conflict where there is none."""
         return batches.cancel(self._transport, batch_id)
+
+    def defaults(self) -> Defaults:
+        """What holds for your recordings where an upload does not say otherwise."""
+        return answers.defaults(self._transport.call("GET", _DEFAULTS).json())
+
+    def change_defaults(self, **change: Unpack[DefaultsChange]) -> Defaults:
+        """Choose what holds for your recordings, those that are sent from now on."""
+        body = {name: list(value) if isinstance(value, tuple) else value for name, value in change.items()}
+        return answers.defaults(self._transport.call("PATCH", _DEFAULTS, safe=True, json=body).json())
 
     def _session(self, recording_id: str) -> dict[str, Any]:
         session: dict[str, Any] = self._transport.call("GET", f"{_DOOR}/{recording_id}").json()

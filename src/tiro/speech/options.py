@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from tiro.errors import InvalidRequest
 from tiro.speech import crosstalk, guard
@@ -14,6 +14,9 @@ from tiro.speech.types import ChannelMode, Task
 
 MIXED = "mixed"
 """In place of a language: several are spoken, so each window is asked anew."""
+
+AUTO = "auto"
+"""In place of a language: it is detected."""
 
 RULES = guard.RULES | {crosstalk.RULE}
 """Every rule by which text is dropped: those of the guard, and the one between channels."""
@@ -33,6 +36,7 @@ class TranscriptionOptions:
         engine: ``auto``, ``whisper``, ``whisper:MODEL`` or another engine's name.
         language: ISO 639 code; None: detected where the engine can.
         mixed_languages: the language is detected for each window anew.
+        detect_language: the language is detected, whatever the defaults say.
         channels: keep the two sides of a call apart, mix them, or look.
         task: ``translate`` gives English text.
         vocabulary: names and terms to be expected, most important first.
@@ -49,6 +53,7 @@ class TranscriptionOptions:
     engine: str = "auto"
     language: str | None = None
     mixed_languages: bool = False
+    detect_language: bool = False
     channels: ChannelMode = "auto"
     task: Task = "transcribe"
     vocabulary: tuple[str, ...] = ()
@@ -72,8 +77,8 @@ class TranscriptionOptions:
         if unknown := set(self.guard_off) - RULES:
             known = ", ".join(sorted(RULES))
             raise InvalidRequest(f"guard_off: there is no rule '{min(unknown)[:40]}'. There are: {known}.")
-        if self.mixed_languages and self.language is not None:
-            raise InvalidRequest("language: either one language or 'mixed'.")
+        if (self.language is not None) + self.mixed_languages + self.detect_language > 1:
+            raise InvalidRequest("language: either one language, 'mixed' or 'auto'.")
 
     @property
     def engine_name(self) -> str:
@@ -96,15 +101,74 @@ class TranscriptionOptions:
         return TranscriptionOptions(**read)
 
 
-def spoken(text: str | None) -> tuple[str | None, bool]:
-    """``language`` and ``mixed_languages`` out of one word: a code, a name, ``auto`` or ``mixed``.
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What holds where a request does not say otherwise: an installation's, or a user's.
+
+    ``vocabulary`` and ``guard_off`` are added to a request's own. ``language`` is a code or ``mixed``.
+    What an engine cannot do is left out.
+
+    Raises:
+        InvalidRequest: a value is out of bounds; the message names the field.
+        UnsupportedLanguage
+    """
+
+    vocabulary: tuple[str, ...] = ()
+    prompt: str | None = None
+    language: str | None = None
+    beam: int | None = None
+    guard_off: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        spoken(self.language)
+        TranscriptionOptions(
+            vocabulary=self.vocabulary, prompt=self.prompt, beam=self.beam, guard_off=self.guard_off
+        )
+
+    def said(self) -> dict[str, Any]:
+        """What there is, as plain JSON values; ``from_said`` reads it back."""
+        return {
+            field.name: list(value) if isinstance(value, tuple) else value
+            for field in fields(self)
+            if (value := getattr(self, field.name))
+        }
+
+    @staticmethod
+    def from_said(values: Mapping[str, Any] | None) -> Defaults:
+        read: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in (values or {}).items()
+        }
+        return Defaults(**read)
+
+
+class Spoken(NamedTuple):
+    """The three fields of ``TranscriptionOptions`` that one word of a caller's decides."""
+
+    language: str | None = None
+    mixed_languages: bool = False
+    detect_language: bool = False
+
+
+def spoken(text: str | None) -> Spoken:
+    """What a code, a name, ``auto`` or ``mixed`` means.
 
     Raises:
         UnsupportedLanguage: there is no such language here.
     """
-    if text is not None and text.strip().lower() == MIXED:
-        return None, True
-    return language_code(text), False
+    wanted = (text or "").strip().lower()
+    if wanted == MIXED:
+        return Spoken(mixed_languages=True)
+    return Spoken(language_code(text), detect_language=wanted == AUTO)
+
+
+def default_language(text: str | None) -> str | None:
+    """As ``Defaults`` has it; ``auto`` and nothing are None.
+
+    Raises:
+        UnsupportedLanguage: there is no such language here.
+    """
+    said = spoken(text)
+    return MIXED if said.mixed_languages else said.language
 
 
 def terms(texts: Iterable[str]) -> tuple[str, ...]:

@@ -74,6 +74,7 @@ def metadata_json(transcript: Transcript) -> Json:
         "language": transcript.language,
         "engine": transcript.engine,
         "options": transcript.options,
+        "defaults": transcript.defaults,
         "channels": transcript.media.channels,
         "layout": layout_json(transcript.layout),
         "media": media_json(transcript.media),

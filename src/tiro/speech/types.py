@@ -183,8 +183,8 @@ class ChannelLayout:
 @dataclass(frozen=True, slots=True)
 class Transcript:
     """A finished transcript. ``models`` maps each engine that worked on it to its version; ``parts`` says
-    which did what, in time order; ``options`` is what was asked for beyond the defaults, by the names of
-    ``TranscriptionOptions``."""
+    which did what, in time order; ``options`` is what was asked for, by the names of
+    ``TranscriptionOptions``, and ``defaults`` what held beside it: the ``user``'s, and the ``settings``'."""
 
     segments: tuple[Segment, ...]
     language: str | None
@@ -198,6 +198,7 @@ class Transcript:
     parts: tuple[EnginePart, ...] = ()
     processing_time: float = 0.0
     options: dict[str, Any] = field(default_factory=dict)
+    defaults: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def text(self) -> str:

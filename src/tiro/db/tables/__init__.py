@@ -5,6 +5,7 @@ from tiro.db.tables.audit import AuditTable
 from tiro.db.tables.base import Table
 from tiro.db.tables.batches import BatchFileTable, BatchTable
 from tiro.db.tables.counters import CounterTable
+from tiro.db.tables.defaults import TranscriptionDefaultsTable
 from tiro.db.tables.events import EventTable
 from tiro.db.tables.factors import LoginChallengeTable, RecoveryCodeTable, SecondFactorTable
 from tiro.db.tables.identities import IdentityTable, UsedAttemptTable
@@ -56,6 +57,7 @@ __all__ = [
     "Table",
     "TagTable",
     "TranscriptTable",
+    "TranscriptionDefaultsTable",
     "UploadTable",
     "UsedAttemptTable",
     "UserTable",

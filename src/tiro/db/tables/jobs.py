@@ -23,7 +23,8 @@ class JobTable(Table):
     ``tries_left`` and sets the lease. A graceful stop gives the try back. ``latest`` marks the job that
     speaks for its recording, which is ``user_id``'s. A waiting job is taken by the order of its ``priority``
     and its ``turn``, which is dealt out so that no user's batch keeps another user waiting. ``origin`` is the
-    request that asked for it, for logs and traces.
+    request that asked for it, for logs and traces. ``defaults`` are the user's as they were when it was
+    made: each attempt must hear the same.
     """
 
     __tablename__ = "jobs"
@@ -54,6 +55,7 @@ class JobTable(Table):
     paused_until: Mapped[datetime | None]
     """Until then a job that is tried again is out of everybody's way."""
     options: Mapped[Json]
+    defaults: Mapped[Json | None]
     attempt: Mapped[int] = mapped_column(default=0)
     tries_left: Mapped[int]
     lease_until: Mapped[datetime | None]

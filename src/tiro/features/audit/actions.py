@@ -7,8 +7,8 @@ from enum import StrEnum
 
 class Action(StrEnum):
     """What was done. The first word says what the entry's target is: of ``job``, ``share`` and ``comment``
-    the recording; of ``login``, ``password``, ``second_factor``, ``identity``, ``link`` and ``retention`` the
-    user."""
+    the recording; of ``login``, ``password``, ``second_factor``, ``identity``, ``link``, ``retention`` and
+    ``defaults`` the user."""
 
     LOGIN_SUCCEEDED = "login.succeeded"
     LOGIN_FAILED = "login.failed"
@@ -68,6 +68,7 @@ class Action(StrEnum):
     WEBHOOK_TESTED = "webhook.tested"
     WEBHOOK_REDELIVERED = "webhook.redelivered"
     RETENTION_CHANGED = "retention.changed"
+    DEFAULTS_CHANGED = "defaults.changed"
     AUDIT_PRUNED = "audit.pruned"
 
 
@@ -133,6 +134,8 @@ ACTIONS: dict[Action, str] = {
     Action.WEBHOOK_TESTED: "A test message was sent to a webhook: `delivery_id`.",
     Action.WEBHOOK_REDELIVERED: "A message was sent to a webhook once more: `delivery_id`.",
     Action.RETENTION_CHANGED: "A user chose how long to keep: `media_days`, `recording_days`.",
+    Action.DEFAULTS_CHANGED: "A user set what holds for their recordings: `changed` names what of it, "
+    "`terms` counts the vocabulary. No word of it is written down.",
     Action.AUDIT_PRUNED: "Old entries of the audit log were deleted: `count`, `before`.",
 }
 

@@ -19,6 +19,7 @@ from tiro.db.tables import JobTable
 from tiro.db.tables.base import Json
 from tiro.errors import AttemptsExhausted, Conflict, LeaseLost, NotFound, TiroError
 from tiro.features.counters.service import CounterService
+from tiro.features.defaults.service import defaults_of
 from tiro.features.events.service import EventService
 from tiro.features.jobs import repository, waiting
 from tiro.features.jobs.fleet import Fleet
@@ -27,7 +28,7 @@ from tiro.features.jobs.states import JobQueue, JobState, Priority
 from tiro.kit import clock
 from tiro.kit.ids import uuid7
 from tiro.queue.base import Queue
-from tiro.speech.options import TranscriptionOptions
+from tiro.speech.options import Defaults, TranscriptionOptions
 from tiro.telemetry import metrics
 from tiro.telemetry.origin import Origin, current
 
@@ -43,6 +44,7 @@ class Claim:
     recording_id: str
     attempt: int
     options: TranscriptionOptions
+    defaults: Defaults
     claimed_at: datetime
     busy_before: float
     origin: Origin
@@ -130,6 +132,7 @@ class JobService:
             # Whoever enqueues writes alone, so that two jobs of one user never get one turn.
             turn=waiting.turn(session, user_id, queue, priority.rank),
             options=options.asked(),
+            defaults=defaults_of(session, user_id).said(),
             attempt=0,
             tries_left=self._attempts,
             cancel_requested=False,
@@ -185,7 +188,7 @@ class JobService:
         return job
 
     def retry(self, session: Session, recording_id: str) -> JobTable:
-        """Queue a new job like the last one.
+        """Queue a new job like the last one, with its user's defaults as they are now.
 
         Raises:
             Conflict: the last one has not ended yet.
@@ -234,6 +237,7 @@ class JobService:
             job.recording_id,
             job.attempt,
             TranscriptionOptions.from_asked(job.options),
+            Defaults.from_said(job.defaults),
             clock.now(),
             job.busy_seconds,
             job.origin or {},

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tiro.errors import InvalidRequest, TiroError
 from tiro.http.fields import form_flag
 from tiro.speech.languages import language_code
-from tiro.speech.options import TranscriptionOptions, numbers, spoken
+from tiro.speech.options import Spoken, TranscriptionOptions, numbers, spoken
 from tiro.speech.types import Task
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
@@ -147,12 +147,14 @@ def _options(given: Mapping[str, list[str]], task: Task, engine: str) -> Transcr
         if len(asked) > 1:
             raise InvalidRequest("temperature: one number from 0 to 1.")
         field = "languages" if "languages" in given else "language"
-        language, mixed = spoken(given.get("language", [None])[-1])
+        said = spoken(given.get("language", [None])[-1])
         several = {code for text in given.get("languages", []) if (code := language_code(text))}
-        if several and (language or mixed):
+        if several and any(said):
             raise InvalidRequest("languages: either language or languages.")
         if len(several) == 1:
-            language = several.pop()
+            said = Spoken(several.pop())
+        elif several:
+            said = Spoken(mixed_languages=True)
         field = "keywords"
         vocabulary = tuple(dict.fromkeys(given.get("keywords", [])))
         # The bounds are checked one by one, so that the answer can name the field.
@@ -163,8 +165,9 @@ def _options(given: Mapping[str, list[str]], task: Task, engine: str) -> Transcr
         return TranscriptionOptions(
             engine=engine,
             task=task,
-            language=language,
-            mixed_languages=mixed or len(several) > 1,
+            language=said.language,
+            mixed_languages=said.mixed_languages,
+            detect_language=said.detect_language,
             vocabulary=vocabulary,
             prompt=given.get("prompt", [None])[-1],
             # 0 means "choose, and go up where it is needed": what Tiro does where nothing is said.

@@ -62,11 +62,12 @@ class Asked(BaseModel):
             raise InvalidRequest("; ".join(lines)) from err
 
     def options(self, default_engine: str) -> TranscriptionOptions:
-        language, mixed = spoken(self.language)
+        said = spoken(self.language)
         return TranscriptionOptions(
             engine=self.engine or default_engine,
-            language=language,
-            mixed_languages=mixed,
+            language=said.language,
+            mixed_languages=said.mixed_languages,
+            detect_language=said.detect_language,
             channels=self.channels,
             task=self.task,
             vocabulary=terms(self.vocabulary),

@@ -35,7 +35,7 @@ from tiro.errors import (
     UploadInterrupted,
     UploadTooLarge,
 )
-from tiro.features.keys.dependencies import READ, WRITE, Writer
+from tiro.features.keys.dependencies import READ, WRITE, Reader, Writer
 from tiro.features.recordings.dependencies import Service, guard_recording, open_to
 from tiro.features.recordings.schemas import SessionAccepted, SessionResult
 from tiro.features.recordings.service import RecordingService
@@ -74,8 +74,8 @@ _UPLOAD_FORM: dict[str, Any] = {
                         "language": {
                             "type": "string",
                             "examples": ["en", "mixed"],
-                            "description": "A code or an English name; else it is detected, with `mixed` for "
-                            "each window anew.",
+                            "description": "A code or an English name; else your default's, or it is "
+                            "detected. `auto` detects it in any case, `mixed` for each window anew.",
                         },
                         "channels": or_blank(
                             {"type": "string", "enum": ["auto", "mix", "split"], "default": "auto"}
@@ -198,16 +198,16 @@ async def transcribe(
         response.headers["Tiro-Duplicate-Of"] = duplicate
     if wait and await service.wait(kept_id, min(wait, limits.max_wait)):
         response.status_code = status.HTTP_200_OK
-        return await asyncio.to_thread(service.result, kept_id)
+        return await asyncio.to_thread(service.result, kept_id, who.user_id)
     summary = await asyncio.to_thread(service.summary, kept_id)
     return SessionAccepted.model_validate(summary.model_dump())
 
 
-@router.get("/{session_id}", dependencies=[READ], responses=documented(NotFound))
+@router.get("/{session_id}", responses=documented(NotFound))
 @open_to(Access.VIEWER)
-def get_recording(service: Service, session_id: str) -> SessionResult:
+def get_recording(service: Service, who: Reader, session_id: str) -> SessionResult:
     """A recording with its transcript as far as it is: segments appear here as soon as they are final."""
-    return service.result(session_id)
+    return service.result(session_id, who.user_id)
 
 
 @router.delete(

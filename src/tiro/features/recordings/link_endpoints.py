@@ -53,7 +53,7 @@ Opened = Annotated[str, Depends(_opened)]
 @router.get("")
 def get_shared(service: Service, recording_id: Opened, token: str) -> SessionResult:
     """The recording that the link opens, with its transcript."""
-    found = service.result(recording_id)
+    found = service.result(recording_id, None)
     base = f"{PREFIX}/{token}"
     found.links = {"self": base, "media": f"{base}/media", "transcript": f"{base}/transcript.txt"}
     return found
@@ -66,7 +66,7 @@ def get_shared(service: Service, recording_id: Opened, token: str) -> SessionRes
 )
 def export_shared(service: Service, recording_id: Opened, extension: Extension) -> Response:
     """The finished transcript as a file."""
-    return export_response(service, recording_id, extension)
+    return export_response(service, recording_id, extension, None)
 
 
 @router.head("/media", include_in_schema=False)

@@ -127,7 +127,12 @@ class Metadata(BaseModel):
     processing_time: float | None = None
     language: str | None = None
     engine: str | None = None
-    options: dict[str, Any] = Field({}, description="What was asked for beyond the defaults.")
+    options: dict[str, Any] = Field({}, description="What was asked for.")
+    defaults: dict[str, dict[str, Any]] | None = Field(
+        None,
+        description="What held beside it: of the `user`'s defaults, and of the server's `settings`. Only the "
+        "recording's owner sees it.",
+    )
     channels: int | None = Field(None, description="Channels of the file.")
     layout: ChannelUse | None = Field(None, description="How the channels were used.")
     media: dict[str, Any] | None = None

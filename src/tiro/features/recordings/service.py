@@ -185,8 +185,12 @@ class RecordingService:
             earlier = self._commit(upload, intake, media, also)
         return earlier or intake.recording_id, earlier is not None
 
-    def result(self, recording_id: str) -> SessionResult:
-        """The finished transcript, or as long as there is none what the job has so far."""
+    def result(self, recording_id: str, reader_id: str | None) -> SessionResult:
+        """The finished transcript, or as long as there is none what the job has so far.
+
+        Args:
+            reader_id: the user who reads it; None is whoever has a link.
+        """
         with self._database.read() as session:
             recording = self._get(session, recording_id)
             job = self._jobs.latest(session, recording_id)
@@ -202,7 +206,10 @@ class RecordingService:
                     "speakers": current.speakers if current else {},
                     "segments": [{"id": number, **segment_json(said)} for number, said in numbered.items()],
                 },
-                "metadata": current.metadata if current else shown.metadata_so_far(recording, job),
+                "metadata": shown.metadata(
+                    current.metadata if current else shown.metadata_so_far(recording, job),
+                    own=reader_id == recording.owner_id,
+                ),
             }
         )
 
@@ -212,8 +219,11 @@ class RecordingService:
             self._get(session, recording_id)
             return self._transcripts.current(session, recording_id)
 
-    def export(self, recording_id: str, extension: str) -> tuple[str, str, str]:
+    def export(self, recording_id: str, extension: str, reader_id: str | None) -> tuple[str, str, str]:
         """The finished transcript as text: the recording's title, the text, and its media type.
+
+        Args:
+            reader_id: the user who reads it; None is whoever has a link.
 
         Raises:
             Conflict: there is no finished transcript yet, or there never will be.
@@ -230,7 +240,7 @@ class RecordingService:
                 "title": recording.title,
                 "transcript": {"segments": [segment_json(segment) for segment in current.named]},
                 "summary": None,
-                "metadata": current.metadata,
+                "metadata": shown.metadata(current.metadata, own=reader_id == recording.owner_id),
             }
             return recording.title, json.dumps(body, ensure_ascii=False, indent=2), "application/json"
         entry = FORMATS[extension]

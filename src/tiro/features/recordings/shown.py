@@ -53,6 +53,12 @@ def summary(row: Listed) -> Json:
     }
 
 
+def metadata(whole: Json, *, own: bool) -> Json:
+    """For the owner all of it. What they set for all their recordings, such as the names of people who are
+    not in this one, is for nobody with whom they share it."""
+    return whole if own else whole | {"defaults": None}
+
+
 def metadata_so_far(recording: RecordingTable, job: JobTable) -> Json:
     media = job.media or recording.media
     return {

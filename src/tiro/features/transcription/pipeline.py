@@ -10,22 +10,22 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from tiro.engines.base import Capabilities
 from tiro.engines.host import EngineHosts
 from tiro.engines.registry import Resolved
 from tiro.features.transcription.stages.recognition import Recognition, RecognitionTask
-from tiro.features.transcription.wishes import Defaults, check, ignored, wishes_of
+from tiro.features.transcription.wishes import USER, Wishes, check, completed, ignored, unused, wishes_of
 from tiro.media.decode import DecoderPool
 from tiro.media.stream import Heard, SpeechStream
 from tiro.media.types import SpeechMark, SpeechWindow, WindowSizes
 from tiro.speech import crosstalk
 from tiro.speech.merging import ChannelMerger, Released
-from tiro.speech.options import TranscriptionOptions
+from tiro.speech.options import Defaults, TranscriptionOptions
 from tiro.speech.types import (
     ChannelLayout,
     Drop,
@@ -72,12 +72,14 @@ class PipelineRequest:
 
     ``source`` stays the caller's; ``engine`` is what ``options.engine`` came to. ``recorded`` is asked once
     for the windows of an earlier attempt that went by the same plan, by index: they are not done again.
+    ``defaults`` are those of the recording's owner.
     """
 
     source: Path | BinaryIO
     engine: Resolved
     options: TranscriptionOptions
     recorded: Callable[[Plan], Mapping[int, WindowResult]] = lambda _plan: {}
+    defaults: Defaults = field(default_factory=Defaults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +137,12 @@ class Pipeline:
             TiroError: whatever media, model and engine can raise.
         """
         yield StageEntered(Stage.PROBE)
+        defaults = {USER: request.defaults, "settings": self._defaults}
         known = self._hosts.known(request.engine.spec)
         with self._decoders.listen(
             request.source,
             request.options.channels,
-            _sizes(known, request.options) if known else None,
+            _sizes(known, completed(request.options, defaults, known)[0]) if known else None,
             stop=stop,
         ) as media:
             yield MediaKnown(media.info)
@@ -147,8 +150,9 @@ class Pipeline:
                 yield StageEntered(Stage.MODEL)
             capabilities = self._hosts.capabilities(request.engine.spec, stop)
             check(request.options, request.engine.spec, capabilities)
-            wishes = wishes_of(request.options, self._defaults, capabilities)
-            sizes = _sizes(capabilities, request.options)
+            options, used = completed(request.options, defaults, capabilities)
+            wishes = wishes_of(options, capabilities)
+            sizes = _sizes(capabilities, options)
             plan = Plan(
                 str(request.engine.spec),
                 capabilities.model,
@@ -159,8 +163,7 @@ class Pipeline:
             yield StageEntered(Stage.TRANSCRIBE)
             recognition = Recognition(self._hosts, capabilities, task, stop, request.engine.fallback)
             media.begin(sizes)
-            cross_talk = crosstalk.RULE in wishes.rules
-            yield from _Run(recognition, capabilities, request, media, cross_talk=cross_talk).events()
+            yield from _Run(recognition, capabilities, request, media, wishes, used).events()
 
 
 class _Run:
@@ -172,14 +175,15 @@ class _Run:
         capabilities: Capabilities,
         request: PipelineRequest,
         media: SpeechStream,
-        *,
-        cross_talk: bool,
+        wishes: Wishes,
+        defaults: dict[str, dict[str, Any]],
     ) -> None:
         self._recognition = recognition
         self._capabilities = capabilities
         self._request = request
         self._media = media
-        self._cross_talk = cross_talk
+        self._wishes = wishes
+        self._defaults = defaults
         self._merger: ChannelMerger | None = None
         self._safe: list[float] = []
         self._heard: Counter[str] = Counter()
@@ -194,7 +198,7 @@ class _Run:
     def _take(self, heard: Heard) -> Iterator[PipelineEvent]:
         match heard:
             case ChannelLayout():
-                self._merger = ChannelMerger(heard.labels, cross_talk=self._cross_talk)
+                self._merger = ChannelMerger(heard.labels, cross_talk=crosstalk.RULE in self._wishes.rules)
                 self._safe = [0.0] * len(heard.labels)
                 yield LayoutKnown(heard)
             case SpeechWindow():
@@ -250,13 +254,15 @@ class _Run:
         request, layout = self._request, self._media.layout
         assert layout is not None
         notices = [request.engine.notice] if request.engine.notice else []
-        notices.extend(ignored(request.options, request.engine.spec, self._capabilities))
         if self._capabilities.notice and not notices:
             notices.append(Notice("engine_notice", self._capabilities.notice))
+        asked = (request.engine.spec, self._capabilities)
+        notices.extend(ignored(request.options, *asked))
+        notices.extend(unused(request.options, request.defaults, *asked))
         parts = self._recognition.parts(layout.labels)
         notices.extend(self._recognition.fallback.notices(parts))
         notices.extend(self._media.notices)
-        language = request.options.language or next((name for name, _ in self._heard.most_common(1)), None)
+        language = self._wishes.language or next((name for name, _ in self._heard.most_common(1)), None)
         return Transcript(
             segments=(),
             language=language,
@@ -269,6 +275,7 @@ class _Run:
             notices=tuple(notices),
             parts=parts,
             options=request.options.asked(),
+            defaults=self._defaults,
         )
 
 

@@ -87,6 +87,7 @@ class TranscriptionService:
                 engine=self._prepare(claim.options.engine, recorder.fetched),
                 options=claim.options,
                 recorded=recorder.resume,
+                defaults=claim.defaults,
             )
             with closing(self._pipeline.run(request, stop)) as events:
                 for event in events:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from tiro.engines.base import Capabilities, DecodingOptions
 from tiro.engines.registry import AUTO, EngineSpec
 from tiro.errors import UnsupportedLanguage, UnsupportedOption
-from tiro.speech.options import RULES, TranscriptionOptions
+from tiro.speech.options import MAX_TERMS, MIXED, RULES, Defaults, TranscriptionOptions, spoken
 from tiro.speech.types import Notice, Task
 
 _SPOKEN = {
@@ -21,17 +23,8 @@ _SPOKEN = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """What holds where a request does not say otherwise.
-
-    ``vocabulary`` and ``guard_off`` are added to the request's own; what an engine does not heed is left out
-    without a word.
-    """
-
-    vocabulary: tuple[str, ...] = ()
-    beam: int | None = None
-    guard_off: tuple[str, ...] = ()
+USER = "user"
+"""Whose the defaults of a recording's owner are; others are the installation's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +42,37 @@ class Wishes:
         return json.dumps(dataclasses.asdict(self) | {"rules": sorted(self.rules)}, sort_keys=True)
 
 
-def wishes_of(options: TranscriptionOptions, defaults: Defaults, capabilities: Capabilities) -> Wishes:
+def completed(
+    options: TranscriptionOptions, defaults: Mapping[str, Defaults], capabilities: Capabilities
+) -> tuple[TranscriptionOptions, dict[str, dict[str, Any]]]:
+    """``options`` with what holds where they say nothing, and what that was: plain JSON values by whose.
+
+    Args:
+        defaults: by whose they are; the first that says something counts, and lists add up in this order.
+    """
+    used: dict[str, dict[str, Any]] = {}
+    for whose, said in defaults.items():
+        added = _missing(options, said, capabilities)
+        if added.said():
+            used[whose] = added.said()
+        language = spoken(added.language)._asdict() if added.language else {}
+        options = replace(
+            options,
+            vocabulary=(*options.vocabulary, *added.vocabulary),
+            prompt=options.prompt or added.prompt,
+            beam=options.beam or added.beam,
+            guard_off=(*options.guard_off, *added.guard_off),
+            **language,
+        )
+    return options, used
+
+
+def wishes_of(options: TranscriptionOptions, capabilities: Capabilities) -> Wishes:
+    """Out of what was asked, ``completed``."""
     said = DecodingOptions(
-        vocabulary=tuple(dict.fromkeys((*options.vocabulary, *defaults.vocabulary))),
+        vocabulary=options.vocabulary,
         prompt=options.prompt,
-        beam=options.beam or defaults.beam or DecodingOptions().beam,
+        beam=options.beam or DecodingOptions().beam,
         temperatures=options.temperatures or DecodingOptions().temperatures,
         word_times=options.word_times,
     )
@@ -62,7 +81,7 @@ def wishes_of(options: TranscriptionOptions, defaults: Defaults, capabilities: C
         mixed_languages=options.mixed_languages,
         task=options.task,
         decoding=said.heeded(capabilities.heeds),
-        rules=RULES - {*options.guard_off, *defaults.guard_off},
+        rules=RULES.difference(options.guard_off),
     )
 
 
@@ -73,7 +92,7 @@ def check(options: TranscriptionOptions, spec: EngineSpec, capabilities: Capabil
         UnsupportedLanguage, UnsupportedOption.
     """
     language = options.language
-    if language is not None and capabilities.languages and language not in capabilities.languages:
+    if language is not None and not _knows(capabilities, language):
         known = ", ".join(sorted(capabilities.languages))
         raise UnsupportedLanguage(
             f"The engine '{spec}' does not know the language '{language}'. It knows: {known}."
@@ -84,6 +103,24 @@ def check(options: TranscriptionOptions, spec: EngineSpec, capabilities: Capabil
         )
     if not _chosen_for_them(options) and (names := _unheeded(options, capabilities)):
         raise UnsupportedOption(f"The engine '{spec}' cannot {_SPOKEN[names[0]]}: leave out '{names[0]}'.")
+
+
+def unused(
+    options: TranscriptionOptions, said: Defaults, spec: EngineSpec, capabilities: Capabilities
+) -> list[Notice]:
+    """What a user set for all their recordings, and had no effect on this one for the engine's sake."""
+    had = {name for name in ("vocabulary", "prompt") if getattr(said, name) and not getattr(options, name)}
+    notices = [
+        Notice(
+            "option_ignored",
+            f"The engine '{spec}' cannot {_SPOKEN[name]}: the user's '{name}' had no effect.",
+        )
+        for name in sorted(had - capabilities.heeds, reverse=True)
+    ]
+    if said.language and not _language_said(options) and not _speaks(capabilities, said.language):
+        text = f"The engine '{spec}' cannot be told '{said.language}': the user's 'language' had no effect."
+        notices.append(Notice("option_ignored", text))
+    return notices
 
 
 def ignored(options: TranscriptionOptions, spec: EngineSpec, capabilities: Capabilities) -> list[Notice]:
@@ -104,6 +141,36 @@ def lost(decoding: DecodingOptions, capabilities: Capabilities) -> list[str]:
         for name, words in _SPOKEN.items()
         if name not in capabilities.heeds and getattr(decoding, name) != getattr(usual, name)
     ]
+
+
+def _missing(options: TranscriptionOptions, said: Defaults, capabilities: Capabilities) -> Defaults:
+    """What of ``said`` has an effect beside ``options``."""
+    heeds = capabilities.heeds
+    terms = [term for term in said.vocabulary if term not in options.vocabulary]
+    room = MAX_TERMS - len(options.vocabulary)
+    asks_for_language = _language_said(options) or not _speaks(capabilities, said.language)
+    return Defaults(
+        vocabulary=tuple(terms[:room]) if "vocabulary" in heeds else (),
+        prompt=said.prompt if "prompt" in heeds and options.prompt is None else None,
+        language=None if asks_for_language else said.language,
+        beam=said.beam if "beam" in heeds and options.beam is None else None,
+        guard_off=tuple(rule for rule in said.guard_off if rule not in options.guard_off),
+    )
+
+
+def _language_said(options: TranscriptionOptions) -> bool:
+    return options.language is not None or options.mixed_languages or options.detect_language
+
+
+def _speaks(capabilities: Capabilities, language: str | None) -> bool:
+    """Whether an engine can be told this: a code, or ``mixed``."""
+    if language == MIXED:
+        return capabilities.detects_language
+    return language is None or _knows(capabilities, language)
+
+
+def _knows(capabilities: Capabilities, language: str) -> bool:
+    return not capabilities.languages or language in capabilities.languages
 
 
 def _chosen_for_them(options: TranscriptionOptions) -> bool:

@@ -202,6 +202,7 @@ def upgrade() -> None:
         sa.Column("turn", sa.BigInteger(), nullable=False),
         sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("options", sa.JSON(), nullable=False),
+        sa.Column("defaults", sa.JSON(), nullable=True),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("tries_left", sa.Integer(), nullable=False),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
@@ -388,6 +389,20 @@ def _audit_and_retention() -> None:
             ["user_id"], ["users.id"], name=op.f("fk_retention_user_id_users"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_retention")),
+    )
+    op.create_table(
+        "transcription_defaults",
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("vocabulary", sa.JSON(), nullable=False),
+        sa.Column("prompt", sa.Text(), nullable=True),
+        sa.Column("language", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["users.id"],
+            name=op.f("fk_transcription_defaults_user_id_users"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_transcription_defaults")),
     )
 
 
@@ -702,6 +717,7 @@ def downgrade() -> None:
     op.drop_table("kept_answers")
     for table in ("batch_files", "batches", "share_links", "shares", "members", "groups"):
         op.drop_table(table)
+    op.drop_table("transcription_defaults")
     op.drop_table("retention")
     op.drop_table("audit")
     if op.get_bind().dialect.name == "postgresql":
