@@ -421,6 +421,29 @@ class DatabaseTooNew(TiroError):
     )
 
 
+class BackupDamaged(TiroError):
+    code, status, exit_code = "backup_damaged", 422, 3
+    default = "The backup is damaged. Nothing was changed."
+
+
+class BackupTooNew(TiroError):
+    code, status, exit_code = "backup_too_new", 422, 3
+    default = "The backup was made by a newer release of Tiro. Install that release; nothing was changed."
+
+
+class DatabaseNotEmpty(TiroError):
+    code, status, exit_code = "database_not_empty", 409, 2
+    default = (
+        "There are users or recordings already. Restore into an empty database, or give --replace to have "
+        "them replaced; nothing was changed."
+    )
+
+
+class DataInUse(TiroError):
+    code, status, exit_code = "data_in_use", 409, 6
+    default = "A server or a worker is at work on this data. Stop all of them first; nothing was changed."
+
+
 class AddressInUse(TiroError):
     code, status, exit_code = "address_in_use", 409, 6
     default = "Another program listens on this address. Choose another port with --port."

@@ -25,6 +25,16 @@ def open_database(settings: Settings) -> Database:
     return database
 
 
+def look_at_database(settings: Settings, *, make: bool = False) -> Database | None:
+    """The database as it is, with whatever schema it has; None where there is none, unless one is to be
+    made. The caller closes it."""
+    if make:
+        _make_data_folder(settings)
+    elif settings.database.url is None and not _database_file(settings).exists():
+        return None
+    return Database(_database_url(settings), connections=settings.database.connections)
+
+
 def lock_data_folder(settings: Settings) -> FolderLock:
     """Make this process the only server on the data folder; raises DataFolderInUse where another is."""
     _make_data_folder(settings)
@@ -53,9 +63,9 @@ def inspect_data(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) 
     Raises:
         DatabaseTooNew
     """
-    if settings.database.url is None and not _database_file(settings).exists():
+    database = look_at_database(settings)
+    if database is None:
         return []
-    database = Database(_database_url(settings), connections=settings.database.connections)
     try:
         found = revision(database)
         check_known(found)

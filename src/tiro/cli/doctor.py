@@ -29,7 +29,7 @@ def doctor() -> None:
     console.print(f"tiro {tiro.__version__}, Python {platform.python_version()}, {platform.platform()}")
     console.print(", ".join(f"{name} {version(name)}" for name in _PACKAGES), style="dim")
     _show_engines(console, settings)
-    sound = _show_data(console, settings)
+    sound = show_data(console, settings)
     if not sound:
         raise typer.Exit(1)
 
@@ -45,7 +45,8 @@ def _show_engines(console: Console, settings: Settings) -> None:
     console.print(table)
 
 
-def _show_data(console: Console, settings: Settings) -> bool:
+def show_data(console: Console, settings: Settings) -> bool:
+    """Check the data and say what was found; whether all is well."""
     from tiro.bootstrap.data import inspect_data
 
     console.print(f"\ndata: {settings.data}")

@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 
 import tiro
-from tiro.cli import doctor, keys, models, retention, serve, transcribe, users, webhooks
+from tiro.cli import backup, doctor, keys, models, retention, serve, transcribe, users, webhooks
 from tiro.errors import TiroError
 from tiro.kit import memory
 
@@ -35,6 +35,8 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(retention.app, name="retention")
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("doctor")(doctor.doctor)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from tiro.db.session import Database
 from tiro.errors import DatabaseTooNew
@@ -25,16 +25,22 @@ def upgrade(database: Database) -> None:
     if found == SCHEMA:
         return
     check_known(found)
+    with database.upgrading() as connection:
+        # Where another process was faster, there is nothing left to do.
+        upgrade_on(connection)
+
+
+def upgrade_on(connection: Connection, revision: str = "head") -> None:
+    """Apply what is missing up to ``revision``, in the transaction of ``connection``, as
+    ``Database.upgrading`` gives one."""
     # Alembic takes longer to import than the server otherwise takes to start.
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(HISTORY))
-    with database.upgrading() as connection:
-        config.attributes["connection"] = connection
-        # Where another process was faster, there is nothing left to do.
-        command.upgrade(config, "head")
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 def check_known(found: str | None) -> None:
@@ -47,7 +53,12 @@ def check_known(found: str | None) -> None:
 def revision(database: Database) -> str | None:
     """The schema that the database has; None where it has none yet."""
     with database.looking() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-        return found
+        return revision_on(connection)
+
+
+def revision_on(connection: Connection) -> str | None:
+    """As ``revision``, in the transaction of ``connection``."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found

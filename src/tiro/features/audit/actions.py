@@ -63,6 +63,8 @@ class Action(StrEnum):
     WEBHOOK_REDELIVERED = "webhook.redelivered"
     RETENTION_CHANGED = "retention.changed"
     AUDIT_PRUNED = "audit.pruned"
+    BACKUP_MADE = "backup.made"
+    BACKUP_RESTORED = "backup.restored"
 
 
 ACTIONS: dict[Action, str] = {
@@ -122,6 +124,8 @@ ACTIONS: dict[Action, str] = {
     Action.WEBHOOK_REDELIVERED: "A message was sent to a webhook once more: `delivery_id`.",
     Action.RETENTION_CHANGED: "A user chose how long to keep: `media_days`, `recording_days`.",
     Action.AUDIT_PRUNED: "Old entries of the audit log were deleted: `count`, `before`.",
+    Action.BACKUP_MADE: "All data was written into a backup: `rows`, `files`, `size` in bytes.",
+    Action.BACKUP_RESTORED: "All data came out of a backup: `made_at`, `release`, `rows`, `files`.",
 }
 
 GROUPS = frozenset(action.partition(".")[0] for action in Action)

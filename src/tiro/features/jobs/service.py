@@ -232,6 +232,13 @@ class JobService:
                 self._set_ended(session, job, JobState.FAILED, AttemptsExhausted())
         return len(jobs)
 
+    def resume_restored(self, session: Session) -> int:
+        """Queue again what ran when a backup was made, without counting the try. Only while no worker can be
+        alive. Returns how many there were."""
+        for job in repository.running(session):
+            job.tries_left += 1
+        return self.sweep(session, everything=True)
+
     def counts(self, session: Session) -> dict[str, int]:
         """How many recordings are in each state."""
         return repository.counts(session)

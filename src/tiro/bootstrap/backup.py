@@ -1,0 +1,81 @@
+"""What backups and restores are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tiro.bootstrap.data import lock_data_folder, look_at_database
+from tiro.bootstrap.ports import build_ports
+from tiro.bootstrap.server import build_webhooks
+from tiro.db.migrate import SCHEMA, check_known, revision
+from tiro.egress.dns import SystemResolver
+from tiro.errors import Conflict, DataFolderInUse, DataInUse, NotFound
+from tiro.features.backup.restoring import RestoreService
+from tiro.features.backup.secrets import Secrets
+from tiro.features.backup.service import BackupService
+from tiro.features.events.service import EventService
+from tiro.features.jobs.service import JobService
+from tiro.settings import Settings
+
+
+@contextmanager
+def backing_up(settings: Settings) -> Iterator[BackupService]:
+    """Changes no schema: what is backed up is what is there.
+
+    Raises:
+        Conflict: the database has an older schema.
+        DatabaseTooNew
+        NotFound: there is no database.
+    """
+    database = look_at_database(settings)
+    if database is None:
+        raise NotFound(f"There is nothing to back up: {settings.data} has no database.")
+    try:
+        found = revision(database)
+        check_known(found)
+        if found is None:
+            raise NotFound("There is nothing to back up: the database is empty.")
+        if found != SCHEMA:
+            raise Conflict(
+                f"The database's schema is {found}, and this release backs up {SCHEMA}. Use the release that "
+                "runs on it, or start `tiro serve` once, which brings it there."
+            )
+        yield BackupService(database, build_ports(settings).storage, _secrets(settings))
+    finally:
+        database.close()
+
+
+@contextmanager
+def restoring(settings: Settings) -> Iterator[RestoreService]:
+    """The data folder is this process's alone until the block ends.
+
+    Raises:
+        DataInUse: a server runs on it.
+    """
+    try:
+        lock = lock_data_folder(settings)
+    except DataFolderInUse as err:
+        raise DataInUse from err
+    database, resolver = look_at_database(settings, make=True), SystemResolver()
+    assert database is not None
+    try:
+        ports = build_ports(settings)
+        webhooks, _ = build_webhooks(settings, database, resolver)
+        jobs = JobService(
+            EventService(database, ports.hub, [webhooks.observe]),
+            ports.queue,
+            attempts=settings.jobs.attempts,
+            lease_seconds=settings.jobs.lease_seconds,
+        )
+        storage = ports.storage
+        yield RestoreService(database, storage, jobs, _secrets(settings), storage.set_aside)
+    finally:
+        database.close()
+        resolver.close()
+        lock.release()
+
+
+def _secrets(settings: Settings) -> Secrets:
+    given = settings.auth.secret
+    return Secrets(settings.data, given.get_secret_value().encode() if given else None)
