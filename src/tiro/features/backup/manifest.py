@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -14,6 +14,9 @@ from tiro.features.backup.portable import Kind
 FORMAT = 1
 
 Where = Literal["carried", "left out", "set elsewhere", "none"]
+
+
+_UNREADABLE = "The backup is damaged: its beginning cannot be read. Nothing was changed."
 
 
 class TableHead(BaseModel):
@@ -38,7 +41,7 @@ class Head(BaseModel):
     created_at: datetime
     database: str
     tables: list[TableHead]
-    sequences: dict[str, int]
+    sequences: dict[str, Annotated[int, Field(ge=0, lt=2**63)]]
     media: Literal["carried", "elsewhere"]
     files: int = Field(ge=0)
     bytes: int = Field(ge=0)
@@ -55,10 +58,12 @@ def read_head(data: bytes) -> Head:
     try:
         format_, release = (found := json.loads(data))["format"], found["release"]
     except (ValueError, KeyError, TypeError, RecursionError) as err:
-        raise BackupDamaged from err
+        raise BackupDamaged(_UNREADABLE) from err
     if isinstance(format_, int) and format_ > FORMAT:
-        raise BackupTooNew(f"The backup was made by Tiro {release}, which is newer. Install that release.")
+        raise BackupTooNew(
+            f"The backup was made by Tiro {release}, which is newer. Install that release; nothing was changed."
+        )
     try:
         return Head.model_validate(found)
     except ValidationError as err:
-        raise BackupDamaged("The backup is damaged: its beginning cannot be read.") from err
+        raise BackupDamaged(_UNREADABLE) from err

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from tiro.db import migrate, sequences
 from tiro.db.session import Database
+from tiro.db.tables import Table
 from tiro.errors import BackupDamaged, BackupTooNew, DatabaseNotEmpty, DatabaseTooNew, NotFound
 from tiro.features.audit.service import Action, record
 from tiro.features.backup import repository
@@ -101,9 +102,10 @@ class RestoreService:
                 migrate.upgrade_on(connection, reader.head.schema_revision)
                 try:
                     kept = self._take_in(connection, reader, new_files, restored, report)
-                except (IntegrityError, DataError) as err:
+                except (IntegrityError, DataError, OverflowError) as err:
+                    why = getattr(err, "orig", err)
                     raise BackupDamaged(
-                        f"The backup is damaged: a row is refused ({err.orig}). Nothing was changed."
+                        f"The backup is damaged: a row is refused ({why}). Nothing was changed."
                     ) from err
                 # From here on the database may have it all, even where it cannot say so any more.
                 new_files.keep()
@@ -150,10 +152,9 @@ class RestoreService:
                     kept[part.name.rpartition("/")[2]] = part.all()
                 case Member():
                     self._take_file(connection, part, new_files)
-        for numbered, number in head.sequences.items():
-            table_name, _, column = numbered.rpartition(".")
-            sequences.advance(connection, table_name, column, number)
         migrate.upgrade_on(connection)
+        for table, column in sequences.numbered(Table.metadata):
+            sequences.advance(connection, table, column, head.sequences.get(f"{table}.{column}", 0))
         with Session(connection) as session:
             for key in gone:
                 repository.mark_removed(session, key, clock.now())
