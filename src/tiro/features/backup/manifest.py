@@ -61,7 +61,7 @@ def read_head(data: bytes) -> Head:
         raise BackupDamaged(_UNREADABLE) from err
     if isinstance(format_, int) and format_ > FORMAT:
         raise BackupTooNew(
-            f"The backup was made by Tiro {release}, which is newer. Install that release; nothing was changed."
+            f"The backup was made by Tiro {release}, which is newer. Install that; nothing was changed."
         )
     try:
         return Head.model_validate(found)
