@@ -151,17 +151,34 @@ def test_names_that_lead_elsewhere(archive: bytes, tmp_path: Path, name: str) ->
     refused(tmp_path, packed(members))
 
 
+def test_a_member_under_another_name(archive: bytes) -> None:
+    members = unpacked(archive)
+    info = members[place(members, "media/")][0]
+    info.name = f"media/{'0' * 8}-0000-0000-0000-{'0' * 12}"
+    with pytest.raises(BackupDamaged, match="put in"):
+        verify(io.BytesIO(packed(members)), nothing)
+
+
+def test_what_fills_the_blocks_up(archive: bytes) -> None:
+    info = next(info for info, data in unpacked(archive) if len(data) % 512)
+    changed = bytearray(archive)
+    changed[info.offset_data + info.size] = 1
+    with pytest.raises(BackupDamaged, match="between"):
+        verify(io.BytesIO(bytes(changed)), nothing)
+
+
 @pytest.mark.parametrize(
     "kind",
     [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.GNUTYPE_SPARSE, b"x", b"L"],
 )
-def test_members_that_are_no_files(archive: bytes, tmp_path: Path, kind: bytes) -> None:
-    at = place(unpacked(archive), "media/")
-    header = unpacked(archive)[at][0]
-    evil = tarfile.TarInfo(header.name)
-    evil.type, evil.linkname = kind, "/etc/passwd"
-    cut = header.offset
-    refused(tmp_path, archive[:cut] + evil.tobuf(tarfile.GNU_FORMAT) + archive[cut:])
+def test_members_that_are_no_files(archive: bytes, kind: bytes) -> None:
+    members = unpacked(archive)
+    info = members[place(members, "media/")][0]
+    at = info.offset
+    info.type, info.linkname = kind, "/etc/passwd"
+    changed = archive[:at] + info.tobuf(tarfile.GNU_FORMAT) + archive[at + 512 :]
+    with pytest.raises(BackupDamaged, match="does not belong there"):
+        verify(io.BytesIO(changed), nothing)
 
 
 def forged(archive: bytes, change: Callable[[str, bytes], bytes | None]) -> bytes:
