@@ -79,8 +79,8 @@ def needed(load: Load, fleet: Fleet, target: float, seed: int) -> int:
 
 def _report(load: Load, fleet: Fleet, costs: Costs, day: Day, target: float) -> None:
     say(
-        f"{load.hours:,.0f} hours a day: {load.files:,.0f} files of {load.mean / 60:g} minutes on "
-        f"average, of {load.users:,} users, {load.batched:.0%} of it in batches of {load.batch}; the busiest hour has "
+        f"{load.hours:,.0f} hours a day: {load.files:,.0f} files of {load.mean / 60:g} minutes on average, "
+        f"{load.users:,} users, {load.batched:.0%} in batches of {load.batch}; the busiest hour has "
         f"{load.peak:.1f} times the mean. {fleet.workers} workers with {fleet.slots} x {fleet.speed:g} times "
         f"real time; {day.deaths} deaths in {day.seconds / DAY:.1f} days. Target: 95 of 100 single files of "
         f"normal priority wait at most {target:g} s."

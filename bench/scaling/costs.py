@@ -122,9 +122,9 @@ def _five_minutes(day: Day) -> list[tuple[float, float, float]]:
     last = max(spans, default=0)
     found = []
     for span in range(last + 1):
-        values = spans.get(span, [])
-        came, audio, busy = (sum(value[i] for value in values) for i in range(3))
-        found.append((came / _SPAN, audio / _SPAN, busy / max(len(values), 1)))
+        in_it = spans.get(span, [])
+        came, audio, busy = (sum(values[i] for values in in_it) for i in range(3))
+        found.append((came / _SPAN, audio / _SPAN, busy / max(len(in_it), 1)))
     return found
 
 

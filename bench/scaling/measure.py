@@ -10,7 +10,7 @@ from threading import get_ident
 
 from sqlalchemy import event, func, select, text
 from tests.makecall import wav
-from tests.serving import thread_server
+from tests.serving import Client, thread_server
 
 from bench.report import say, table
 from tiro.db.session import Database

@@ -386,6 +386,11 @@ class CannotWrite(TiroError):
     default = "The output cannot be written. Choose another place with -o."
 
 
+class QueueFull(TiroError):
+    code, status, exit_code, transient = "queue_full", 503, 6, True
+    default = "Too many jobs wait already. Send it again later."
+
+
 class DatabaseBusy(TiroError):
     code, status, exit_code, transient = "database_busy", 503, 6, True
     default = "The database does not answer. Try again in a moment."
@@ -431,8 +436,8 @@ class BackupTooNew(TiroError):
     default = "The backup was made by a newer release of Tiro. Install that release; nothing was changed."
 
 
-class DatabaseNotEmpty(TiroError):
-    code, status, exit_code = "database_not_empty", 409, 2
+class DataPresent(TiroError):
+    code, status, exit_code = "data_present", 409, 2
     default = (
         "There are users or recordings already. Restore into an empty database, or give --replace to have "
         "them replaced; nothing was changed."

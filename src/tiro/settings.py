@@ -110,6 +110,25 @@ class DatabaseSettings(BaseModel):
     wait: float = Field(60.0, ge=0, description="Seconds to wait at the start for a database that is away.")
 
 
+class BrokerSettings(BaseModel):
+    """What carries wake-ups, events and limits between processes."""
+
+    url: SecretStr | None = Field(
+        None,
+        description="Address of a Redis, such as redis://host:6379/0; by default none, for one process needs "
+        "none.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        if urlsplit(value.get_secret_value()).scheme not in {"redis", "rediss"}:
+            raise ValueError("it must begin with redis:// or rediss://")
+        return value
+
+
 class StorageSettings(BaseModel):
     """Where recordings are kept."""
 
@@ -210,6 +229,9 @@ class JobSettings(BaseModel):
     parallel: int = Field(2, ge=1, description="Jobs at work at once.")
     lease_seconds: float = Field(15.0, gt=0, description="Time after which a dead worker's job is free.")
     attempts: int = Field(3, ge=1, description="Tries before a job counts as failed.")
+    queued: int = Field(
+        100_000, ge=1, description="Jobs that may wait; whoever sends more is asked to come back later."
+    )
 
 
 class AuthSettings(BaseModel):
@@ -363,6 +385,7 @@ class Settings(BaseSettings):
     models: Path | None = Field(None, description="Folder of models; by default in the data folder.")
     http: HttpSettings = HttpSettings()
     database: DatabaseSettings = DatabaseSettings()
+    broker: BrokerSettings = BrokerSettings()
     storage: StorageSettings = StorageSettings()
     media: MediaSettings = MediaSettings()
     engine: EngineSettings = EngineSettings()
@@ -379,6 +402,13 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
+
+    @property
+    def clustered(self) -> bool:
+        """Whether other processes may share the rows: nothing may be taken for dead just because it is not
+        this process's."""
+        url = self.database.url
+        return self.broker.url is not None or bool(url and not url.startswith("sqlite"))
 
     @property
     def models_folder(self) -> Path:

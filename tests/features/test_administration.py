@@ -59,7 +59,7 @@ def in_state(server: ThreadServer, recording_id: str, state: str) -> None:
     with server.runtime.database.write() as session:
         change = update(JobTable).where(JobTable.recording_id == recording_id)
         far = clock.now() + timedelta(hours=1)
-        session.execute(change.values(state=state, queued_at=far, lease_until=far))
+        session.execute(change.values(state=state, paused_until=far, lease_until=far))
 
 
 def choose(client: Client, **days: int | None) -> None:
@@ -294,7 +294,7 @@ def test_anybodys_job_is_stopped_and_run_again(server: ThreadServer, person: Cli
     job_id = job_of(server, recording_id)
     with server.runtime.database.write() as session:
         later = clock.now() + timedelta(hours=1)
-        change = update(JobTable).where(JobTable.id == job_id).values(state="queued", queued_at=later)
+        change = update(JobTable).where(JobTable.id == job_id).values(state="queued", paused_until=later)
         session.execute(change)
     refused = server.client.post(f"{JOBS}/{job_id}/requeue")
     assert (refused.status_code, refused.json()["code"]) == (409, "conflict")

@@ -28,9 +28,9 @@ from tiro.db.tables import AuditTable, EventTable, RecordingTable, Table, UserTa
 from tiro.errors import (
     BackupTooNew,
     Conflict,
-    DatabaseNotEmpty,
     DatabaseTooNew,
     DataInUse,
+    DataPresent,
     NotFound,
 )
 from tiro.features.backup import repository
@@ -192,7 +192,7 @@ def test_nothing_is_put_upon_what_is_there(house: House, archive: Path, tmp_path
     target = elsewhere(tmp_path)
     _lived_in(target)
     before = all_rows(target), all_files(target)
-    with pytest.raises(DatabaseNotEmpty):
+    with pytest.raises(DataPresent):
         bring_back(target, archive)
     assert (all_rows(target), all_files(target)) == before
     bring_back(target, archive, replace=True)

@@ -77,7 +77,7 @@ class Stage:
         job_id = self.job()
         with self.server.runtime.database.write() as session:
             later = clock.now() + timedelta(hours=1)
-            change = update(JobTable).where(JobTable.id == job_id).values(state="queued", queued_at=later)
+            change = update(JobTable).where(JobTable.id == job_id).values(state="queued", paused_until=later)
             session.execute(change)
         return self.kept_id, job_id
 

@@ -61,7 +61,10 @@ class House:
             self.jobs.enqueue(session, name, owner_id, TranscriptionOptions("echo"), priority)
 
     def claim(self, owner: str = "worker") -> Claim | None:
+        """As a worker does: look, then take."""
         with self.database.write() as session:
+            if self.jobs.look(session, ("cpu",), None).pause_over:
+                self.jobs.end_pauses(session)
             return self.jobs.claim(session, owner)
 
     def claimed(self) -> Claim:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 import tiro
 from tiro.api import admin, docs, document, health, password
+from tiro.bootstrap.roles import Role
 from tiro.bootstrap.server import Runtime
 from tiro.errors import TiroError
 from tiro.features.accounts import admin_endpoints
@@ -45,7 +46,6 @@ _log = structlog.get_logger(__name__)
 _MINUTE = 60.0
 _STREAMED = re.compile(r"/api/v1/transcribe|/api/v1/batches|/api/v1/uploads(/.*)?|/v1/audio/.*", re.DOTALL)
 """Paths whose endpoints read the body themselves, and bound it. All others get it whole, and small."""
-_HOUR = 3600.0
 
 _DESCRIPTION = """Recordings in, transcripts out, on your own machine.
 
@@ -55,35 +55,14 @@ Errors are `application/problem+json` with a stable `code`."""
 
 
 def create_app(runtime: Runtime) -> FastAPI:
-    """The application. It runs the jobs too, from its start to its end, but closes nothing of ``runtime``."""
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        runtime.speech.decoders.warm()
-        runner = asyncio.create_task(runtime.runner.run())
-        rounds = [
-            asyncio.create_task(runtime.uploads.sweep_forever()),
-            asyncio.create_task(_note_uses(runtime.keys)),
-            asyncio.create_task(runtime.sender.run()),
-            asyncio.create_task(_rounds("retention", runtime.retention.sweep, _MINUTE)),
-            asyncio.create_task(_rounds("idempotency", runtime.idempotency.sweep, _HOUR)),
-            asyncio.create_task(_rounds("audit", runtime.audit.sweep, _HOUR)),
-        ]
-        try:
-            yield
-        finally:
-            for one in rounds:
-                one.cancel()
-            await asyncio.wait(rounds)
-            runtime.runner.stop()
-            await runner
-            await asyncio.to_thread(_note_uses_once, runtime.keys)
+    """The application. Unless the runtime's role is the API alone, it runs the jobs and the rounds too, from
+    its start to its end. It closes nothing of ``runtime``."""
 
     app = FastAPI(
         title="Tiro",
         version=tiro.__version__,
         description=_DESCRIPTION,
-        lifespan=lifespan,
+        lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
@@ -127,19 +106,28 @@ def create_app(runtime: Runtime) -> FastAPI:
     return app
 
 
-async def _rounds(name: str, work: Callable[[], bool], seconds: float) -> None:
-    """Work that is done again and again, at once where it says that there is more."""
-    while True:
-        more = False
-        turn = asyncio.ensure_future(asyncio.to_thread(work))
-        try:
-            more = await asyncio.shield(turn)
-        except asyncio.CancelledError:
-            await asyncio.wait([turn])  # it may be in the midst of a transaction
-            raise
-        except Exception as error:  # noqa: BLE001 (the edge of a round: the next one tries again)
-            _log.warning("round.failed", round=name, error=str(error))
-        await asyncio.sleep(0 if more else seconds)
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    runtime: Runtime = app.state.runtime
+    everything = runtime.role is Role.ALL
+    runtime.speech.decoders.warm()
+    own = [
+        asyncio.create_task(runtime.uploads.sweep_forever()),
+        asyncio.create_task(_note_uses(runtime.keys)),
+    ]
+    if everything:
+        own += [asyncio.create_task(runtime.sender.run()), asyncio.create_task(runtime.beat.run())]
+    runner = asyncio.create_task(runtime.runner.run()) if everything else None
+    try:
+        yield
+    finally:
+        for one in own:
+            one.cancel()
+        await asyncio.wait(own)
+        if runner is not None:
+            runtime.runner.stop()
+            await runner
+        await asyncio.to_thread(_note_uses_once, runtime.keys)
 
 
 async def _note_uses(keys: KeyService) -> None:

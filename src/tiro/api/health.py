@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 import tiro
 from tiro.api.metrics import render
+from tiro.bootstrap.roles import Role
 from tiro.bootstrap.server import Runtime
 from tiro.db.session import database_version
 from tiro.engines.survey import survey
@@ -109,9 +110,19 @@ def _database(runtime: Runtime) -> Component:
 
 
 def _worker(runtime: Runtime) -> Component:
-    if not runtime.runner.alive:
+    if runtime.role is Role.ALL and not runtime.runner.alive:
         return Component(status="down", detail="no jobs are taken; the log says why")
-    return Component(status="ok", detail=f"{runtime.runner.busy} jobs at work")
+    if runtime.fleet.alone:
+        return Component(status="ok", detail=f"{runtime.runner.busy} jobs at work")
+    try:
+        with runtime.database.read() as session:
+            workers, lacks = runtime.fleet.alive(session), runtime.fleet.stranded(session)
+    except TiroError as error:
+        return Component(status="down", detail=error.message)
+    detail = f"{len(workers)} workers, {sum(worker.slots for worker in workers)} jobs at once"
+    if lacks:
+        return Component(status="degraded", detail=f"{detail}; jobs wait for {', for '.join(lacks)}")
+    return Component(status="ok" if workers else "degraded", detail=detail)
 
 
 def _storage(runtime: Runtime) -> Component:

@@ -6,17 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tiro.bootstrap.data import lock_data_folder, look_at_database
-from tiro.bootstrap.ports import build_ports
 from tiro.bootstrap.server import build_webhooks
 from tiro.db.migrate import SCHEMA, check_known, revision
 from tiro.egress.dns import SystemResolver
 from tiro.errors import Conflict, DataFolderInUse, DataInUse, NotFound
+from tiro.events.embedded import EmbeddedEventHub
 from tiro.features.backup.restoring import RestoreService
 from tiro.features.backup.secrets import Secrets
 from tiro.features.backup.service import BackupService
 from tiro.features.events.service import EventService
+from tiro.features.jobs.fleet import Fleet
 from tiro.features.jobs.service import JobService
+from tiro.queue.embedded import EmbeddedQueue
 from tiro.settings import Settings
+from tiro.storage.local import LocalStorage
 
 
 @contextmanager
@@ -41,7 +44,8 @@ def backing_up(settings: Settings) -> Iterator[BackupService]:
                 f"The database's schema is {found}, and this release backs up {SCHEMA}. Use the release that "
                 "runs on it, or start `tiro serve` once, which brings it there."
             )
-        yield BackupService(database, build_ports(settings).storage, _secrets(settings))
+        storage = LocalStorage(settings.data, int(settings.storage.reserve))
+        yield BackupService(database, storage, _secrets(settings))
     finally:
         database.close()
 
@@ -60,16 +64,16 @@ def restoring(settings: Settings) -> Iterator[RestoreService]:
     database, resolver = look_at_database(settings, make=True), SystemResolver()
     assert database is not None
     try:
-        ports = build_ports(settings)
+        storage = LocalStorage(settings.data, int(settings.storage.reserve))
         webhooks, _ = build_webhooks(settings, database, resolver)
         jobs = JobService(
-            EventService(database, ports.hub, [webhooks.observe]),
-            ports.queue,
+            EventService(database, EmbeddedEventHub(), [webhooks.observe]),
+            EmbeddedQueue(),
             attempts=settings.jobs.attempts,
             lease_seconds=settings.jobs.lease_seconds,
         )
-        storage = ports.storage
-        yield RestoreService(database, storage, jobs, _secrets(settings), storage.set_aside)
+        fleet = Fleet(alone=False)
+        yield RestoreService(database, storage, jobs, fleet, _secrets(settings), storage.set_aside)
     finally:
         database.close()
         resolver.close()

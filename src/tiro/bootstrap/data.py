@@ -35,11 +35,12 @@ def look_at_database(settings: Settings, *, make: bool = False) -> Database | No
     return Database(_database_url(settings), connections=settings.database.connections)
 
 
-def lock_data_folder(settings: Settings) -> FolderLock:
-    """Make this process the only server on the data folder; raises DataFolderInUse where another is."""
+def lock_data_folder(settings: Settings, *, shared: bool = False) -> FolderLock:
+    """Make this process the only server on the data folder, or one of several that share it; raises
+    DataFolderInUse where another is in the way."""
     _make_data_folder(settings)
     try:
-        return FolderLock(settings.data / "lock")
+        return FolderLock(settings.data / "lock", shared=shared)
     except AlreadyLocked as err:
         raise DataFolderInUse from err
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,7 +10,8 @@ import structlog
 
 import tiro
 from tiro.bootstrap.data import open_database
-from tiro.bootstrap.ports import build_ports
+from tiro.bootstrap.ports import Ports, build_ports
+from tiro.bootstrap.roles import Role, any_worker, routes, usual_queues, worker_for
 from tiro.bootstrap.speech import SpeechRuntime, build_speech
 from tiro.db.session import Database
 from tiro.egress.addresses import Allowed
@@ -18,7 +19,7 @@ from tiro.egress.base import Resolver
 from tiro.egress.client import Egress
 from tiro.egress.dns import SystemResolver
 from tiro.engines import survey
-from tiro.events.embedded import EmbeddedEventHub
+from tiro.events.base import EventHub
 from tiro.features.accounts.callers import Callers
 from tiro.features.accounts.factors.service import FactorService
 from tiro.features.accounts.identities.provider import Provider
@@ -33,12 +34,15 @@ from tiro.features.counters.service import CounterService
 from tiro.features.events.service import EventService
 from tiro.features.groups.service import GroupService
 from tiro.features.idempotency.service import IdempotencyService
+from tiro.features.jobs.fleet import Fleet, Worker
 from tiro.features.jobs.service import JobService
+from tiro.features.jobs.states import JobQueue
 from tiro.features.keys.service import KeyService
 from tiro.features.openai.service import OpenAIService
 from tiro.features.quotas.service import Quota, QuotaService
 from tiro.features.recordings.service import IntakeLimits, RecordingService
 from tiro.features.retention.service import Policy, RetentionPlan, RetentionService
+from tiro.features.rounds.service import RoundService
 from tiro.features.sharing.service import SharingService
 from tiro.features.transcription.service import Records, TranscriptionService
 from tiro.features.transcripts.service import TranscriptService
@@ -53,16 +57,22 @@ from tiro.limits.base import Rate, RateLimiter
 from tiro.queue.embedded import EmbeddedQueue
 from tiro.settings import LimitSettings, QuotaSettings, Settings
 from tiro.storage.local import LocalStorage
+from tiro.worker.celery import CeleryConsumer
+from tiro.worker.jobs import JobRunner
+from tiro.worker.rounds import Round, Rounds
 from tiro.worker.runner import Runner
 
 _log = structlog.get_logger(__name__)
+_MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """All parts of a server."""
+    """All parts of a server, whichever of them its role has at work."""
 
     settings: Settings
+    role: Role
+    ports: Ports
     database: Database
     storage: LocalStorage
     speech: SpeechRuntime
@@ -91,7 +101,10 @@ class Runtime:
     retention: RetentionService
     administration: AdministrationService
     idempotency: IdempotencyService
-    hub: EmbeddedEventHub
+    hub: EventHub
+    fleet: Fleet
+    rounds: RoundService
+    beat: Rounds
     runner: Runner
 
     def begin_to_stop(self) -> None:
@@ -103,10 +116,14 @@ class Runtime:
         self.speech.hosts.close()
         self.speech.decoders.close()
         self.resolver.close()
+        self.ports.close()
         self.database.close()
 
     def recover(self) -> None:
-        """Clear up after a process that died. Only while this one holds the data folder."""
+        """Clear up after a process that died. Only while this one holds the data folder, and nobody else uses
+        the database: in a cluster nothing is taken for dead at a start. There leases run out by themselves,
+        and rounds look for what is too old to be anybody's."""
+        self.rounds.recover()
         if left := self.recordings.remove_passing():
             _log.info("recordings.passing_removed", count=left)
         with self.database.write() as session:
@@ -179,8 +196,18 @@ def build_retention_plan(settings: Settings, database: Database) -> RetentionPla
     return RetentionPlan(database, Policy(said.media_days, said.recording_days))
 
 
-def build_runtime(settings: Settings) -> Runtime:
-    """Everything a server needs. The caller closes it."""
+def build_runtime(
+    settings: Settings,
+    role: Role = Role.ALL,
+    *,
+    queues: Sequence[JobQueue] | None = None,
+    slots: int | None = None,
+) -> Runtime:
+    """Everything a server needs. The caller closes it.
+
+    Args:
+        queues, slots: of a worker; by default what this machine can do, and TIRO_JOBS_PARALLEL.
+    """
     database = open_database(settings)
     ports = build_ports(settings)
     storage, hub, queue = ports.storage, ports.hub, ports.queue
@@ -192,8 +219,15 @@ def build_runtime(settings: Settings) -> Runtime:
     resolver = SystemResolver()
     webhooks, sender = build_webhooks(settings, database, resolver)
     events = EventService(database, hub, [webhooks.observe])
+    fleet = Fleet(alone=role is Role.ALL and not settings.clustered)
     jobs = JobService(
-        events, queue, attempts=settings.jobs.attempts, lease_seconds=settings.jobs.lease_seconds
+        events,
+        queue,
+        attempts=settings.jobs.attempts,
+        lease_seconds=settings.jobs.lease_seconds,
+        room=settings.jobs.queued,
+        fleet=fleet,
+        route=routes(settings, fleet),
     )
     transcripts = TranscriptService()
     counters = CounterService()
@@ -219,16 +253,25 @@ def build_runtime(settings: Settings) -> Runtime:
         limits=limits,
         webhooks=webhooks,
     )
-    runner = Runner(
-        database,
-        jobs,
-        TranscriptionService(records, storage, speech.pipeline, speech.prepare),
-        queue,
-        parallel=settings.jobs.parallel,
-        owner=f"embedded:{os.getpid()}",
+    transcription = TranscriptionService(records, storage, speech.pipeline, speech.prepare)
+    worker = _worker(settings, role, speech, queues, slots)
+    runner = Runner(JobRunner(database, jobs, fleet, transcription, worker), queue)
+    audit = AuditService(database, settings.audit.days)
+    idempotency = IdempotencyService(database, _secret(settings))
+    retention = RetentionService(
+        database, storage, events, jobs, recordings, build_retention_plan(settings, database)
     )
+    rounds = RoundService(database)
+    beat = [
+        Round("retention", retention.sweep, _MINUTE),
+        Round("idempotency", idempotency.sweep, _HOUR),
+        Round("audit", audit.sweep, _HOUR),
+        Round("passing", lambda: bool(recordings.remove_passing(older=_DAY)), _HOUR),
+    ]
     return Runtime(
         settings=settings,
+        role=role,
+        ports=ports,
         database=database,
         storage=storage,
         speech=speech,
@@ -264,15 +307,42 @@ def build_runtime(settings: Settings) -> Runtime:
         resolver=resolver,
         webhooks=webhooks,
         sender=sender,
-        audit=AuditService(database, settings.audit.days),
-        retention=RetentionService(
-            database, storage, events, jobs, recordings, build_retention_plan(settings, database)
-        ),
+        audit=audit,
+        retention=retention,
         administration=AdministrationService(database, recordings),
-        idempotency=IdempotencyService(database, _secret(settings)),
+        idempotency=idempotency,
         hub=hub,
+        fleet=fleet,
+        rounds=rounds,
+        beat=Rounds(rounds, beat),
         runner=runner,
     )
+
+
+def _worker(
+    settings: Settings,
+    role: Role,
+    speech: SpeechRuntime,
+    queues: Sequence[JobQueue] | None,
+    slots: int | None,
+) -> Worker:
+    if role is not Role.WORKER:
+        return any_worker(settings)
+    asked = queues or usual_queues(settings)
+    return worker_for(speech, asked, slots or settings.jobs.parallel, chosen=queues is not None)
+
+
+def build_consumer(runtime: Runtime) -> CeleryConsumer | None:
+    """What takes a worker's wake-ups from Celery, where there is a broker."""
+    broker = runtime.settings.broker.url
+    if broker is None:
+        return None
+    from tiro.queue.celery import TASK, celery_queue, make_app
+
+    app = make_app(broker.get_secret_value(), patient=True)
+    jobs = runtime.runner.jobs
+    names = [celery_queue(name) for name in jobs.worker.queues]
+    return CeleryConsumer(app, TASK, jobs.work, names, jobs.worker.slots)
 
 
 def _default_quota(settings: QuotaSettings) -> Quota:

@@ -10,7 +10,20 @@ import typer
 from pydantic import ValidationError
 
 import tiro
-from tiro.cli import backup, doctor, keys, models, retention, serve, transcribe, users, webhooks
+from tiro.cli import (
+    api,
+    backup,
+    beat,
+    doctor,
+    keys,
+    models,
+    retention,
+    serve,
+    transcribe,
+    users,
+    webhooks,
+    worker,
+)
 from tiro.errors import TiroError
 from tiro.kit import memory
 
@@ -30,6 +43,9 @@ app = typer.Typer(
 )
 app.command("transcribe")(transcribe.transcribe)
 app.command("serve")(serve.serve)
+app.command("api")(api.api)
+app.command("worker")(worker.worker)
+app.command("beat")(beat.beat)
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")

@@ -18,6 +18,7 @@ from tiro.errors import AddressInUse, Unauthorized
 from tiro.settings import Settings
 
 if TYPE_CHECKING:
+    from tiro.bootstrap.roles import Role
     from tiro.features.keys.service import KeyService
 
 
@@ -34,21 +35,32 @@ def serve(
     settings = Settings()
     quiet = demo and "TIRO_LOG_LEVEL" not in os.environ
     logs.configure("warning" if quiet else settings.log.level, settings.log.format)
-    with _listen(host or settings.http.host, settings.http.port if port is None else port) as listener:
-        _run(settings, listener, demo)
+    with listen(host or settings.http.host, settings.http.port if port is None else port) as listener:
+        run_server(settings, listener, demo=demo)
 
 
-def _run(settings: Settings, listener: socket.socket, demo: bool) -> None:
+def run_server(
+    settings: Settings, listener: socket.socket, role: Role | None = None, *, demo: bool = False
+) -> None:
+    """Serve until a signal comes.
+
+    Args:
+        role: all in one, or the API alone.
+    """
     from tiro.api.server import Server
     from tiro.bootstrap.data import lock_data_folder
+    from tiro.bootstrap.roles import Role
     from tiro.bootstrap.server import build_runtime
     from tiro.cli.welcome import welcome
     from tiro.features.accounts import links
 
-    lock = lock_data_folder(settings)
-    runtime = build_runtime(settings)
+    role = role or Role.ALL
+    alone = role is Role.ALL and not settings.clustered
+    lock = lock_data_folder(settings, shared=not alone)
+    runtime = build_runtime(settings, role)
     try:
-        runtime.recover()
+        if alone:
+            runtime.recover()
         key = _local_key(runtime.keys, settings.data / "key", wanted=demo)
         server = Server(runtime)
         address = _address(listener)
@@ -68,7 +80,7 @@ def _run(settings: Settings, listener: socket.socket, demo: bool) -> None:
         lock.release()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """Bind at once, so that a taken port is said before anything else is done."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With the protocol named, the event loop sees that it is TCP and turns Nagle's algorithm off; else an

@@ -17,6 +17,8 @@ _WRITER, _UPGRADE = 0x7469726F01, 0x7469726F02
 _LOG = 0x7469726F
 """The class of the advisory locks of single recordings, whose second part is a hash of the id."""
 
+_HELD = "tiro.logs_held"
+
 READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # A process that is stopped in the middle of a transaction must not keep all others waiting.
 SHARED_WRITE = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '15s'"
@@ -39,6 +41,7 @@ _CONNECT: dict[str, object] = {
 }
 
 _AWAY = {
+    "25P03",  # idle_in_transaction_session_timeout
     "40001",  # serialization_failure
     "40P01",  # deadlock_detected
     "53000",  # insufficient_resources
@@ -46,19 +49,21 @@ _AWAY = {
     "53300",  # too_many_connections
     "53400",  # configuration_limit_exceeded
     "55P03",  # lock_not_available, for lock_timeout too
-    "57014",  # query_canceled, for statement_timeout too
     "58000",  # system_error
     "58030",  # io_error
-    "25006",  # read_only_sql_transaction: a standby that is not yet, or no longer, the primary
-    "25P03",  # idle_in_transaction_session_timeout
 }
-_REFUSED = {"28000", "28P01", "3D000", "42501"}
-_DISK_FULL = {"53100"}
-_CANNOT_BE_KEPT = {"22021", "22P05"}  # characters that no text of PostgreSQL holds: NUL
+_AWAY_CLASSES = {
+    "08",  # connection_exception
+    "57",  # operator_intervention: statement_timeout, shutdown, starting up
+}
+_REFUSED = {"28000", "28P01", "3D000", "42501"}  # not let in, no such database, not allowed to
+_FULL = {"53100"}
+_TOO_LARGE = {"22003", "2201W", "2201X"}  # numeric_value_out_of_range, in LIMIT and in OFFSET
+_UNKEEPABLE = {"22021", "22P05"}  # character_not_in_repertoire, untranslatable_character
 
 # While a connection is being made, the library gives no code, only the server's sentence.
 _REFUSING_WORDS = ("authentication failed", "does not exist", "no pg_hba.conf entry", "no password supplied")
-_FULL_WORDS = ("No space left on device",)
+_FULL_WORDS = "No space left on device"
 
 
 def postgresql_url(url: URL) -> URL:
@@ -98,7 +103,10 @@ def make_engine(url: URL, connections: int) -> Engine:
 def lock_log(session: Session, recording_id: str) -> None:
     """Hold a recording's log until the transaction ends. A sequence gives its numbers out of the order in
     which transactions commit; whoever follows the log would step over the one that commits late."""
-    session.execute(select(func.pg_advisory_xact_lock(_LOG, func.hashtext(recording_id))))
+    held: set[str] = session.info.setdefault(_HELD, set())
+    if recording_id not in held:
+        session.execute(select(func.pg_advisory_xact_lock(_LOG, func.hashtext(recording_id))))
+        held.add(recording_id)
 
 
 def translate(error: BaseException | None) -> TiroError | None:
@@ -107,31 +115,17 @@ def translate(error: BaseException | None) -> TiroError | None:
 
     if not isinstance(error, psycopg.Error):
         return None
-    code, words = error.sqlstate, str(error)
-    if code is None:
-        return _without_code(error, words)
-    if code in _DISK_FULL:
-        return StorageFull()
-    if code in _REFUSED:
-        return DatabaseRefused()
-    if code in _CANNOT_BE_KEPT:
-        return _nul()
-    return DatabaseBusy(retry_after=2) if code in _AWAY or code[:2] in {"08", "57"} else None
-
-
-def _without_code(error: BaseException, words: str) -> TiroError | None:
-    import psycopg
-
-    if isinstance(error, psycopg.DataError) and "NUL" in words:
-        return _nul()
-    if isinstance(error, psycopg.OperationalError) and any(part in words for part in _REFUSING_WORDS):
-        return DatabaseRefused()
-    if any(part in words for part in _FULL_WORDS):
-        return StorageFull()
-    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        return DatabaseBusy(retry_after=2)
-    return None
-
-
-def _nul() -> TiroError:
-    return InvalidRequest("A text has the character NUL in it, which cannot be kept. Send it without.")
+    code, words = error.sqlstate or "", str(error)
+    lost = not code and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    found: TiroError | None = None
+    if code in _FULL or (lost and _FULL_WORDS in words):
+        found = StorageFull()
+    elif code in _REFUSED or (lost and any(part in words for part in _REFUSING_WORDS)):
+        found = DatabaseRefused()
+    elif code in _TOO_LARGE:
+        found = InvalidRequest("A number is too large to be kept. Send a smaller one.")
+    elif code in _UNKEEPABLE:
+        found = InvalidRequest("A text has a character in it that cannot be kept. Send it without.")
+    elif lost or code in _AWAY or code[:2] in _AWAY_CLASSES:
+        found = DatabaseBusy(retry_after=2)
+    return found

@@ -48,3 +48,11 @@ def survey(options: EngineOptions, default_model: str) -> dict[str, Availability
     }
     broken = {name: Availability(ready=False, detail=reason) for name, reason in discover().broken.items()}
     return found | broken
+
+
+def resource(text: str) -> str:
+    """What the engine that was asked for needs: ``gpu`` (it gains from one), ``remote`` or ``cpu``. An engine
+    of somebody else's says so by an attribute ``resource`` of its provider."""
+    name = EngineSpec.parse(text).name
+    entry = providers().get(WHISPER if name == AUTO else name)
+    return str(getattr(entry, "resource", "cpu"))

@@ -20,6 +20,10 @@ class EventHub(Protocol):
         """Send everybody who listens away, because the server stops."""
         ...
 
+    def disconnect(self) -> None:
+        """End what runs beside, after ``close``."""
+        ...
+
     def announce(self, recording_id: str) -> None:
         """Called after the commit, from any thread. Never blocks, never raises."""
         ...

@@ -19,6 +19,9 @@ class EmbeddedEventHub:
         self.closed = True
         self._signals.fire_all()
 
+    def disconnect(self) -> None:
+        """Nothing runs beside."""
+
     def announce(self, recording_id: str) -> None:
         self._signals.fire(recording_id)
 

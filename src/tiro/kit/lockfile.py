@@ -19,16 +19,20 @@ class AlreadyLocked(Exception):
 class FolderLock:
     """Held from construction until ``release`` or the end of the process.
 
+    Args:
+        shared: with others who share it.
+
     Raises:
-        AlreadyLocked: another process holds it.
+        AlreadyLocked: another process holds it, and does not share it or is not to share it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         # Twice, because `is_locked` holds it for an instant.
         for last_try in (False, True):
             try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+                fcntl.flock(self._descriptor, kind | fcntl.LOCK_NB)
             except BlockingIOError as err:
                 if last_try:
                     os.close(self._descriptor)
@@ -48,7 +52,7 @@ def is_locked(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:

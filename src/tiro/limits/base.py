@@ -44,3 +44,7 @@ class RateLimiter(Protocol):
     async def give_back(self, rate: Rate, who: str) -> None:
         """As if one had not been taken."""
         ...
+
+    def close(self) -> None:
+        """End what runs beside."""
+        ...

@@ -45,6 +45,9 @@ class EmbeddedRateLimiter:
         if (full_at := self._full_at.get((rate.name, who))) is not None:
             self._full_at[rate.name, who] = full_at - rate.step
 
+    def close(self) -> None:
+        """Nothing runs beside."""
+
     def _forget(self, now: float) -> None:
         """Make a tenth of the room free, at least."""
         full = [key for key, full_at in self._full_at.items() if full_at <= now]

@@ -14,8 +14,11 @@ class EmbeddedQueue:
     def __init__(self) -> None:
         self._signals = Signals()
 
-    def wake(self, job_id: str) -> None:
+    def wake(self, name: str) -> None:
         self._signals.fire("jobs")
 
     def listen(self) -> AbstractAsyncContextManager[asyncio.Event]:
         return self._signals.listen("jobs")
+
+    def close(self) -> None:
+        """Nothing is under way."""

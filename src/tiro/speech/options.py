@@ -75,6 +75,11 @@ class TranscriptionOptions:
         if self.mixed_languages and self.language is not None:
             raise InvalidRequest("language: either one language or 'mixed'.")
 
+    @property
+    def engine_name(self) -> str:
+        """The engine without its model: ``whisper`` of ``whisper:small``."""
+        return self.engine.partition(":")[0].strip().lower()
+
     def asked(self) -> dict[str, Any]:
         """What differs from the defaults, as plain JSON values; ``from_asked`` reads it back."""
         return {

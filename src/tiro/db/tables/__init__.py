@@ -8,7 +8,7 @@ from tiro.db.tables.counters import CounterTable
 from tiro.db.tables.events import EventTable
 from tiro.db.tables.factors import LoginChallengeTable, RecoveryCodeTable, SecondFactorTable
 from tiro.db.tables.identities import IdentityTable, UsedAttemptTable
-from tiro.db.tables.jobs import JobTable, WindowTable
+from tiro.db.tables.jobs import JobTable, RoundTable, WindowTable, WorkerTable
 from tiro.db.tables.keys import IdempotencyTable, KeyTable
 from tiro.db.tables.logins import LoginTable, PasswordLinkTable, RefreshTokenTable
 from tiro.db.tables.quotas import AudioDayTable, QuotaTable
@@ -43,6 +43,7 @@ __all__ = [
     "RecoveryCodeTable",
     "RefreshTokenTable",
     "RetentionTable",
+    "RoundTable",
     "SecondFactorTable",
     "SegmentTable",
     "ShareLinkTable",
@@ -54,4 +55,5 @@ __all__ = [
     "UserTable",
     "WebhookTable",
     "WindowTable",
+    "WorkerTable",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, MetaData, TypeDecorator
+from sqlalchemy import JSON, DateTime, Dialect, MetaData, String, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase
 
 Json = dict[str, Any]
@@ -27,6 +27,17 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class PlainText(TypeDecorator[str]):
+    """Text without the character NUL, which PostgreSQL keeps in no text: U+FFFD stands for it, on both
+    databases and in what is asked for as well."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return value.replace("\0", "\ufffd") if value and "\0" in value else value
+
+
 class Table(DeclarativeBase):
     metadata = MetaData(
         naming_convention={
@@ -37,6 +48,7 @@ class Table(DeclarativeBase):
         }
     )
     type_annotation_map = {  # noqa: RUF012 (SQLAlchemy's own convention)
+        str: PlainText,
         datetime: UtcDateTime,
         Json: JSON,
         list[Json]: JSON,

@@ -64,6 +64,7 @@ class OpenAIProvider:
     """There where the settings name a server or a key. Whether the server answers shows when it is used."""
 
     name = "openai"
+    resource = "remote"
 
     def availability(self, model: str | None, options: EngineOptions) -> Availability:
         remote = options.remote

@@ -16,6 +16,7 @@ class WhisperProvider:
     """There where a model is on this machine, or can be fetched."""
 
     name = "whisper"
+    resource = "gpu"
 
     def availability(self, model: str | None, options: EngineOptions) -> Availability:
         name = model or catalogue.DEFAULT

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Row, case, func, select
 from sqlalchemy.orm import Session
 
+from tiro.db.sums import whole_sum
 from tiro.db.tables import JobTable, RecordingTable, UploadTable, UserTable
 
 
@@ -38,14 +39,16 @@ def storage(session: Session) -> Sequence[Row[tuple[str, str, int, int, int, int
         select(
             RecordingTable.owner_id,
             func.count().label("count"),
-            func.sum(kept).label("bytes"),
+            whole_sum(kept).label("bytes"),
             func.count(RecordingTable.held_at).label("held"),
         )
         .group_by(RecordingTable.owner_id)
         .subquery()
     )
     uploads = (
-        select(UploadTable.owner_id, func.count().label("count"), func.sum(UploadTable.length).label("bytes"))
+        select(
+            UploadTable.owner_id, func.count().label("count"), whole_sum(UploadTable.length).label("bytes")
+        )
         .where(UploadTable.finished_at.is_(None))
         .group_by(UploadTable.owner_id)
         .subquery()

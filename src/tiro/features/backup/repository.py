@@ -21,7 +21,10 @@ from tiro.features.backup.portable import encoder, kind_of, selected, type_of
 _VERSION = "alembic_version"
 _FETCHED = 1000
 
-LEFT_OUT: dict[str, str] = {}
+LEFT_OUT = {
+    "workers": "who is alive tells so itself, every few seconds",
+    "rounds": "what is due on a server is not due on another; each begins at once where nothing is known",
+}
 """Tables that no backup carries, each with the reason."""
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from tiro.db import migrate, sequences
 from tiro.db.session import Database
 from tiro.db.tables import Table
-from tiro.errors import BackupDamaged, BackupTooNew, DatabaseNotEmpty, DatabaseTooNew, NotFound
+from tiro.errors import BackupDamaged, BackupTooNew, DatabaseTooNew, DataInUse, DataPresent, NotFound
 from tiro.features.audit.service import Action, record
 from tiro.features.backup import repository
 from tiro.features.backup.archive import CHUNK, Absent, Member
@@ -24,6 +24,7 @@ from tiro.features.backup.manifest import Head
 from tiro.features.backup.reading import BackupReader, Rows, verify
 from tiro.features.backup.secrets import Secrets
 from tiro.features.backup.service import Report
+from tiro.features.jobs.fleet import Fleet
 from tiro.features.jobs.service import JobService
 from tiro.kit import clock
 from tiro.storage.base import Storage, StorageInventory
@@ -62,12 +63,14 @@ class RestoreService:
         database: Database,
         storage: Store,
         jobs: JobService,
+        fleet: Fleet,
         secrets: Secrets,
         set_aside: Callable[[str], None],
     ) -> None:
         self._database = database
         self._storage = storage
         self._jobs = jobs
+        self._fleet = fleet
         self._secrets = secrets
         self._set_aside = set_aside
 
@@ -88,7 +91,7 @@ class RestoreService:
             BackupDamaged
             BackupTooNew
             DatabaseBusy
-            DatabaseNotEmpty
+            DataPresent
             DataInUse
             StorageFull
         """
@@ -123,8 +126,11 @@ class RestoreService:
         if found is None:
             return
         migrate.upgrade_on(connection)
+        with Session(connection) as session:
+            if self._fleet.alive(session):
+                raise DataInUse
         if not replace and repository.presence(connection) is not None:
-            raise DatabaseNotEmpty
+            raise DataPresent
         repository.drop_tables(connection)
 
     def _take_in(

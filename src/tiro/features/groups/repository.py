@@ -24,17 +24,16 @@ def by_name(session: Session, name: str) -> GroupTable | None:
 
 
 def everyone(session: Session) -> Sequence[GroupTable]:
-    return session.scalars(select(GroupTable).order_by(GroupTable.name)).all()
+    """In the order of names: of their characters, whatever the database's own alphabet is."""
+    return sorted(session.scalars(select(GroupTable)), key=lambda group: group.name)
 
 
 def members(session: Session) -> Sequence[tuple[str, str, str]]:
     """Of all groups: the group's id, and the member's id and name, in the order of names."""
-    query = (
-        select(MemberTable.group_id, UserTable.id, UserTable.name)
-        .join(UserTable, UserTable.id == MemberTable.user_id)
-        .order_by(UserTable.name)
+    query = select(MemberTable.group_id, UserTable.id, UserTable.name).join(
+        UserTable, UserTable.id == MemberTable.user_id
     )
-    return session.execute(query).tuples().all()
+    return sorted(session.execute(query).tuples(), key=lambda member: member[2])
 
 
 def remove(session: Session, group_id: str) -> bool:

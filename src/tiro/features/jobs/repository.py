@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, func, select, update
+from sqlalchemy import CursorResult, Select, delete, func, literal_column, select, update
 from sqlalchemy.orm import Session
 
+from tiro.db import moment
 from tiro.db.tables import JobTable, WindowTable
 from tiro.db.tables.base import Json
 from tiro.features.jobs.states import JobState
+
+# In so many words, for the sake of a partial index.
+_RUNNING = JobTable.state == literal_column(f"'{JobState.RUNNING}'")
 
 
 def add(session: Session, job: JobTable) -> None:
@@ -25,40 +28,26 @@ def add(session: Session, job: JobTable) -> None:
     session.flush()
 
 
-def latest(session: Session, recording_id: str) -> JobTable | None:
-    return session.scalar(select(JobTable).where(JobTable.recording_id == recording_id, JobTable.latest))
+def latest(session: Session, recording_id: str, *, lock: bool = False) -> JobTable | None:
+    """Args:
+    lock: keep it as it is found until the transaction ends; a worker may be about to change it.
+    """
+    query = select(JobTable).where(JobTable.recording_id == recording_id, JobTable.latest)
+    return session.scalar(_for_update(query) if lock else query)
+
+
+def locked(session: Session, job_id: str) -> JobTable | None:
+    """The job as it is until the transaction ends."""
+    return session.scalar(_for_update(select(JobTable).where(JobTable.id == job_id)))
+
+
+def _for_update(query: Select[tuple[JobTable]]) -> Select[tuple[JobTable]]:
+    return query.with_for_update().execution_options(populate_existing=True)
 
 
 def state(session: Session, recording_id: str) -> str | None:
     query = select(JobTable.state).where(JobTable.recording_id == recording_id, JobTable.latest)
     return session.scalar(query)
-
-
-def claim(session: Session, owner: str, now: datetime, lease_until: datetime) -> JobTable | None:
-    """Take the first job that waits: highest priority, then longest wait. One statement, so never twice."""
-    first = (
-        select(JobTable.id)
-        .where(JobTable.state == JobState.QUEUED, JobTable.queued_at <= now)
-        .order_by(JobTable.priority, JobTable.queued_at, JobTable.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
-    change = (
-        update(JobTable)
-        .where(JobTable.id == first, JobTable.state == JobState.QUEUED)
-        .values(
-            state=JobState.RUNNING,
-            attempt=JobTable.attempt + 1,
-            tries_left=JobTable.tries_left - 1,
-            lease_until=lease_until,
-            owner=owner,
-            started_at=func.coalesce(JobTable.started_at, now),
-        )
-        .returning(JobTable)
-        .execution_options(synchronize_session=False)
-    )
-    return session.scalar(change)
 
 
 def change_claimed(session: Session, job_id: str, attempt: int, **values: Any) -> bool:
@@ -73,23 +62,32 @@ def change_claimed(session: Session, job_id: str, attempt: int, **values: Any) -
     return result.rowcount == 1
 
 
-def expired(session: Session, now: datetime) -> Sequence[JobTable]:
-    query = select(JobTable).where(JobTable.state == JobState.RUNNING, JobTable.lease_until < now)
-    return session.scalars(query).all()
+def expired(session: Session) -> Sequence[JobTable]:
+    """Running jobs whose lease is over, locked; those that another process frees just now are left to it."""
+    late = (_RUNNING, JobTable.lease_until < moment.after(session, 0))
+    return _locked(session, select(JobTable).where(*late))
 
 
 def running(session: Session) -> Sequence[JobTable]:
-    return session.scalars(select(JobTable).where(JobTable.state == JobState.RUNNING)).all()
+    """Locked, as above."""
+    return _locked(session, select(JobTable).where(_RUNNING))
+
+
+def _locked(session: Session, query: Select[tuple[JobTable]]) -> Sequence[JobTable]:
+    # By their ids, so that two who lock several never wait for each other.
+    return session.scalars(query.order_by(JobTable.id).with_for_update(skip_locked=True)).all()
+
+
+def wishes(session: Session, job_ids: Sequence[str]) -> dict[str, bool]:
+    """Of each job that is there, whether it is to be cancelled."""
+    query = select(JobTable.id, JobTable.cancel_requested).where(JobTable.id.in_(job_ids))
+    return dict(session.execute(query).tuples().all())
 
 
 def counts(session: Session) -> dict[str, int]:
     """How many recordings are in each state."""
     query = select(JobTable.state, func.count()).where(JobTable.latest).group_by(JobTable.state)
     return dict(session.execute(query).tuples().all())
-
-
-def oldest_queued(session: Session) -> datetime | None:
-    return session.scalar(select(func.min(JobTable.queued_at)).where(JobTable.state == JobState.QUEUED))
 
 
 def record_window(session: Session, job_id: str, index: int, attempt: int, result: Json) -> None:

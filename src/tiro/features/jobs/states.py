@@ -1,4 +1,4 @@
-"""The states and priorities of a job."""
+"""The states, priorities and queues of a job."""
 
 from __future__ import annotations
 
@@ -29,3 +29,12 @@ class Priority(StrEnum):
     @classmethod
     def of_rank(cls, rank: int) -> Priority:
         return list(cls)[rank]
+
+
+class JobQueue(StrEnum):
+    """What a job needs of the machine that does it: a GPU, processors, or only a connection."""
+
+    GPU = "gpu"
+    CPU = "cpu"
+    REMOTE = "remote"
+    LLM = "llm"

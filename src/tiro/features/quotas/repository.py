@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from tiro.db.sums import whole_sum
 from tiro.db.tables import AudioDayTable, JobTable, QuotaTable, RecordingTable, UploadTable
 
 _ACTIVE = ("queued", "running")
@@ -27,7 +28,7 @@ def put(session: Session, row: QuotaTable) -> None:
 
 def stored_bytes(session: Session, user_id: str) -> int:
     """Of the user's recordings whose files are here; answered from an index alone."""
-    query = select(func.sum(RecordingTable.size)).where(
+    query = select(whole_sum(RecordingTable.size)).where(
         RecordingTable.owner_id == user_id, RecordingTable.media_removed_at.is_(None)
     )
     return session.scalar(query) or 0
@@ -35,7 +36,7 @@ def stored_bytes(session: Session, user_id: str) -> int:
 
 def on_the_way(session: Session, user_id: str) -> tuple[int, int]:
     """The user's unfinished uploads: how many, and the bytes that they will have."""
-    query = select(func.count(), func.coalesce(func.sum(UploadTable.length), 0)).where(
+    query = select(func.count(), func.coalesce(whole_sum(UploadTable.length), 0)).where(
         UploadTable.owner_id == user_id, UploadTable.finished_at.is_(None)
     )
     count, length = session.execute(query).one()

@@ -22,6 +22,7 @@ from tiro.errors import (
     NoAudio,
     NotFound,
     NotShared,
+    QueueFull,
     RangeNotSatisfiable,
     RecordingHeld,
     StorageFull,
@@ -257,6 +258,7 @@ def cancel(service: Service, session_id: str) -> SessionAccepted:
         MediaRemoved,
         AudioQuotaExceeded,
         JobQuotaExceeded,
+        QueueFull,
         *REFUSALS,
     ),
 )

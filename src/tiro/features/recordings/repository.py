@@ -162,8 +162,9 @@ def first_of_bytes(session: Session, owner_id: str, sha256: str, before: str | N
     return session.scalar(query.order_by(RecordingTable.id).limit(1))
 
 
-def passing(session: Session) -> Sequence[str]:
-    return session.scalars(select(RecordingTable.id).where(RecordingTable.passing == true())).all()
+def passing(session: Session, before: datetime) -> Sequence[str]:
+    query = select(RecordingTable.id).where(RecordingTable.passing == true())
+    return session.scalars(query.where(RecordingTable.created_at <= before)).all()
 
 
 def done_before(session: Session, user_id: str, token: str) -> IdempotencyTable | None:

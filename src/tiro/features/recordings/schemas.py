@@ -21,6 +21,7 @@ _EXAMPLE_SESSION: dict[str, Any] = {
     "error": None,
     "held": False,
     "media_removed_at": None,
+    "waiting_for": None,
     "transcript": {
         "segments": [
             {
@@ -152,6 +153,11 @@ class SessionSummary(BaseModel):
     held: bool = Field(description="Whether it is on hold: it is neither deleted nor purged.")
     media_removed_at: datetime | None = Field(
         description="When retention removed the file; what was made of it is still there."
+    )
+    waiting_for: str | None = Field(
+        None,
+        description="What a waiting job lacks, where no worker that is alive can do it. Said of one "
+        "recording, not in lists.",
     )
     links: dict[str, str]
 

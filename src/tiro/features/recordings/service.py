@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
+from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -92,13 +93,15 @@ class RecordingService:
         came before under the same Idempotency-Key is only told again.
 
         Raises:
-            StorageQuotaExceeded, AudioQuotaExceeded, JobQuotaExceeded
+            StorageQuotaExceeded, AudioQuotaExceeded, JobQuotaExceeded, QueueFull
         """
         if idempotency_key is not None:
             with self._database.read() as session:
                 if repository.done_before(session, owner_id, idempotency_key) is not None:
                     return
         self._quotas.admit(owner_id, size)
+        with self._database.read() as session:
+            self._jobs.require_room(session)
 
     def check(self, fields: Mapping[str, list[str]], owner_id: str) -> None:
         """Raises TiroError where these fields would not do, as ``intake`` and ``accept`` would later."""
@@ -189,9 +192,11 @@ class RecordingService:
             job = self._jobs.latest(session, recording_id)
             current = self._transcripts.current(session, recording_id)
             segments = current.segments if current else self._transcripts.segments(session, job.id)
+            waiting_for = self._jobs.waiting_for(session, job)
         return SessionResult.model_validate(
             {
                 **shown.summary(shown.listed(recording, job)),
+                "waiting_for": waiting_for,
                 "transcript": {"segments": [segment_json(segment) for segment in segments]},
                 "metadata": current.metadata if current else shown.metadata_so_far(recording, job),
             }
@@ -231,7 +236,9 @@ class RecordingService:
         with self._database.read() as session:
             recording = self._get(session, recording_id)
             job = self._jobs.latest(session, recording_id)
-        return SessionSummary.model_validate(shown.summary(shown.listed(recording, job)))
+            waiting_for = self._jobs.waiting_for(session, job)
+        found = shown.summary(shown.listed(recording, job))
+        return SessionSummary.model_validate({**found, "waiting_for": waiting_for})
 
     def page(
         self, user_id: str, status: str | None, limit: int, offset: int, shared: SharedFilter = "false"
@@ -307,10 +314,11 @@ class RecordingService:
         after_commit(session, lambda: self._storage.delete(recording.id))
         after_commit(session, lambda: self._hub.announce(recording.id))
 
-    def remove_passing(self) -> int:
-        """Remove what was kept for open requests; returns how many. Only while there can be none."""
+    def remove_passing(self, *, older: float = 0.0) -> int:
+        """Remove what was kept for open requests; returns how many. Only while there can be none, or what is
+        ``older`` than so many seconds, which no request is."""
         with self._database.read() as session:
-            left = repository.passing(session)
+            left = repository.passing(session, clock.now() - timedelta(seconds=older))
         for recording_id in left:
             self.delete(recording_id)
         return len(left)

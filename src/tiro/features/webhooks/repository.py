@@ -85,10 +85,13 @@ def claim(
         .order_by(DeliveryTable.next_at, DeliveryTable.id)
         .limit(most)
         .with_for_update(skip_locked=True)
+        # A plain subquery PostgreSQL may run once for each row, and so take more than that many.
+        .cte("first_due")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
     )
     change = (
         update(DeliveryTable)
-        .where(DeliveryTable.id.in_(first), *_due(now))
+        .where(DeliveryTable.id.in_(select(first.c.id)), *_due(now))
         .values(attempt=DeliveryTable.attempt + 1, lease_until=lease_until, next_at=lease_until)
         .returning(DeliveryTable)
         .execution_options(synchronize_session=False)

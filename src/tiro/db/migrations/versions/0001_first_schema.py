@@ -9,6 +9,16 @@ branch_labels = None
 depends_on = None
 
 
+_READY = "state = 'queued' AND paused_until IS NULL"
+_JOB_INDEXES = (
+    ("ix_jobs_claim", _READY, ["queue", "priority", "turn", "id"]),
+    ("ix_jobs_waiting", _READY, ["queue", "queued_at"]),
+    ("ix_jobs_turns", "state = 'queued'", ["user_id", "queue", "priority", "turn"]),
+    ("ix_jobs_paused", "state = 'queued' AND paused_until IS NOT NULL", ["paused_until"]),
+    ("ix_jobs_leased", "state = 'running'", ["lease_until"]),
+)
+
+
 def upgrade() -> None:
     op.create_table(
         "users",
@@ -182,7 +192,11 @@ def upgrade() -> None:
         sa.Column("latest", sa.Boolean(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("stage", sa.String(), nullable=True),
+        sa.Column("queue", sa.String(), nullable=False),
+        sa.Column("engine", sa.String(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("turn", sa.BigInteger(), nullable=False),
+        sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("options", sa.JSON(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("tries_left", sa.Integer(), nullable=False),
@@ -209,10 +223,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
     )
     with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.create_index("ix_jobs_claim", ["state", "priority", "queued_at"], unique=False)
         batch_op.create_index("ix_jobs_latest", ["user_id", "latest", "state", "recording_id"], unique=False)
         batch_op.create_index("ix_jobs_listed", ["user_id", "latest", "recording_id"], unique=False)
         batch_op.create_index("ix_jobs_recording", ["recording_id", "latest"], unique=False)
+    _create_queue()
 
     op.create_table(
         "segments",
@@ -585,6 +599,29 @@ def _quotas_and_idempotency() -> None:
     op.create_index("ix_uploads_token", "uploads", ["owner_id", "token"], unique=True)
 
 
+def _create_queue() -> None:
+    """What is beside the jobs: how they are taken, by whom, and who does rounds."""
+    for name, where, columns in _JOB_INDEXES:
+        op.create_index(name, "jobs", columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+    op.create_table(
+        "workers",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("queues", sa.JSON(), nullable=False),
+        sa.Column("engines", sa.JSON(), nullable=True),
+        sa.Column("slots", sa.Integer(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_workers")),
+    )
+    op.create_table(
+        "rounds",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_rounds")),
+    )
+
+
 def downgrade() -> None:
     op.drop_table("kept_answers")
     for table in ("batch_files", "batches", "share_links", "shares", "members", "groups"):
@@ -613,8 +650,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_jobs_recording")
         batch_op.drop_index("ix_jobs_listed")
         batch_op.drop_index("ix_jobs_latest")
-        batch_op.drop_index("ix_jobs_claim")
-
+    for name, _where, _columns in _JOB_INDEXES:
+        op.drop_index(name, "jobs")
+    op.drop_table("workers")
+    op.drop_table("rounds")
     op.drop_table("jobs")
     with op.batch_alter_table("idempotency", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_idempotency_recording_id"))

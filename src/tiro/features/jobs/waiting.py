@@ -1,0 +1,146 @@
+"""Rows of jobs that wait: in which order they are taken, and how many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    bindparam,
+    func,
+    literal,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.orm import Session
+
+from tiro.db import moment
+from tiro.db.tables import JobTable
+from tiro.features.jobs.states import JobState
+from tiro.features.jobs.turns import next_turn
+
+# In so many words, for a partial index serves only those who name its condition in the statement itself.
+_QUEUED: ColumnElement[bool] = JobTable.state == literal_column(f"'{JobState.QUEUED}'")
+_READY = (_QUEUED, JobTable.paused_until.is_(None))
+_ORDER = (JobTable.priority, JobTable.turn, JobTable.id)
+
+
+def turn(session: Session, user_id: str, queue: str, priority: int) -> int:
+    """The turn of one more job of a user: where the queue is now, or after the user's last."""
+    lane = (JobTable.queue == queue, JobTable.priority == priority)
+    now = select(JobTable.turn).where(*_READY, *lane).order_by(JobTable.turn).limit(1).scalar_subquery()
+    own = select(func.max(JobTable.turn)).where(_QUEUED, JobTable.user_id == user_id, *lane)
+    least, last = session.execute(select(now, own.scalar_subquery())).one()
+    return next_turn(least, last)
+
+
+def heads(session: Session, queues: tuple[str, ...], engines: tuple[str, ...] | None) -> Sequence[str]:
+    """Those of ``queues`` in which a job waits for one of ``engines`` (None: any), in the order in which they
+    are to be served: by the priority of their first jobs, then by how long these have waited. Turns are
+    comparable within a queue only."""
+    found = session.execute(_heads(queues, engines))
+    return [name for name, _priority, _since in sorted(found, key=lambda row: (row[1], row[2]))]
+
+
+@cache
+def _heads(queues: tuple[str, ...], engines: tuple[str, ...] | None) -> Any:
+    firsts = [
+        select(literal(queue).label("queue"), JobTable.priority, JobTable.queued_at)
+        .where(*_READY, JobTable.queue == queue, *_suits(engines))
+        .order_by(*_ORDER)
+        .limit(1)
+        .subquery()
+        for queue in queues
+    ]
+    return union_all(*(select(first.c.queue, first.c.priority, first.c.queued_at) for first in firsts))
+
+
+def claim(
+    session: Session, queue: str, engines: tuple[str, ...] | None, owner: str, lease_seconds: float
+) -> JobTable | None:
+    """Take the first job that waits in the queue. One statement, so never twice; a row that another is about
+    to take is stepped over."""
+    change = (
+        update(JobTable)
+        .where(JobTable.id == _first(engines), _QUEUED)
+        .values(
+            state=JobState.RUNNING,
+            attempt=JobTable.attempt + 1,
+            tries_left=JobTable.tries_left - 1,
+            lease_until=moment.after(session, lease_seconds),
+            owner=owner,
+            started_at=func.coalesce(JobTable.started_at, moment.after(session, 0)),
+        )
+        .returning(JobTable)
+        .execution_options(synchronize_session=False)
+    )
+    return session.scalar(change, {"wanted": queue})
+
+
+@cache
+def _first(engines: tuple[str, ...] | None) -> Any:
+    return (
+        select(JobTable.id)
+        .where(*_READY, JobTable.queue == bindparam("wanted"), *_suits(engines))
+        .order_by(*_ORDER)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+
+
+def _suits(engines: tuple[str, ...] | None) -> tuple[ColumnElement[bool], ...]:
+    return () if engines is None else (JobTable.engine.in_(engines),)
+
+
+def pause_over(session: Session) -> bool:
+    """Whether a job has paused for long enough."""
+    first = select(JobTable.paused_until).where(_QUEUED, JobTable.paused_until.is_not(None))
+    due = first.order_by(JobTable.paused_until).limit(1).scalar_subquery() <= moment.after(session, 0)
+    return bool(session.scalar(select(due)))
+
+
+def end_pauses(session: Session) -> None:
+    session.execute(
+        update(JobTable)
+        .where(_QUEUED, JobTable.paused_until <= moment.after(session, 0))
+        .values(paused_until=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def count(session: Session, limit: int) -> int:
+    """How many wait, paused or not; beyond ``limit`` nobody counts."""
+    some = select(literal(1)).where(_QUEUED).limit(limit).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0
+
+
+def oldest(session: Session) -> datetime | None:
+    """Since when the job that waits longest has waited."""
+    return session.scalar(select(func.min(JobTable.queued_at)).where(*_READY))
+
+
+def kinds(session: Session, queues: Sequence[str]) -> Sequence[tuple[str, str]]:
+    """The queues and engines for which a job is ready: of each queue those of its first thousand."""
+    found: set[tuple[str, str]] = set()
+    for queue in queues:
+        found.update(session.execute(_kinds(), {"wanted": queue}).tuples())
+    return sorted(found)
+
+
+@cache
+def _kinds() -> Select[tuple[str, str]]:
+    first = (
+        select(JobTable.queue, JobTable.engine)
+        .where(*_READY, JobTable.queue == bindparam("wanted"))
+        .order_by(*_ORDER)
+        .limit(1000)
+        .subquery()
+    )
+    return select(first.c.queue, first.c.engine).distinct()
