@@ -17,6 +17,7 @@ from tests.makecall import wav
 from tests.serving import shared_decoders, thread_server
 from tiro.bootstrap.backup import backing_up, restoring
 from tiro.bootstrap.data import open_database
+from tiro.db.migrate import HISTORY
 from tiro.db.tables import (
     EventTable,
     JobTable,
@@ -158,9 +159,12 @@ def back_up(settings: Settings, path: Path, *, media: bool = True, secret: bool 
         return service.make(out, media=media, secret=secret, report=nothing)
 
 
-def bring_back(settings: Settings, source: BinaryIO | Path, *, replace: bool = False) -> Restored:
+def bring_back(
+    settings: Settings, source: BinaryIO | Path, *, replace: bool = False, history: Path = HISTORY
+) -> Restored:
     if isinstance(source, Path):
         with source.open("rb") as file:
-            return bring_back(settings, file, replace=replace)
+            return bring_back(settings, file, replace=replace, history=history)
     with restoring(settings) as service:
+        service.history = history
         return service.restore(source, replace=replace, report=nothing)

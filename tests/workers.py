@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.databases import database_for
 from tests.serving import wait_until
 from tiro import logs
 from tiro.bootstrap.server import Runtime, build_runtime
@@ -59,6 +60,8 @@ def at_work(runtime: Runtime) -> Iterator[None]:
 def worker_process(data: Path, log: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     """A worker as a process of its own, that writes its log to ``log``; ended at the end, even if stopped."""
     environment = dict(os.environ) | {"TIRO_DATA": str(data), "TIRO_ENGINE_DOWNLOAD": "false"}
+    if url := database_for(data):
+        environment["TIRO_DATABASE_URL"] = url
     environment |= {f"TIRO_{name.upper()}": value for name, value in settings.items()}
     with log.open("wb") as file:
         process = subprocess.Popen([sys.executable, "-m", "tests.workers"], stderr=file, env=environment)

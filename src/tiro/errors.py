@@ -19,6 +19,8 @@ class TiroError(Exception):
 
     ``headers`` go with the HTTP answer, where the protocol asks for some.
 
+    ``more`` goes into the HTTP answer's body beside the message, for programs.
+
     ``param`` is the field of the request that is to blame, where one is.
 
     ``transient`` says whether a job that met it is worth another attempt.
@@ -35,6 +37,7 @@ class TiroError(Exception):
         self.retry_after = retry_after
         self.param: str | None = None
         self.headers: dict[str, str] = {}
+        self.more: dict[str, object] = {}
         super().__init__(self.message)
 
 
@@ -69,6 +72,14 @@ class MethodNotAllowed(TiroError):
 class Conflict(TiroError):
     code, status, exit_code = "conflict", 409, 2
     default = "The recording is not in a state that allows this."
+
+
+class EditConflict(TiroError):
+    code, status, exit_code = "edit_conflict", 409, 2
+    default = (
+        "Somebody has changed the same segments since the version that this edit began with. `conflicts` has "
+        "both texts: choose, and send the edit again with the `version` of this answer."
+    )
 
 
 class IdempotencyMismatch(TiroError):
@@ -398,9 +409,7 @@ class DatabaseBusy(TiroError):
 
 class DatabaseRefused(TiroError):
     code, status, exit_code = "database_refused", 503, 6
-    default = (
-        "The database does not let Tiro in. Check the user, the password and the name in TIRO_DATABASE_URL."
-    )
+    default = "The database does not let Tiro in. Check the user, password and name in TIRO_DATABASE_URL."
 
 
 class MissingExtra(TiroError):
@@ -447,6 +456,16 @@ class DataPresent(TiroError):
 class DataInUse(TiroError):
     code, status, exit_code = "data_in_use", 409, 6
     default = "A server or a worker is at work on this data. Stop all of them first; nothing was changed."
+
+
+class DatabaseTooOld(TiroError):
+    code, status, exit_code = "database_too_old", 500, 6
+    default = "The database has an older release's schema. Run `tiro db upgrade` once, and start again."
+
+
+class DatabaseNotEmpty(TiroError):
+    code, status, exit_code = "database_not_empty", 500, 6
+    default = "The database has another program's tables. Name an empty one in TIRO_DATABASE_URL."
 
 
 class AddressInUse(TiroError):

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select, update
 from tests.conftest import make_settings
+from tests.databases import everything_in
 from tests.makecall import wav
 from tests.serving import Client, ThreadServer, thread_server, wait_until
 
@@ -103,6 +104,16 @@ def ended(server: ThreadServer, recording_id: str) -> str:
 
 
 Request = tuple[str, dict[str, Any]]
+
+
+def edited(server: ThreadServer, kept: str) -> int:
+    """The version that a new edit made."""
+    transcript = server.client.session(kept)["transcript"]
+    insert = {"op": "insert", "start_time": 0, "end_time": 1, "text": "more"}
+    wish = {"version": transcript["version"], "changes": [insert]}
+    return int(server.client.patch(f"{DOOR}/{kept}/transcript", json=wish).json()["version"])
+
+
 MADE: dict[str, Callable[[ThreadServer, str], Request]] = {
     DOOR: lambda _, __: (DOOR, {"files": {"audio": ("a.wav", SPEECH)}, "data": {"engine": "echo"}}),
     BATCHES: lambda _, __: (BATCHES, {"files": {"title": (None, "mine")}}),
@@ -120,6 +131,11 @@ MADE: dict[str, Callable[[ThreadServer, str], Request]] = {
     ),
     SESSION + "/links": lambda _, kept: (f"{DOOR}/{kept}/links", {}),
     SESSION + "/retry": lambda server, kept: (f"{DOOR}/{ended(server, kept)}/retry", {}),
+    SESSION + "/comments": lambda _, kept: (f"{DOOR}/{kept}/comments", {"json": {"text": "indeed"}}),
+    SESSION + "/edits/{version}/undo": lambda server, kept: (
+        f"{DOOR}/{ended(server, kept)}/edits/{edited(server, kept)}/undo",
+        {},
+    ),
     "/api/v1/admin/jobs/{job_id}/requeue": lambda server, kept: (
         f"/api/v1/admin/jobs/{job_of(server, ended(server, kept))}/requeue",
         {},
@@ -271,7 +287,7 @@ def test_no_secret_lies_in_the_database(server: ThreadServer) -> None:
     with server.runtime.database.read() as session:
         assert session.scalar(select(func.count()).select_from(KeptAnswerTable))
     data = server.runtime.settings.data
-    held = b"".join(path.read_bytes() for path in sorted(data.glob("tiro.db*")))
+    held = everything_in(data)
     assert b"sealed" in held
     for hidden in (secret, link, token):
         assert hidden.encode() not in held

@@ -9,8 +9,9 @@ from typing import Any
 import psutil
 import pytest
 from tests import countingengine
-from tests.checkup import assert_sound, job_row, rows, stuck_at, window_count
+from tests.checkup import assert_sound, job_row, rows, window_count
 from tests.conftest import make_settings
+from tests.databases import stuck_at
 from tests.makecall import wav
 from tests.serving import Client, ServerProcess, thread_server, wait_until
 

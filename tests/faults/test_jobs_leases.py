@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 from tests import countingengine
 from tests.checkup import assert_sound, job_row, rows, window_count
 from tests.conftest import make_settings
+from tests.databases import POSTGRESQL, reaching_into
 from tests.makecall import wav
 from tests.serving import ENDED, Client, thread_server, wait_until
 from tests.workers import at_work, runtime_of, send, worker_process
@@ -36,21 +36,35 @@ def everything(data: Path) -> dict[str, list[dict[str, Any]]]:
     return {table: rows(data, f"SELECT * FROM {table}") for table in tables}
 
 
+_IN_TRANSACTIONS = (
+    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL "
+    "AND pid <> pg_backend_pid()"
+)
+
+
 def stop_between_commits(data: Path, process: subprocess.Popen[bytes]) -> None:
-    """SIGSTOP the process at a moment at which it does not hold SQLite's write lock: that would stop all."""
+    """SIGSTOP the process at a moment at which it is in no transaction: its locks would stop all."""
 
     def stopped() -> bool:
         process.send_signal(signal.SIGSTOP)
         os.waitpid(process.pid, os.WUNTRACED)
-        with closing(sqlite3.connect(data / "tiro.db", timeout=0.2, isolation_level=None)) as connection:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
+        try:
+            with reaching_into(data) as execute:
+                if POSTGRESQL:
+                    return not execute(_IN_TRANSACTIONS)
+                execute("PRAGMA busy_timeout = 200")
+                execute("BEGIN IMMEDIATE")
                 return True
-            except sqlite3.OperationalError:
-                process.send_signal(signal.SIGCONT)
-                return False
+        except sqlite3.OperationalError:
+            return False
 
-    wait_until(stopped, what="a pause between two commits")
+    def stopped_there() -> bool:
+        if stopped():
+            return True
+        process.send_signal(signal.SIGCONT)
+        return False
+
+    wait_until(stopped_there, what="a pause between two commits")
 
 
 def test_a_worker_that_was_taken_for_dead_changes_nothing(tmp_path: Path, engine_log: Path) -> None:
@@ -117,6 +131,6 @@ def test_doubled_wake_ups_and_two_workers_run_each_job_once(tmp_path: Path) -> N
             )
     jobs = rows(data, "SELECT state, attempt FROM jobs ORDER BY id")
     assert [(job["state"], job["attempt"]) for job in jobs] == [("completed", 1)] + [("failed", 1)] * 30
-    begun = rows(data, "SELECT * FROM events WHERE type = 'state' AND data LIKE '%running%'")
+    begun = rows(data, "SELECT * FROM events WHERE type = 'state' AND CAST(data AS text) LIKE '%running%'")
     assert len(begun) == 31
     assert_sound(data)

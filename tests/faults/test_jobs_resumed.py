@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import update
 from tests.checkup import job_row
 from tests.conftest import make_settings
+from tests.databases import sqlites_own
 from tests.makecall import wav
 from tests.serving import ServerProcess, server_process, thread_server, wait_until
 
@@ -49,6 +50,7 @@ def test_another_plan_begins_anew(tmp_path: Path, same_plan: bool) -> None:
     assert not any(finding.faults for finding in inspect_data(settings))
 
 
+@sqlites_own
 def test_files_of_unknown_recordings_are_set_aside_not_deleted(tmp_path: Path) -> None:
     settings = make_settings(tmp_path / "data")
     with thread_server(settings) as server:

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from tests.checkup import assert_sound
 from tests.conftest import make_settings
+from tests.databases import sqlites_own
 from tests.makecall import wav
 from tests.serving import ThreadServer, thread_server, wait_until
 
@@ -156,6 +157,7 @@ def growing_journal(data: Path) -> Iterator[None]:
         yield
 
 
+@sqlites_own
 @pytest.mark.slow
 def test_the_database_on_a_full_disk(small_disk: Path) -> None:
     settings = make_settings(small_disk / "data", storage={"reserve": 0}, jobs={"lease_seconds": 1.0})

@@ -6,17 +6,17 @@ import base64
 import hashlib
 import os
 import random
-import sqlite3
 import threading
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from tests.brokenproxy import broken_proxy
-from tests.checkup import assert_sound, rows, stuck_at
+from tests.checkup import assert_sound, rows
 from tests.conftest import make_settings
+from tests.databases import reaching_into, refusing, stuck_at
 from tests.makecall import wav
 from tests.serving import Client, ServerProcess, thread_server, wait_until
 from tusclient.client import TusClient
@@ -186,9 +186,8 @@ def test_the_server_dies_before_the_recording_is_made(tmp_path: Path, moved: boo
     with parts.append(upload_id, unproven=False) as writer:
         writer.write(SPEECH[-99:])
     recording_id = str(uuid7())
-    with closing(sqlite3.connect(tmp_path / "tiro.db")) as connection:
-        connection.execute("UPDATE uploads SET recording_id = ?", [recording_id])
-        connection.commit()
+    with reaching_into(tmp_path) as execute:
+        execute("UPDATE uploads SET recording_id = ?", recording_id)
     if moved:
         parts.whole(upload_id, recording_id).commit()
     assert_becomes_one_recording(tmp_path, upload_id)
@@ -216,14 +215,10 @@ def suppress_loss(client: Client, upload_id: str) -> None:
 def test_a_database_that_refuses_the_row_leaves_the_upload_whole(tmp_path: Path) -> None:
     with thread_server(make_settings(tmp_path)) as server:
         upload_id = begin(server.client)
-        with closing(sqlite3.connect(tmp_path / "tiro.db", isolation_level=None)) as connection:
-            connection.execute(
-                "CREATE TRIGGER no BEFORE INSERT ON recordings BEGIN SELECT RAISE(FAIL, 'no'); END"
-            )
+        with refusing(tmp_path, "INSERT ON recordings"):
             assert patch(server.client, upload_id, 0, SPEECH).status_code == 500
             assert set(server.runtime.storage.inventory()) == set()
             assert server.client.head(f"/api/v1/uploads/{upload_id}", headers=TUS).status_code == 500
-            connection.execute("DROP TRIGGER no")
         again = patch(server.client, upload_id, len(SPEECH), b"")
         session_id = again.headers["tiro-session"]
         assert server.client.get(f"/api/v1/transcribe/{session_id}/media").content == SPEECH

@@ -15,8 +15,9 @@ import pytest
 import standardwebhooks.webhooks
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
-from tests.checkup import assert_sound, rows, stuck_at
+from tests.checkup import assert_sound, rows
 from tests.conftest import make_settings
+from tests.databases import stuck_at
 from tests.makecall import wav
 from tests.receiver import Reply, receiving
 from tests.serving import ServerProcess, thread_server, wait_until

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import update
 from tests.checkup import assert_sound
 from tests.conftest import make_settings
+from tests.databases import use_data
 from tests.makecall import wav
 from tests.serving import Client, ThreadServer
 from typer.testing import CliRunner
@@ -253,7 +254,7 @@ def test_the_command_line_shows_what_would_go(
 ) -> None:
     recording_id = sent(person)
     aged(server, recording_id, days=400)
-    monkeypatch.setenv("TIRO_DATA", str(server.runtime.settings.data))
+    use_data(monkeypatch, server.runtime.settings.data)
     runner = CliRunner()
     assert recording_id not in runner.invoke(app, ["retention", "preview"]).output
     shown = runner.invoke(app, ["retention", "preview", "--recording-days", "365"])

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import pytest
 from tests.conftest import make_settings
+from tests.databases import reaching_into, sqlites_own
 from tests.makecall import wav
 from tests.serving import thread_server, wait_until
 
@@ -28,10 +29,12 @@ def fingerprint(data: Path) -> str:
 def set_schema(data: Path, revision: str) -> None:
     with closing(sqlite3.connect(data / "tiro.db")) as connection:
         connection.execute("UPDATE alembic_version SET version_num = ?", [revision])
+        connection.execute("UPDATE schema SET oldest = ?", [revision])
         connection.commit()
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+@sqlites_own
 def test_a_database_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
     settings = make_settings(tmp_path)
     open_database(settings).close()
@@ -44,6 +47,7 @@ def test_a_database_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
     assert fingerprint(tmp_path) == before
 
 
+@sqlites_own
 def test_looking_makes_no_database_and_changes_no_schema(tmp_path: Path) -> None:
     assert inspect_data(make_settings(tmp_path)) == []
     assert list(tmp_path.iterdir()) == []
@@ -56,6 +60,7 @@ def test_looking_makes_no_database_and_changes_no_schema(tmp_path: Path) -> None
     assert names == ["something"]
 
 
+@sqlites_own
 def test_the_log_can_be_tidied_up_while_files_are_read(tmp_path: Path) -> None:
     settings = make_settings(tmp_path)
     reading, go_on = threading.Event(), threading.Event()
@@ -119,8 +124,7 @@ def test_a_wrong_count_is_found(tmp_path: Path) -> None:
         page = server.client.get("/api/v1/transcribe").json()
         assert (page["total"], [item["session_id"] for item in page["items"]]) == (1, [second["session_id"]])
     assert [finding for finding in inspect_data(settings) if finding.faults] == []
-    with closing(sqlite3.connect(tmp_path / "tiro.db")) as connection:
-        connection.execute("UPDATE users SET recordings = 7")
-        connection.commit()
+    with reaching_into(tmp_path) as execute:
+        execute("UPDATE users SET recordings = 7")
     [found] = [finding for finding in inspect_data(settings) if finding.faults]
     assert (found.promise, found.faults) == ("every user's recordings are counted", ["owner"])

@@ -126,7 +126,8 @@ def test_a_transcript_is_what_the_server_has(client: Client, server: ThreadServe
     )
     (recording,) = client.list(limit=1).items
     raw = server.client.session(recording.id)
-    assert [segment_json(segment) for segment in transcript.segments] == raw["transcript"]["segments"]
+    shown = [{"id": place} | segment_json(said) for place, said in enumerate(transcript.segments)]
+    assert shown == raw["transcript"]["segments"]
     assert metadata_json(transcript) == raw["metadata"]
     assert transcript.options == {"engine": "echo", "channels": "split", "language": "en"}
     assert (recording.title, recording.status, recording.error) == ("my call", "completed", None)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import make_settings
+from tests.databases import use_data
 from tests.makecall import wav
 from tests.receiver import Receiver, Reply, receiving
 from tests.serving import ThreadServer, thread_server, wait_until
@@ -158,7 +159,7 @@ def test_there_is_a_most(server: ThreadServer) -> None:
 
 
 def test_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
-    monkeypatch.setenv("TIRO_DATA", str(tmp_path))
+    use_data(monkeypatch, tmp_path)
     monkeypatch.setenv("TIRO_EGRESS_ALLOW", "127.0.0.1")
     tiro = CliRunner()
     added = tiro.invoke(app, ["webhooks", "add", receiver.url, "--event", "transcription.failed"])

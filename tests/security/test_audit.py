@@ -16,8 +16,9 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 from starlette.types import Receive, Scope, Send
+from tests.databases import refusing, use_data
 from tests.makecall import wav
 from tests.serving import Client, ThreadServer
 from typer.testing import CliRunner
@@ -349,7 +350,38 @@ def batch(scene: Stage, engine: str = "echo") -> httpx.Response:
     return scene.owner.post(BATCHES, data={"engine": engine}, files={"audio": ("call.wav", SPEECH)})
 
 
+def edit(scene: Stage) -> httpx.Response:
+    recording = f"{DOOR}/{scene.kept()}"
+    version = scene.owner.get(recording).json()["transcript"]["version"]
+    insert = {"op": "insert", "start_time": 0, "end_time": 1, "text": "more"}
+    return scene.owner.patch(f"{recording}/transcript", json={"version": version, "changes": [insert]})
+
+
+def comment(scene: Stage) -> httpx.Response:
+    return scene.owner.post(f"{DOOR}/{scene.kept()}/comments", json={"text": "our secret merger"})
+
+
 DEEDS |= {
+    ("PATCH", DOOR + "/{session_id}"): (
+        Action.RECORDING_CHANGED,
+        lambda s: s.owner.patch(f"{DOOR}/{s.kept()}", json={"title": TITLE, "tags": ["our secret merger"]}),
+    ),
+    ("POST", DOOR + "/{session_id}/comments"): (Action.COMMENT_CREATED, comment),
+    ("PATCH", DOOR + "/{session_id}/comments/{comment_id}"): (
+        Action.COMMENT_CHANGED,
+        lambda s: s.owner.patch(
+            f"{DOOR}/{s.kept()}/comments/{comment(s).json()['id']}", json={"resolved": True}
+        ),
+    ),
+    ("DELETE", DOOR + "/{session_id}/comments/{comment_id}"): (
+        Action.COMMENT_REMOVED,
+        lambda s: s.owner.delete(f"{DOOR}/{s.kept()}/comments/{comment(s).json()['id']}"),
+    ),
+    ("PATCH", DOOR + "/{session_id}/transcript"): (Action.RECORDING_EDITED, edit),
+    ("POST", DOOR + "/{session_id}/edits/{version}/undo"): (
+        Action.RECORDING_EDITED,
+        lambda s: s.owner.post(f"{DOOR}/{s.kept()}/edits/{edit(s).json()['version']}/undo"),
+    ),
     ("POST", DOOR + "/{session_id}/shares"): (Action.SHARE_CREATED, share),
     ("DELETE", DOOR + "/{session_id}/shares/{share_id}"): (
         Action.SHARE_REMOVED,
@@ -447,21 +479,14 @@ def test_a_refresh_token_that_comes_twice_is_written_down(scene: Stage) -> None:
 def test_a_deed_that_cannot_be_written_down_does_not_happen(scene: Stage) -> None:
     runtime = scene.server.runtime
     row, secret = runtime.keys.create("spare")
-    with runtime.database.write() as session:
-        stop = "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END"
-        session.execute(text(stop))
-    try:
-        with pytest.raises(IntegrityError, match="full"):
-            runtime.keys.revoke(row.id)
-    finally:
-        with runtime.database.write() as session:
-            session.execute(text("DROP TRIGGER full"))
+    with refusing(runtime.settings.data, "INSERT ON audit"), pytest.raises(IntegrityError):
+        runtime.keys.revoke(row.id)
     assert runtime.keys.authenticate(secret).key_id == row.id
 
 
 def test_no_entry_is_ever_changed(scene: Stage) -> None:
     with (
-        pytest.raises(IntegrityError, match="never changed"),
+        pytest.raises(DatabaseError, match="never changed"),
         scene.server.runtime.database.write() as session,
     ):
         session.execute(text("UPDATE audit SET address = 'elsewhere'"))
@@ -549,7 +574,7 @@ def test_ones_own_activity(scene: Stage) -> None:
 
 
 def test_the_command_line_is_an_actor(scene: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TIRO_DATA", str(scene.server.runtime.settings.data))
+    use_data(monkeypatch, scene.server.runtime.settings.data)
     runner = CliRunner()
     for arguments in (["users", "add", "cleo"], ["keys", "create", "ci", "--user", "cleo"]):
         assert runner.invoke(app, arguments).exit_code == 0

@@ -57,6 +57,7 @@ UPLOADS = "/api/v1/uploads"
 LINK = "/api/v1/shared/{token}"
 GROUPS = "/api/v1/groups"
 BATCHES = "/api/v1/batches"
+COMMENTS = "/api/v1/transcribe/{session_id}/comments"
 FACTOR = "/api/v1/me/second-factor"
 HOOK = "/api/v1/webhooks/{webhook_id}"
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -72,6 +73,15 @@ MATRIX = {
     ("HEAD", DOOR + "/{session_id}/media"): VIEW,
     ("GET", DOOR + "/{session_id}/transcript.{extension}"): VIEW,
     ("GET", DOOR + "/{session_id}/events"): VIEW,
+    ("PATCH", DOOR + "/{session_id}"): EDIT,
+    ("GET", "/api/v1/tags"): READ,
+    ("GET", COMMENTS): VIEW,
+    ("POST", COMMENTS): EDIT,
+    ("PATCH", COMMENTS + "/{comment_id}"): EDIT,
+    ("DELETE", COMMENTS + "/{comment_id}"): EDIT,
+    ("PATCH", DOOR + "/{session_id}/transcript"): EDIT,
+    ("GET", DOOR + "/{session_id}/edits"): VIEW,
+    ("POST", DOOR + "/{session_id}/edits/{version}/undo"): EDIT,
     ("GET", DOOR + "/{session_id}/shares"): OWNER_READ,
     ("POST", DOOR + "/{session_id}/shares"): OWNER_WRITE,
     ("DELETE", DOOR + "/{session_id}/shares/{share_id}"): OWNER_WRITE,
@@ -185,6 +195,10 @@ BODIES: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/api/v1/users"): {"name": " "},
     ("PATCH", "/api/v1/users/{user_id}"): {},
     ("PATCH", "/api/v1/me/retention"): {},
+    ("PATCH", DOOR + "/{session_id}/transcript"): {},
+    ("PATCH", DOOR + "/{session_id}"): {},
+    ("POST", COMMENTS): {"text": "indeed"},
+    ("PATCH", COMMENTS + "/{comment_id}"): {},
     ("POST", DOOR + "/{session_id}/shares"): {"user": "spare"},
     ("POST", DOOR + "/{session_id}/links"): {},
     ("POST", GROUPS): {"name": " "},
@@ -397,6 +411,17 @@ def targets(house: House, path: str, session_id: str) -> dict[str, str]:
         found["job_id"] = job_of(house, finished(house))
     if "{share_id}" in path:
         found["share_id"] = house.share(session_id, user="spare")
+    if "{comment_id}" in path:
+        # The editor's own, or only its removal by the owner could be seen.
+        said = runtime.comments.add(session_id, house.people["edda"], "indeed", None)
+        found["comment_id"] = said[0].id
+    if "{version}" in path:
+        at = f"{DOOR}/{session_id}"
+        version = house.clients["owner"].session(session_id)["transcript"]["version"]
+        inserted = {"op": "insert", "start_time": 0, "end_time": 1, "text": "more"}
+        wish = {"version": version, "changes": [inserted]}
+        made = house.clients["owner"].patch(f"{at}/transcript", json=wish)
+        found["version"] = str(made.json()["version"])
     if "{link_id}" in path:
         found["link_id"] = runtime.sharing.make_link(session_id, None)[0].id
     if "{webhook_id}" in path:

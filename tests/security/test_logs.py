@@ -6,9 +6,12 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
+from tests.databases import address_of
 from tests.makecall import wav
 from tests.serving import ServerProcess, server_process, wait_until
+
+from tiro.db.session import Database
 
 
 @pytest.fixture(scope="module", params=["json", pytest.param("text", marks=pytest.mark.slow)])
@@ -32,7 +35,7 @@ def test_a_crash_tells_the_log_no_secret(server: ServerProcess) -> None:
     key = (server.data / "key").read_text().strip()
     done = server.client.send_file("call.wav", wav(5), wait=30).json()
     said = done["transcript"]["segments"][0]["text"]
-    engine = create_engine(f"sqlite:///{server.data / 'tiro.db'}")
+    engine = Database(address_of(server.data)).engine
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE recordings RENAME TO gone"))
     answer = server.client.get("/api/v1/transcribe")

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,6 +40,7 @@ class Postgres:
 
     def __init__(self, *, durable: bool = False) -> None:
         self._user = "nobody" if os.geteuid() == 0 else None
+        self._group = pwd.getpwnam(self._user).pw_gid if self._user else None
         self._settings = _SETTINGS if durable else (*_SETTINGS, *_FAST)
         self.folder = Path(tempfile.mkdtemp(prefix="tiro-postgres-"))
         if self._user:
@@ -46,43 +48,54 @@ class Postgres:
         self._data = self.folder / "data"
         self._numbers = itertools.count(1)
         self._made: list[str] = []
-        self._server: subprocess.Popen[bytes] | None = None
+        self._watch: subprocess.Popen[bytes] | None = None
         self._run("initdb", "-D", str(self._data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
         rules = self._data / "pg_hba.conf"
         rules.write_text("local all locked scram-sha-256\n" + rules.read_text())
         self.start()
 
     def start(self) -> None:
-        # The shell holds the other end of our pipe: it sees when this process is gone, and ends the server.
-        script = 'exec 3<&0; "$@" </dev/null & child=$!; read -r _ <&3; kill -QUIT $child; wait $child'
+        # A shell holds the other end of our pipe: it sees when this process is gone, and ends the server.
+        # Both are nobody's children, for tests look at ours.
+        script = (
+            'exec 3<&0; ( "$@" </dev/null 3<&- & child=$!; read -r _ <&3; kill -QUIT $child; wait $child ) &'
+        )
         options = [word for setting in self._settings for word in ("-c", setting)]
         server = [str(_PROGRAMS / "postgres"), "-D", str(self._data), "-k", str(self.folder), *options]
         with (self.folder / "log").open("ab") as log:
-            self._server = subprocess.Popen(
+            self._watch = subprocess.Popen(
                 ["sh", "-c", script, "sh", *server],
                 stdin=subprocess.PIPE,
+                stdout=log,
                 stderr=log,
                 user=self._user,
-                group=pwd.getpwnam(self._user).pw_gid if self._user else None,
+                group=self._group,
                 cwd=self.folder,
             )
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                self.execute("SELECT 1")
-                return
-            except psycopg.OperationalError:
-                if time.monotonic() > deadline or self._server.poll() is not None:
-                    raise AssertionError((self.folder / "log").read_text()[-3000:]) from None
-                time.sleep(0.02)
+        self._watch.wait()
+        self._until(self._answers)
 
     def stop(self) -> None:
         """At once, as `pg_ctl stop -m immediate` would; its clients see their connections close."""
-        server, self._server = self._server, None
-        if server is not None:
-            assert server.stdin is not None
-            server.stdin.close()
-            server.wait(30)
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            assert watch.stdin is not None
+            watch.stdin.close()
+            self._until(lambda: not (self._data / "postmaster.pid").exists())
+
+    def _answers(self) -> bool:
+        try:
+            self.execute("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _until(self, done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 30
+        while not done():
+            if time.monotonic() > deadline:
+                raise AssertionError((self.folder / "log").read_text()[-3000:])
+            time.sleep(0.02)
 
     def close(self) -> None:
         self.stop()
@@ -134,7 +147,7 @@ class Postgres:
             check=True,
             capture_output=True,
             user=self._user,
-            group=pwd.getpwnam(self._user).pw_gid if self._user else None,
+            group=self._group,
             cwd=self.folder,
         )
 

@@ -21,12 +21,15 @@ from tiro.features.accounts.factors import endpoints as factor_endpoints
 from tiro.features.accounts.identities import endpoints as identity_endpoints
 from tiro.features.administration import audit_endpoints, job_endpoints
 from tiro.features.batches import endpoints as batch_endpoints
+from tiro.features.comments import endpoints as comment_endpoints
+from tiro.features.editing import endpoints as editing_endpoints
 from tiro.features.groups import endpoints as group_endpoints
 from tiro.features.keys import endpoints as key_endpoints
 from tiro.features.keys.service import KeyService
 from tiro.features.openai import endpoints as openai_endpoints
 from tiro.features.quotas import endpoints as quota_endpoints
 from tiro.features.recordings import (
+    detail_endpoints,
     endpoints,
     event_endpoints,
     export_endpoints,
@@ -54,6 +57,38 @@ may log in with cookies instead; then every request that changes something needs
 Errors are `application/problem+json` with a stable `code`."""
 
 
+# In the order in which /docs shows them: the door first, what only operators need last.
+_ROUTERS = (
+    endpoints.router,
+    export_endpoints.router,
+    detail_endpoints.router,
+    detail_endpoints.tags,
+    editing_endpoints.router,
+    comment_endpoints.router,
+    event_endpoints.router,
+    retention_endpoints.holds,
+    retention_endpoints.router,
+    batch_endpoints.router,
+    upload_endpoints.router,
+    openai_endpoints.router,
+    share_endpoints.router,
+    link_endpoints.router,
+    group_endpoints.router,
+    key_endpoints.router,
+    account_endpoints.router,
+    factor_endpoints.router,
+    identity_endpoints.router,
+    quota_endpoints.router,
+    admin_endpoints.router,
+    webhook_endpoints.router,
+    audit_endpoints.own,
+    audit_endpoints.router,
+    job_endpoints.router,
+    admin.router,
+    health.router,
+)
+
+
 def create_app(runtime: Runtime) -> FastAPI:
     """The application. Unless the runtime's role is the API alone, it runs the jobs and the rounds too, from
     its start to its end. It closes nothing of ``runtime``."""
@@ -76,30 +111,8 @@ def create_app(runtime: Runtime) -> FastAPI:
     cors.install(app, runtime.browsers.origins)
     app.add_middleware(RequestEnvelope)
     app.add_middleware(BelievedProxies, networks=runtime.settings.http.believed_proxies)
-    # In the order in which /docs shows them: the door first, what only operators need last.
-    app.include_router(endpoints.router)
-    app.include_router(export_endpoints.router)
-    app.include_router(event_endpoints.router)
-    app.include_router(retention_endpoints.holds)
-    app.include_router(retention_endpoints.router)
-    app.include_router(batch_endpoints.router)
-    app.include_router(upload_endpoints.router)
-    app.include_router(openai_endpoints.router)
-    app.include_router(share_endpoints.router)
-    app.include_router(link_endpoints.router)
-    app.include_router(group_endpoints.router)
-    app.include_router(key_endpoints.router)
-    app.include_router(account_endpoints.router)
-    app.include_router(factor_endpoints.router)
-    app.include_router(identity_endpoints.router)
-    app.include_router(quota_endpoints.router)
-    app.include_router(admin_endpoints.router)
-    app.include_router(webhook_endpoints.router)
-    app.include_router(audit_endpoints.own)
-    app.include_router(audit_endpoints.router)
-    app.include_router(job_endpoints.router)
-    app.include_router(admin.router)
-    app.include_router(health.router)
+    for router in _ROUTERS:
+        app.include_router(router)
     docs.mount(app)
     password.mount(app)
     document.install(app)

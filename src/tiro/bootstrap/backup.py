@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tiro.bootstrap.data import lock_data_folder, look_at_database
+from tiro.bootstrap.data import connect, lock_data_folder, look_at_database
 from tiro.bootstrap.server import build_webhooks
-from tiro.db.migrate import SCHEMA, check_known, revision
+from tiro.db.migrate import SCHEMA, is_known, revision
 from tiro.egress.dns import SystemResolver
-from tiro.errors import Conflict, DataFolderInUse, DataInUse, NotFound
+from tiro.errors import DatabaseTooNew, DatabaseTooOld, DataFolderInUse, DataInUse, NotFound
 from tiro.events.embedded import EmbeddedEventHub
 from tiro.features.backup.restoring import RestoreService
 from tiro.features.backup.secrets import Secrets
@@ -27,8 +27,7 @@ def backing_up(settings: Settings) -> Iterator[BackupService]:
     """Changes no schema: what is backed up is what is there.
 
     Raises:
-        Conflict: the database has an older schema.
-        DatabaseTooNew
+        DatabaseTooNew, DatabaseTooOld: it has another release's schema; that release backs it up.
         NotFound: there is no database.
     """
     database = look_at_database(settings)
@@ -36,14 +35,11 @@ def backing_up(settings: Settings) -> Iterator[BackupService]:
         raise NotFound(f"There is nothing to back up: {settings.data} has no database.")
     try:
         found = revision(database)
-        check_known(found)
         if found is None:
             raise NotFound("There is nothing to back up: the database is empty.")
         if found != SCHEMA:
-            raise Conflict(
-                f"The database's schema is {found}, and this release backs up {SCHEMA}. Use the release that "
-                "runs on it, or start `tiro serve` once, which brings it there."
-            )
+            error = DatabaseTooOld if is_known(found) else DatabaseTooNew
+            raise error(f"{error.default} (Its schema is {found}, and this release backs up {SCHEMA}.)")
         storage = LocalStorage(settings.data, int(settings.storage.reserve))
         yield BackupService(database, storage, _secrets(settings))
     finally:
@@ -61,8 +57,7 @@ def restoring(settings: Settings) -> Iterator[RestoreService]:
         lock = lock_data_folder(settings)
     except DataFolderInUse as err:
         raise DataInUse from err
-    database, resolver = look_at_database(settings, make=True), SystemResolver()
-    assert database is not None
+    database, resolver = connect(settings), SystemResolver()
     try:
         storage = LocalStorage(settings.data, int(settings.storage.reserve))
         webhooks, _ = build_webhooks(settings, database, resolver)

@@ -2,37 +2,83 @@
 
 from __future__ import annotations
 
+import math
+import time
 from pathlib import Path
 
+import structlog
 from sqlalchemy import URL
 
-from tiro.db.migrate import SCHEMA, check_known, revision, upgrade
+from tiro.db.migrate import SCHEMA, is_newer, prepare, revision
 from tiro.db.session import Database
 from tiro.db.sqlite import sqlite_url
-from tiro.errors import DataFolderInUse, DataFolderUnusable
+from tiro.errors import DatabaseBusy, DataFolderInUse, DataFolderUnusable
 from tiro.features.checkup.service import SETTLE_SECONDS, CheckupService, Finding
 from tiro.kit.lockfile import AlreadyLocked, FolderLock, is_locked
 from tiro.settings import Settings
 from tiro.storage.local import LocalStorage
 from tiro.storage.parts import LocalParts
 
+_TOLD_SECONDS, _PAUSE_SECONDS = 5.0, 0.5
+_log = structlog.get_logger(__name__)
 
-def open_database(settings: Settings) -> Database:
-    """The database, at the schema of this release."""
-    _make_data_folder(settings)
-    database = Database(_database_url(settings), connections=settings.database.connections)
-    upgrade(database)
+
+def open_database(settings: Settings, *, wait: float = 0.0) -> Database:
+    """The database, at a schema that this release works with.
+
+    Args:
+        wait: for how many seconds to try where a PostgreSQL server does not answer.
+
+    Raises:
+        DatabaseBusy: it does not answer.
+        DatabaseRefused: it lets nobody in with this name and password, or there is none of this name.
+        DatabaseTooOld, DatabaseTooNew, DatabaseNotEmpty
+    """
+    database = connect(settings)
+    try:
+        if database.postgresql:
+            _wait(database, wait)
+        prepare(database)
+    except BaseException:
+        database.close()
+        raise
     return database
 
 
-def look_at_database(settings: Settings, *, make: bool = False) -> Database | None:
-    """The database as it is, with whatever schema it has; None where there is none, unless one is to be
-    made. The caller closes it."""
-    if make:
-        _make_data_folder(settings)
-    elif settings.database.url is None and not _database_file(settings).exists():
+def look_at_database(settings: Settings) -> Database | None:
+    """As ``connect``, but makes nothing: None where there is none."""
+    if settings.database.url is None and not _database_file(settings).exists():
         return None
     return Database(_database_url(settings), connections=settings.database.connections)
+
+
+def connect(settings: Settings) -> Database:
+    """The database as it is, whatever its schema."""
+    _make_data_folder(settings)
+    return Database(_database_url(settings), connections=settings.database.connections)
+
+
+def _wait(database: Database, seconds: float) -> None:
+    """Until it answers; those who wait with us are told for what."""
+    deadline, told = time.monotonic() + seconds, -math.inf
+    while True:
+        try:
+            with database.read():
+                return
+        except DatabaseBusy as err:
+            # Of several lines the first says it; none of them has the password.
+            reason = str(getattr(err.__cause__, "orig", "")).partition("\n")[0]
+            now = time.monotonic()
+            if now >= deadline:
+                raise DatabaseBusy(
+                    f"The database {database.address} did not answer within {seconds:g} s. {reason}"
+                ) from err
+            if now - told >= _TOLD_SECONDS:
+                _log.warning(
+                    "database.waiting", address=database.address, seconds=round(deadline - now), reason=reason
+                )
+                told = now
+            time.sleep(min(_PAUSE_SECONDS, deadline - now))
 
 
 def lock_data_folder(settings: Settings, *, shared: bool = False) -> FolderLock:
@@ -69,18 +115,17 @@ def inspect_data(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) 
         return []
     try:
         found = revision(database)
-        check_known(found)
-        if found != SCHEMA:
-            return [
-                Finding("the database has this release's schema", ["the next `tiro serve` brings it there"])
-            ]
+        if found != SCHEMA and not is_newer(database, found):
+            way = "`tiro db upgrade`" if database.postgresql and found else "the next `tiro serve`"
+            return [Finding("the database has this release's schema", [f"{way} brings it there"])]
         storage = LocalStorage(settings.data, int(settings.storage.reserve))
         return CheckupService(
             database,
             storage,
             storage,
             LocalParts(settings.data, storage),
-            running=lambda: is_locked(settings.data / "lock"),
+            # To PostgreSQL others may be at work from elsewhere.
+            running=lambda: database.postgresql or is_locked(settings.data / "lock"),
             settle_seconds=settle_seconds,
         ).run()
     finally:

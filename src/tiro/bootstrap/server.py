@@ -30,7 +30,9 @@ from tiro.features.accounts.tokens import AccessTokens
 from tiro.features.administration.service import AdministrationService
 from tiro.features.audit.service import AuditService
 from tiro.features.batches.service import BatchService
+from tiro.features.comments.service import CommentService
 from tiro.features.counters.service import CounterService
+from tiro.features.editing.service import EditingService
 from tiro.features.events.service import EventService
 from tiro.features.groups.service import GroupService
 from tiro.features.idempotency.service import IdempotencyService
@@ -40,10 +42,12 @@ from tiro.features.jobs.states import JobQueue
 from tiro.features.keys.service import KeyService
 from tiro.features.openai.service import OpenAIService
 from tiro.features.quotas.service import Quota, QuotaService
+from tiro.features.recordings.library import LibraryService
 from tiro.features.recordings.service import IntakeLimits, RecordingService
 from tiro.features.retention.service import Policy, RetentionPlan, RetentionService
 from tiro.features.rounds.service import RoundService
 from tiro.features.sharing.service import SharingService
+from tiro.features.tags.service import TagService
 from tiro.features.transcription.service import Records, TranscriptionService
 from tiro.features.transcripts.service import TranscriptService
 from tiro.features.uploads.service import UploadService
@@ -89,6 +93,9 @@ class Runtime:
     groups: GroupService
     sharing: SharingService
     recordings: RecordingService
+    library: LibraryService
+    editing: EditingService
+    comments: CommentService
     batches: BatchService
     uploads: UploadService
     openai: OpenAIService
@@ -208,7 +215,7 @@ def build_runtime(
     Args:
         queues, slots: of a worker; by default what this machine can do, and TIRO_JOBS_PARALLEL.
     """
-    database = open_database(settings)
+    database = open_database(settings, wait=settings.database.wait)
     ports = build_ports(settings)
     storage, hub, queue = ports.storage, ports.hub, ports.queue
     # Each upload needs two in quick succession: one that looks into it at the door, one for its job.
@@ -240,6 +247,7 @@ def build_runtime(
     )
     groups = GroupService(database, users)
     sharing = SharingService(database, users, groups)
+    tags = TagService()
     recordings = RecordingService(
         database,
         storage,
@@ -248,6 +256,7 @@ def build_runtime(
         jobs,
         transcripts,
         sharing,
+        tags,
         quotas,
         check_engine=lambda text: survey.check(text, speech.options, speech.default_model),
         limits=limits,
@@ -288,6 +297,9 @@ def build_runtime(
         groups=groups,
         sharing=sharing,
         recordings=recordings,
+        library=LibraryService(database, sharing, tags),
+        editing=EditingService(database, jobs, transcripts),
+        comments=CommentService(database),
         batches=BatchService(database, hub, recordings, jobs),
         uploads=UploadService(
             database,

@@ -50,10 +50,11 @@ def show_data(console: Console, settings: Settings) -> bool:
     from tiro.bootstrap.data import inspect_data
 
     console.print(f"\ndata: {settings.data}")
-    if not settings.data.exists():
+    if not settings.data.exists() and settings.database.url is None:
         console.print("Nothing there yet; the first `tiro serve` makes it.")
         return True
-    free = shutil.disk_usage(settings.data).free
+    folder = next(path for path in (settings.data, *settings.data.parents) if path.exists())
+    free = shutil.disk_usage(folder).free
     roomy = free > int(settings.storage.reserve)
     table = Table(box=None, show_header=False)
     table.add_row(_MARKS[roomy], f"{free / 1e9:.1f} GB free")

@@ -26,10 +26,16 @@ SHARED_WRITE = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '15s'"
 WRITE = f"{SHARED_WRITE}; SELECT pg_advisory_xact_lock({_WRITER})"
 UPGRADE = (
     "BEGIN; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; "
-    f"SELECT pg_advisory_xact_lock({_WRITER}), pg_advisory_xact_lock({_UPGRADE})"
+    f"SELECT pg_advisory_xact_lock({_WRITER}), pg_advisory_xact_lock({_UPGRADE}); "
+    # A change of a table that waits behind a long reader holds up all who come after.
+    "SET LOCAL lock_timeout = '10s'"
 )
 
-_OPTIONS = "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=60s"
+_OPTIONS = (
+    "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=60s "
+    # What a process that was killed had asked for does not go on, with its locks, until it is done.
+    "-c client_connection_check_interval=2s"
+)
 _CONNECT: dict[str, object] = {
     "application_name": "tiro",
     "connect_timeout": 5,

@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
 from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from tiro.db import postgresql, sqlite
 from tiro.errors import DatabaseBusy, DatabaseRefused
@@ -66,6 +68,8 @@ class Database:
             self._upgrade = sqlite.WRITE
             self._translate = sqlite.translate
         event.listen(self.engine, "begin", _begin)
+        self._closed = False
+        event.listen(self.engine, "checkin", self._returned)
         # Writers of one process queue here, in memory, rather than in the database, each with a connection.
         self._writer = threading.Lock()
 
@@ -119,8 +123,21 @@ class Database:
             connection.execution_options(tiro_begin=self._read)
             yield connection
 
+    @property
+    def address(self) -> str:
+        """Where it is, without the password: "db.example:5432/tiro"."""
+        url = self.engine.url
+        where = url.host or str(url.query.get("host", "")) if self.postgresql else ""
+        return f"{where}{f':{url.port}' if url.port else ''}/{url.database}".lstrip("/" if where else "")
+
     def close(self) -> None:
+        self._closed = True
         self.engine.dispose()
+
+    def _returned(self, connection: DBAPIConnection | None, _entry: ConnectionPoolEntry) -> None:
+        """What a thread still had when all was closed is closed by it."""
+        if self._closed and connection is not None:
+            connection.close()
 
     @contextmanager
     def _session(self, begin: str) -> Iterator[Session]:

@@ -44,9 +44,15 @@ def make_engine(url: URL) -> Engine:
         raw.isolation_level = None
         for pragma in _PRAGMAS:
             raw.execute(pragma)
+        # SQLite's own knows no letters but A to Z.
+        raw.create_function("lower", 1, _lower, deterministic=True)
 
     event.listen(engine, "connect", connect)
     return engine
+
+
+def _lower(text: str | None) -> str | None:
+    return None if text is None else text.lower()
 
 
 def translate(error: BaseException | None) -> TiroError | None:

@@ -70,9 +70,8 @@ def render(request: HTTPConnection, error: TiroError, status: int | None = None)
         detail=error.message,
         request_id=getattr(request.state, "request_id", None),
     )
-    return JSONResponse(
-        body.model_dump(), status_code=status, headers=headers, media_type="application/problem+json"
-    )
+    content = error.more | body.model_dump()
+    return JSONResponse(content, status_code=status, headers=headers, media_type="application/problem+json")
 
 
 async def _on_tiro_error(request: HTTPConnection, error: Exception) -> JSONResponse:

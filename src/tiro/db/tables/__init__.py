@@ -11,11 +11,13 @@ from tiro.db.tables.identities import IdentityTable, UsedAttemptTable
 from tiro.db.tables.jobs import JobTable, RoundTable, WindowTable, WorkerTable
 from tiro.db.tables.keys import IdempotencyTable, KeyTable
 from tiro.db.tables.logins import LoginTable, PasswordLinkTable, RefreshTokenTable
+from tiro.db.tables.notes import CommentTable, TagTable
 from tiro.db.tables.quotas import AudioDayTable, QuotaTable
 from tiro.db.tables.recordings import RecordingTable
 from tiro.db.tables.retention import RetentionTable
+from tiro.db.tables.schema import SchemaTable
 from tiro.db.tables.sharing import GroupTable, MemberTable, ShareLinkTable, ShareTable
-from tiro.db.tables.transcripts import SegmentTable, TranscriptTable
+from tiro.db.tables.transcripts import EditTable, SegmentTable, TranscriptTable
 from tiro.db.tables.uploads import UploadTable
 from tiro.db.tables.users import UserTable
 from tiro.db.tables.webhooks import DeliveryTable, WebhookTable
@@ -25,8 +27,10 @@ __all__ = [
     "AuditTable",
     "BatchFileTable",
     "BatchTable",
+    "CommentTable",
     "CounterTable",
     "DeliveryTable",
+    "EditTable",
     "EventTable",
     "GroupTable",
     "IdempotencyTable",
@@ -44,11 +48,13 @@ __all__ = [
     "RefreshTokenTable",
     "RetentionTable",
     "RoundTable",
+    "SchemaTable",
     "SecondFactorTable",
     "SegmentTable",
     "ShareLinkTable",
     "ShareTable",
     "Table",
+    "TagTable",
     "TranscriptTable",
     "UploadTable",
     "UsedAttemptTable",

@@ -6,8 +6,9 @@ from enum import StrEnum
 
 
 class Action(StrEnum):
-    """What was done. The first word says what the entry's target is: of ``job`` and ``share`` the recording;
-    of ``login``, ``password``, ``second_factor``, ``identity``, ``link`` and ``retention`` the user."""
+    """What was done. The first word says what the entry's target is: of ``job``, ``share`` and ``comment``
+    the recording; of ``login``, ``password``, ``second_factor``, ``identity``, ``link`` and ``retention`` the
+    user."""
 
     LOGIN_SUCCEEDED = "login.succeeded"
     LOGIN_FAILED = "login.failed"
@@ -41,6 +42,11 @@ class Action(StrEnum):
     RECORDING_RELEASED = "recording.released"
     RECORDING_MEDIA_REMOVED = "recording.media_removed"
     RECORDING_PURGED = "recording.purged"
+    RECORDING_EDITED = "recording.edited"
+    RECORDING_CHANGED = "recording.changed"
+    COMMENT_CREATED = "comment.created"
+    COMMENT_CHANGED = "comment.changed"
+    COMMENT_REMOVED = "comment.removed"
     SHARE_CREATED = "share.created"
     SHARE_REMOVED = "share.removed"
     SHARE_LINK_CREATED = "share.link_created"
@@ -102,6 +108,12 @@ ACTIONS: dict[Action, str] = {
     Action.RECORDING_RELEASED: "A recording was released from its hold.",
     Action.RECORDING_MEDIA_REMOVED: "Retention removed a recording's file: `size`, `days`.",
     Action.RECORDING_PURGED: "Retention removed a recording with all that was made of it: `size`, `days`.",
+    Action.RECORDING_EDITED: "A recording's transcript was changed: `version` that this made, `segments` "
+    "counts those that changed, `undoes` the version that it took back.",
+    Action.RECORDING_CHANGED: "A recording's title or tags were changed: `changed` names which.",
+    Action.COMMENT_CREATED: "A recording was commented: `comment_id`.",
+    Action.COMMENT_CHANGED: "A comment was changed, or marked as dealt with or not: `comment_id`.",
+    Action.COMMENT_REMOVED: "A comment was removed: `comment_id`.",
     Action.SHARE_CREATED: "A recording was shared: `role`, and `user_id` or `group_id`.",
     Action.SHARE_REMOVED: "A recording is shared no more: `share_id`.",
     Action.SHARE_LINK_CREATED: "A link that opens a recording was made: `link_id`, `expires_at`.",

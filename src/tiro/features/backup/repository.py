@@ -6,23 +6,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, MetaData, func, insert, inspect, select, text, update
+from sqlalchemy import ColumnElement, Connection, func, insert, inspect, select, text, update
 from sqlalchemy import Table as CoreTable
 from sqlalchemy import column as named_column
 from sqlalchemy import table as named_table
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from tiro.db.tables import RecordingTable, Table, UploadTable, UserTable
-from tiro.errors import DataInUse
 from tiro.features.backup.manifest import TableHead
 from tiro.features.backup.portable import encoder, kind_of, selected, type_of
 
-_VERSION = "alembic_version"
 _FETCHED = 1000
 
 LEFT_OUT = {
     "workers": "who is alive tells so itself, every few seconds",
+    "schema": "it is made with the tables",
     "rounds": "what is due on a server is not due on another; each begins at once where nothing is known",
 }
 """Tables that no backup carries, each with the reason."""
@@ -104,15 +102,10 @@ def presence(connection: Connection) -> tuple[int, int] | None:
     return counts[0], counts[1]
 
 
-def drop_tables(connection: Connection) -> None:
-    """Take all of Tiro's tables away, and nothing else. Raises DataInUse where somebody works with them."""
+def wait_briefly(connection: Connection) -> None:
+    """In this transaction, do not wait long for others who use the tables."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL lock_timeout = '10s'"))
-    try:
-        Table.metadata.drop_all(connection)
-        CoreTable(_VERSION, MetaData()).drop(connection, checkfirst=True)
-    except OperationalError as err:
-        raise DataInUse from err
 
 
 def columns(connection: Connection, carried: Iterable[str]) -> dict[str, set[str]]:

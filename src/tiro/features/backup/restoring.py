@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from tiro.db import migrate, sequences
@@ -73,11 +74,13 @@ class RestoreService:
         self._fleet = fleet
         self._secrets = secrets
         self._set_aside = set_aside
+        self.history = migrate.HISTORY
+        """Of the database's schemas."""
 
     def presence(self) -> tuple[int, int] | None:
         """How many users and recordings there are; None where there is nothing. Raises DatabaseTooNew."""
         with self._database.looking() as connection:
-            migrate.check_known(migrate.revision_on(connection))
+            _known(migrate.revision_on(connection), self.history)
             return repository.presence(connection)
 
     def restore(self, source: BinaryIO, *, replace: bool, report: Report) -> Restored:
@@ -96,13 +99,12 @@ class RestoreService:
             StorageFull
         """
         reader = BackupReader(source)
-        _check_schema(reader.head)
+        _check_schema(reader.head, self.history)
         self._storage.sweep_unfinished()
         restored = Restored(reader.head)
         with _NewFiles(self._storage) as new_files:
             with self._database.upgrading() as connection:
-                self._make_room(connection, replace=replace)
-                migrate.upgrade_on(connection, reader.head.schema_revision)
+                self._make_room(connection, reader.head, replace=replace)
                 try:
                     kept = self._take_in(connection, reader, new_files, restored, report)
                 except (IntegrityError, DataError, OverflowError) as err:
@@ -120,18 +122,20 @@ class RestoreService:
             self._clear_files()
         return restored
 
-    def _make_room(self, connection: Connection, *, replace: bool) -> None:
-        found = migrate.revision_on(connection)
-        migrate.check_known(found)
-        if found is None:
-            return
-        migrate.upgrade_on(connection)
-        with Session(connection) as session:
-            if self._fleet.alive(session):
-                raise DataInUse
-        if not replace and repository.presence(connection) is not None:
+    def _make_room(self, connection: Connection, head: Head, *, replace: bool) -> None:
+        """Empty tables, as the backup's release had them."""
+        found = _known(migrate.revision_on(connection), self.history)
+        if found == migrate.SCHEMA:
+            with Session(connection) as session:
+                if self._fleet.alive(session):
+                    raise DataInUse
+        if found is not None and not replace and repository.presence(connection) is not None:
             raise DataPresent
-        repository.drop_tables(connection)
+        repository.wait_briefly(connection)
+        try:
+            migrate.begin_at(connection, head.schema_revision, self.history)
+        except OperationalError as err:
+            raise DataInUse from err
 
     def _take_in(
         self,
@@ -158,7 +162,7 @@ class RestoreService:
                     kept[part.name.rpartition("/")[2]] = part.all()
                 case Member():
                     self._take_file(connection, part, new_files)
-        migrate.upgrade_on(connection)
+        migrate.upgrade_on(connection, self.history)
         for table, column in sequences.numbered(Table.metadata):
             sequences.advance(connection, table, column, head.sequences.get(f"{table}.{column}", 0))
         with Session(connection) as session:
@@ -246,14 +250,18 @@ class _NewFiles:
             yield line.rstrip("\n")
 
 
-def _check_schema(head: Head) -> None:
-    try:
-        migrate.check_known(head.schema_revision)
-    except DatabaseTooNew as err:
+def _known(found: str | None, history: Path) -> str | None:
+    if found is not None and not migrate.is_known(found, history):
+        raise DatabaseTooNew
+    return found
+
+
+def _check_schema(head: Head, history: Path) -> None:
+    if not migrate.is_known(head.schema_revision, history):
         raise BackupTooNew(
             f"The backup was made by Tiro {head.release}, which is newer (its schema is "
             f"{head.schema_revision}). Install that release; nothing was changed."
-        ) from err
+        )
 
 
 def _check_columns(connection: Connection, head: Head) -> None:

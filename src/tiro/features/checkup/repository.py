@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from tiro.db.tables import (
     BatchFileTable,
     BatchTable,
     DeliveryTable,
+    EditTable,
     JobTable,
     RecordingTable,
     SegmentTable,
@@ -122,10 +123,29 @@ def lost_deliveries(session: Session) -> Sequence[str]:
 
 
 def gaps_in_segments(session: Session) -> Sequence[str]:
-    """Jobs whose segments are not numbered 0, 1, 2 … without a hole."""
+    """Jobs whose segments are not numbered 0, 1, 2 … without a hole, but for those that people edited."""
+    edited = select(TranscriptTable.job_id).where(TranscriptTable.version > TranscriptTable.first_version)
     query = (
         select(SegmentTable.job_id)
+        .where(SegmentTable.job_id.not_in(edited))
         .group_by(SegmentTable.job_id)
         .having(func.max(SegmentTable.position) != func.count() - 1)
+    )
+    return session.scalars(query).all()
+
+
+def miscounted_edits(session: Session) -> Sequence[str]:
+    """Transcripts whose version is not what their edits make it, or with a segment beyond the next number."""
+    edits = (
+        select(func.count())
+        .where(EditTable.job_id == TranscriptTable.job_id)
+        .correlate(TranscriptTable)
+        .scalar_subquery()
+    )
+    beyond = exists().where(
+        SegmentTable.job_id == TranscriptTable.job_id, SegmentTable.position >= TranscriptTable.next_position
+    )
+    query = select(TranscriptTable.job_id).where(
+        (TranscriptTable.version != TranscriptTable.first_version + edits) | beyond
     )
     return session.scalars(query).all()

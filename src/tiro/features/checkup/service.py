@@ -34,6 +34,7 @@ _Rule = Callable[[Session], Sequence[str]]
 _THOROUGH: tuple[tuple[str, _Rule], ...] = (
     ("the database is sound", repository.integrity),
     ("no transcript has a gap", repository.gaps_in_segments),
+    ("every version of a transcript has its edit", repository.miscounted_edits),
 )
 _QUICK: tuple[tuple[str, _Rule], ...] = (
     ("no running job has an expired lease", lambda session: repository.expired(session, clock.now())),

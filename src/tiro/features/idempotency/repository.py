@@ -23,11 +23,8 @@ def claim(session: Session, now: datetime, **values: Any) -> bool:
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     values["answer"] = None
     row = dialect.insert(KeptAnswerTable).values(**values)
-    done = session.execute(
-        row.on_conflict_do_update(index_elements=["id"], set_=values, where=KeptAnswerTable.until <= now)
-    )
-    assert isinstance(done, CursorResult)
-    return done.rowcount > 0
+    begun = row.on_conflict_do_update(index_elements=["id"], set_=values, where=KeptAnswerTable.until <= now)
+    return session.scalar(begun.returning(KeptAnswerTable.id)) is not None
 
 
 def keep(session: Session, row_id: str, attempt: str, answer: bytes, until: datetime) -> None:

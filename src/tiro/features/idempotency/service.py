@@ -94,7 +94,8 @@ class IdempotencyService:
 
     def sweep(self) -> bool:
         """Remove a batch of what is no longer kept; True where there may be more."""
-        with self._database.write() as session:
+        # Shared: one DELETE, that sees each row as it is.
+        with self._database.write(shared=True) as session:
             return repository.prune(session, clock.now(), _BATCH) >= _BATCH
 
     def _claim(self, attempt: Attempt, request: bytes) -> Answer | None:
@@ -104,7 +105,8 @@ class IdempotencyService:
         with self._database.read() as session:
             row = repository.alive(session, sealer.row_id, now)
         if row is None:
-            with self._database.write() as session:
+            # Shared: one INSERT … ON CONFLICT, at which the second of two waits for the first and sees its row.
+            with self._database.write(shared=True) as session:
                 if repository.claim(
                     session,
                     now,
@@ -126,7 +128,8 @@ class IdempotencyService:
 
     def _end(self, attempt: Attempt, answer: Answer | None) -> None:
         row_id = attempt.sealer.row_id
-        with self._database.write() as session:
+        # Shared, as `_lengthen` is: one statement, fenced by the attempt.
+        with self._database.write(shared=True) as session:
             if answer is None:
                 repository.remove(session, row_id, attempt.id)
             else:
@@ -142,7 +145,7 @@ class IdempotencyService:
                 _log.warning("idempotency.not_renewed", detail=error.message)
 
     def _lengthen(self, attempt: Attempt, until: datetime) -> None:
-        with self._database.write() as session:
+        with self._database.write(shared=True) as session:
             repository.lengthen(session, attempt.sealer.row_id, attempt.id, until)
 
     def _leave(self, attempt: Attempt) -> None:

@@ -70,4 +70,4 @@ def revoke(session: Session, key_id: str, at: datetime, user_id: str | None = No
 
 def note_uses(session: Session, uses: Mapping[str, datetime]) -> None:
     """``uses``: when each key, by its id, was used last."""
-    session.connection().execute(_USED, [{"key": key_id, "at": at} for key_id, at in uses.items()])
+    session.connection().execute(_USED, [{"key": key_id, "at": at} for key_id, at in sorted(uses.items())])

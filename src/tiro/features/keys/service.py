@@ -114,7 +114,8 @@ class KeyService:
         if not uses:
             return
         try:
-            with self._database.write() as session:
+            # Shared: one statement a key, in one order, which relies on nothing that was read.
+            with self._database.write(shared=True) as session:
                 repository.note_uses(session, uses)
         except BaseException:
             with self._uses_lock:

@@ -33,9 +33,9 @@ from tiro.errors import (
     UploadInterrupted,
     UploadTooLarge,
 )
-from tiro.features.keys.dependencies import READ, WRITE, Reader, Writer
+from tiro.features.keys.dependencies import READ, WRITE, Writer
 from tiro.features.recordings.dependencies import Service, guard_recording, open_to
-from tiro.features.recordings.schemas import SessionAccepted, SessionPage, SessionResult, SharedFilter, Status
+from tiro.features.recordings.schemas import SessionAccepted, SessionResult
 from tiro.features.recordings.service import RecordingService
 from tiro.features.sharing.access import Access
 from tiro.http.fields import FORM_FLAG, or_blank
@@ -198,21 +198,6 @@ async def transcribe(
         return await asyncio.to_thread(service.result, kept_id)
     summary = await asyncio.to_thread(service.summary, kept_id)
     return SessionAccepted.model_validate(summary.model_dump())
-
-
-@router.get("")
-def list_recordings(
-    service: Service,
-    who: Reader,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
-    status: Status | None = None,
-    shared: Annotated[
-        SharedFilter, Query(description="`true`: what others share with you; `all`: that and yours.")
-    ] = "false",
-) -> SessionPage:
-    """Your recordings, newest first, or those that are shared with you."""
-    return service.page(who.user_id, status, limit, offset, shared)
 
 
 @router.get("/{session_id}", dependencies=[READ], responses=documented(NotFound))

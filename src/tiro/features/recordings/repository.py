@@ -41,6 +41,7 @@ class Listed(NamedTuple):
     language: str | None = None
     owner: str | None = None
     role: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 def add(session: Session, recording: RecordingTable, batch_id: str | None) -> None:
@@ -133,6 +134,14 @@ def _listed(by_status: bool) -> list[ColumnElement[bool]]:
 
 
 def remove(session: Session, recording: RecordingTable) -> None:
+    # The jobs first, and then the recording, as their workers do: in the other order each would wait for the
+    # other.
+    session.execute(
+        select(JobTable.id)
+        .where(JobTable.recording_id == recording.id)
+        .order_by(JobTable.id)
+        .with_for_update()
+    )
     session.execute(delete(RecordingTable).where(RecordingTable.id == recording.id))
     _count_one(session, recording.owner_id, -1)
 

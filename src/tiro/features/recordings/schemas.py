@@ -14,6 +14,7 @@ _EXAMPLE_SESSION: dict[str, Any] = {
     "session_id": "0199f3c2-7a51-7cc0-9d5e-3f1f0a7b6c55",
     "status": "completed",
     "title": "support-call",
+    "tags": ["support"],
     "created_at": "2026-11-20T10:15:00Z",
     "priority": "normal",
     "stage": None,
@@ -23,8 +24,11 @@ _EXAMPLE_SESSION: dict[str, Any] = {
     "media_removed_at": None,
     "waiting_for": None,
     "transcript": {
+        "version": 1,
+        "speakers": {"left": "Anna"},
         "segments": [
             {
+                "id": 0,
                 "speaker": "left",
                 "start_time": 0.62,
                 "end_time": 2.41,
@@ -33,7 +37,7 @@ _EXAMPLE_SESSION: dict[str, Any] = {
                 "language": "en",
                 "words": [{"text": "good", "start_time": 0.62, "end_time": 0.8, "confidence": None}],
             }
-        ]
+        ],
     },
     "summary": None,
     "metadata": {
@@ -64,7 +68,11 @@ class Word(BaseModel):
 
 
 class Segment(BaseModel):
-    speaker: str | None = Field(description="`left`, `right`, or null where channels were mixed.")
+    id: int = Field(description="Stays the same, whatever is done to the segments around it.")
+    speaker: str | None = Field(
+        description="The speaker's label: `left`, `right`, what an editor chose, or null where channels were "
+        "mixed. `transcript.speakers` has their names."
+    )
     start_time: float
     end_time: float
     text: str
@@ -76,6 +84,8 @@ class Segment(BaseModel):
 class TranscriptBody(BaseModel):
     """The segments that are final so far, in time order."""
 
+    version: int = Field(description="Grows with each edit; 0 while the transcript is not finished.")
+    speakers: dict[str, str] = Field(description="The names that people gave to the speakers, by label.")
     segments: list[Segment]
 
 
@@ -145,6 +155,7 @@ class SessionSummary(BaseModel):
     session_id: str
     status: Status
     title: str
+    tags: list[str] = Field(description="Words under which it is found, in the order of the alphabet.")
     created_at: datetime
     priority: Literal["high", "normal", "low"]
     stage: str | None

@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from tiro.db.session import Database, after_commit
-from tiro.db.tables import RecordingTable
+from tiro.db.tables import JobTable, RecordingTable
 from tiro.db.tables.base import Json
 from tiro.errors import (
     Conflict,
@@ -34,12 +34,14 @@ from tiro.features.audit.service import Action, record
 from tiro.features.jobs.service import JobService
 from tiro.features.jobs.states import JobState
 from tiro.features.quotas.service import QuotaService
-from tiro.features.recordings import repository, shared_repository, shown
+from tiro.features.recordings import repository, shown
 from tiro.features.recordings.asked import Asked, clean_name
 from tiro.features.recordings.intake import Intake, IntakeLimits
-from tiro.features.recordings.schemas import SessionPage, SessionResult, SessionSummary, SharedFilter
+from tiro.features.recordings.repository import Listed
+from tiro.features.recordings.schemas import SessionResult, SessionSummary
 from tiro.features.sharing.access import Access
 from tiro.features.sharing.service import SharingService
+from tiro.features.tags.service import TagService
 from tiro.features.transcripts.service import StoredTranscript, TranscriptService
 from tiro.features.webhooks.service import WebhookEvent, WebhookService
 from tiro.kit import clock
@@ -65,6 +67,7 @@ class RecordingService:
         jobs: JobService,
         transcripts: TranscriptService,
         sharing: SharingService,
+        tags: TagService,
         quotas: QuotaService,
         check_engine: Callable[[str], None],
         limits: IntakeLimits,
@@ -78,6 +81,7 @@ class RecordingService:
         self._jobs = jobs
         self._transcripts = transcripts
         self._sharing = sharing
+        self._tags = tags
         self._quotas = quotas
         self._check_engine = check_engine
         self._webhooks = webhooks
@@ -191,13 +195,17 @@ class RecordingService:
             recording = self._get(session, recording_id)
             job = self._jobs.latest(session, recording_id)
             current = self._transcripts.current(session, recording_id)
-            segments = current.segments if current else self._transcripts.segments(session, job.id)
             waiting_for = self._jobs.waiting_for(session, job)
+            numbered = current.numbered if current else self._transcripts.numbered(session, job.id)
         return SessionResult.model_validate(
             {
-                **shown.summary(shown.listed(recording, job)),
+                **shown.summary(self._listed(session, recording, job)),
                 "waiting_for": waiting_for,
-                "transcript": {"segments": [segment_json(segment) for segment in segments]},
+                "transcript": {
+                    "version": current.version if current else 0,
+                    "speakers": current.speakers if current else {},
+                    "segments": [{"id": number, **segment_json(said)} for number, said in numbered.items()],
+                },
                 "metadata": current.metadata if current else shown.metadata_so_far(recording, job),
             }
         )
@@ -224,39 +232,20 @@ class RecordingService:
             body = {
                 "session_id": recording_id,
                 "title": recording.title,
-                "transcript": {"segments": [segment_json(segment) for segment in current.segments]},
+                "transcript": {"segments": [segment_json(segment) for segment in current.named]},
                 "summary": None,
                 "metadata": current.metadata,
             }
             return recording.title, json.dumps(body, ensure_ascii=False, indent=2), "application/json"
         entry = FORMATS[extension]
-        return recording.title, entry.render(current.segments), entry.media_type
+        return recording.title, entry.render(current.named), entry.media_type
 
     def summary(self, recording_id: str) -> SessionSummary:
         with self._database.read() as session:
             recording = self._get(session, recording_id)
             job = self._jobs.latest(session, recording_id)
-            waiting_for = self._jobs.waiting_for(session, job)
-        found = shown.summary(shown.listed(recording, job))
-        return SessionSummary.model_validate({**found, "waiting_for": waiting_for})
-
-    def page(
-        self, user_id: str, status: str | None, limit: int, offset: int, shared: SharedFilter = "false"
-    ) -> SessionPage:
-        """The user's recordings, what others share with them (``true``), or both (``all``)."""
-        with self._database.read() as session:
-            if shared == "false":
-                rows = repository.page(session, user_id, status, limit, offset)
-                total = repository.count(session, user_id, status)
-            else:
-                groups, own = self._sharing.groups_of(session, user_id), shared == "all"
-                rows = shared_repository.page(
-                    session, user_id, groups, own=own, status=status, limit=limit, offset=offset
-                )
-                total = shared_repository.count(session, user_id, groups, status)
-                total += repository.count(session, user_id, status) if own else 0
-        items = [shown.list_item(row) for row in rows]
-        return SessionPage(items=items, total=total, limit=limit, offset=offset)
+            found = self._listed(session, recording, job)
+        return SessionSummary.model_validate(shown.summary(found))
 
     async def wait(self, recording_id: str, seconds: float) -> bool:
         """Wait for the end of the job, at most ``seconds``; True where it has ended."""
@@ -365,6 +354,9 @@ class RecordingService:
         if recording is None:
             raise _no_recording()
         return recording
+
+    def _listed(self, session: Session, recording: RecordingTable, job: JobTable) -> Listed:
+        return shown.listed(recording, job, self._tags.of(session, [recording.id]).get(recording.id, []))
 
     def _done_before(self, session: Session, intake: Intake) -> str | None:
         if intake.idempotency_key is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tiro.db.tables import JobTable, RecordingTable
 from tiro.db.tables.base import Json
 from tiro.features.jobs.states import Priority
@@ -10,7 +12,7 @@ from tiro.features.recordings.schemas import SessionListItem
 from tiro.speech.options import TranscriptionOptions
 
 
-def listed(recording: RecordingTable, job: JobTable) -> Listed:
+def listed(recording: RecordingTable, job: JobTable, tags: Sequence[str]) -> Listed:
     return Listed(
         id=recording.id,
         title=recording.title,
@@ -23,6 +25,7 @@ def listed(recording: RecordingTable, job: JobTable) -> Listed:
         position=job.position,
         error=job.error,
         claimed_duration=(job.media or recording.media or {}).get("claimed_duration"),
+        tags=tuple(tags),
     )
 
 
@@ -33,6 +36,7 @@ def summary(row: Listed) -> Json:
         "session_id": row.id,
         "status": row.state,
         "title": row.title,
+        "tags": list(row.tags),
         "created_at": row.created_at,
         "priority": Priority.of_rank(row.priority),
         "stage": row.stage,

@@ -90,7 +90,13 @@ class TranscriptionService:
 
 
 class _Recorder:
-    """Writes what the pipeline yields, one transaction a step, each fenced by the claim's attempt."""
+    """Writes what the pipeline yields, one transaction a step, each fenced by the claim's attempt.
+
+    The transactions are shared. Each begins with the fence, an UPDATE that holds the job's row until the end,
+    so that nobody else changes the job, its windows or its segments meanwhile, nor deletes its recording.
+    What it has in common with others' jobs are the counters, which grow in one order, and the user's audio
+    seconds, each by one statement that relies on nothing that was read.
+    """
 
     def __init__(self, records: Records, claim: Claim, stop: threading.Event) -> None:
         self._records = records
@@ -107,7 +113,7 @@ class _Recorder:
         """The windows that an earlier attempt recorded under the same plan; under another it begins anew."""
         records, claim = self._records, self._claim
         wanted = asdict(plan)
-        with records.database.write() as session:
+        with records.database.write(shared=True) as session:
             rows = records.jobs.windows(session, claim)
             if records.jobs.plan(session, claim) != wanted:
                 records.jobs.describe(session, claim, plan=wanted, position=0.0)
@@ -126,7 +132,7 @@ class _Recorder:
             raise Cancelled
         if time.monotonic() - self._shown >= _PROGRESS_SECONDS:
             self._shown = time.monotonic()
-            with self._records.database.write() as session:
+            with self._records.database.write(shared=True) as session:
                 self._records.events.append(
                     session, self._claim.recording_id, "download", {"done": done, "total": total}
                 )
@@ -137,21 +143,21 @@ class _Recorder:
 
     @take.register
     def _(self, event: StageEntered) -> None:
-        with self._records.database.write() as session:
+        with self._records.database.write(shared=True) as session:
             self._records.jobs.enter_stage(session, self._claim, event.stage)
 
     @take.register
     def _(self, event: MediaKnown) -> None:
         self._duration = event.media.claimed_duration
         media = media_json(event.media)
-        with self._records.database.write() as session:
+        with self._records.database.write(shared=True) as session:
             self._records.jobs.describe(session, self._claim, media=media)
             self._records.events.append(session, self._claim.recording_id, "media", {"media": media})
 
     @take.register
     def _(self, event: LayoutKnown) -> None:
         layout = layout_json(event.layout)
-        with self._records.database.write() as session:
+        with self._records.database.write(shared=True) as session:
             self._records.jobs.describe(session, self._claim, layout=layout)
             self._records.events.append(session, self._claim.recording_id, "layout", layout)
 
@@ -162,7 +168,7 @@ class _Recorder:
         due = time.monotonic() - self._shown >= _PROGRESS_SECONDS
         if not (windows or segments or due):
             return
-        with self._records.database.write() as session:
+        with self._records.database.write(shared=True) as session:
             self._records.jobs.describe(session, self._claim, position=event.position)
             for result in windows:
                 self._records.jobs.record_window(
@@ -177,7 +183,7 @@ class _Recorder:
     def _(self, event: Finished) -> None:
         claim = self._claim
         transcript = replace(event.transcript, processing_time=claim.busy_seconds)
-        with self._records.database.write() as session:
+        with self._records.database.write(shared=True) as session:
             self._records.jobs.describe(session, claim, position=transcript.duration)
             self._show_progress(session, transcript.duration, transcript.duration)
             for notice in transcript.notices:

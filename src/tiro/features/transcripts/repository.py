@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from tiro.db.tables import SegmentTable, TranscriptTable
+from tiro.db.tables import EditTable, SegmentTable, TranscriptTable, UserTable
 from tiro.db.tables.base import Json
 
 
@@ -27,25 +27,84 @@ def forget_segments(session: Session, job_id: str) -> None:
 
 
 def segments(session: Session, job_id: str) -> Sequence[SegmentTable]:
-    query = select(SegmentTable).where(SegmentTable.job_id == job_id).order_by(SegmentTable.position)
+    """In the order in which they were said."""
+    query = (
+        select(SegmentTable)
+        .where(SegmentTable.job_id == job_id)
+        .order_by(SegmentTable.start, SegmentTable.position)
+    )
     return session.scalars(query).all()
 
 
 def add_current(session: Session, job_id: str, recording_id: str, summary: Json, at: datetime) -> None:
     """Make this the recording's current transcript; the one before stays, no longer current."""
-    session.execute(
+    earlier = session.scalar(
         update(TranscriptTable)
         .where(TranscriptTable.recording_id == recording_id, TranscriptTable.current)
         .values(current=False)
+        .returning(TranscriptTable.version)
     )
+    version = (earlier or 0) + 1
     session.add(
         TranscriptTable(
-            job_id=job_id, recording_id=recording_id, current=True, summary=summary, created_at=at
+            job_id=job_id,
+            recording_id=recording_id,
+            current=True,
+            summary=summary,
+            version=version,
+            first_version=version,
+            next_position=count_segments(session, job_id),
+            created_at=at,
         )
     )
 
 
-def current(session: Session, recording_id: str) -> TranscriptTable | None:
-    return session.scalar(
-        select(TranscriptTable).where(TranscriptTable.recording_id == recording_id, TranscriptTable.current)
+def current(session: Session, recording_id: str, *, to_change: bool = False) -> TranscriptTable | None:
+    """With ``to_change`` it stays the current one until the transaction ends."""
+    query = select(TranscriptTable).where(
+        TranscriptTable.recording_id == recording_id, TranscriptTable.current
     )
+    if not to_change:
+        return session.scalar(query)
+    # A job that ends meanwhile makes another current: the first look then waits for it and finds that its row
+    # is none any more, and the second finds the new one.
+    held = query.with_for_update().execution_options(populate_existing=True)
+    return session.scalar(held) or session.scalar(held)
+
+
+def remove_segments(session: Session, job_id: str, positions: Sequence[int]) -> None:
+    """Only a few at a time: a statement has room for so many."""
+    for first in range(0, len(positions), 500):
+        some = positions[first : first + 500]
+        session.execute(
+            delete(SegmentTable).where(SegmentTable.job_id == job_id, SegmentTable.position.in_(some))
+        )
+
+
+def add_edit(session: Session, edit: EditTable) -> None:
+    session.add(edit)
+
+
+def edit(session: Session, job_id: str, version: int) -> EditTable | None:
+    """The edit that made a version."""
+    return session.get(EditTable, (job_id, version))
+
+
+def edits_since(session: Session, job_id: str, version: int) -> Sequence[EditTable]:
+    """The edits after a version, oldest first."""
+    query = select(EditTable).where(EditTable.job_id == job_id, EditTable.version > version)
+    return session.scalars(query.order_by(EditTable.version)).all()
+
+
+def edits(
+    session: Session, job_id: str, before: int | None, limit: int
+) -> Sequence[tuple[EditTable, str | None]]:
+    """The newest edits that made a version below ``before``, each with the name of who made it."""
+    query = (
+        select(EditTable, UserTable.name)
+        .outerjoin(UserTable, UserTable.id == EditTable.user_id)
+        .where(EditTable.job_id == job_id)
+    )
+    if before is not None:
+        query = query.where(EditTable.version < before)
+    return session.execute(query.order_by(EditTable.version.desc()).limit(limit)).tuples().all()

@@ -1,13 +1,13 @@
-"""Keep transcripts as they grow, and give them out."""
+"""Keep transcripts as they grow, change them, and give them out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 from sqlalchemy.orm import Session
 
-from tiro.db.tables import SegmentTable
+from tiro.db.tables import EditTable, SegmentTable, TranscriptTable
 from tiro.db.tables.base import Json
 from tiro.features.transcripts import repository
 from tiro.kit import clock
@@ -17,10 +17,53 @@ from tiro.speech.types import Quality, Segment, Transcript, Word
 
 @dataclass(frozen=True, slots=True)
 class StoredTranscript:
-    """The current transcript of a recording: ``metadata`` as in the API."""
+    """The current transcript of a recording.
 
-    segments: tuple[Segment, ...]
+    ``version`` grows with each edit; ``first_version`` is what the job made, and greater than any of an
+    earlier job's. ``numbered`` are its segments by their numbers, in the order in which they were said;
+    ``speakers`` the names that people gave to the speakers, by label; ``metadata`` as in the API.
+    """
+
+    job_id: str
+    version: int
+    first_version: int
+    numbered: Mapping[int, Segment]
+    speakers: dict[str, str]
     metadata: Json
+    next_position: int
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """With the labels of their speakers."""
+        return tuple(self.numbered.values())
+
+    @property
+    def named(self) -> tuple[Segment, ...]:
+        """With the names of their speakers, where they have one."""
+        return tuple(
+            replace(segment, speaker=self.speakers.get(segment.speaker, segment.speaker))
+            if segment.speaker
+            else segment
+            for segment in self.numbered.values()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What an edit changes: segments by their number, None for one that is not there; and the names of
+    speakers by their label, None for one that has none."""
+
+    before: Mapping[int, Segment | None] = field(default_factory=dict)
+    after: Mapping[int, Segment | None] = field(default_factory=dict)
+    names: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
+
+    @property
+    def inverse(self) -> Difference:
+        names = {label: (after, before) for label, (before, after) in self.names.items()}
+        return Difference(self.after, self.before, names)
+
+    def __bool__(self) -> bool:
+        return bool(self.after or self.names)
 
 
 class TranscriptService:
@@ -43,20 +86,90 @@ class TranscriptService:
         """Make the job's segments the recording's current transcript."""
         repository.add_current(session, job_id, recording_id, metadata_json(transcript), clock.now())
 
-    def segments(self, session: Session, job_id: str) -> tuple[Segment, ...]:
-        return tuple(_segment(row) for row in repository.segments(session, job_id))
+    def numbered(self, session: Session, job_id: str) -> dict[int, Segment]:
+        """The segments of a job by their numbers, in the order in which they were said."""
+        return {row.position: _segment(row) for row in repository.segments(session, job_id)}
 
-    def current(self, session: Session, recording_id: str) -> StoredTranscript | None:
-        row = repository.current(session, recording_id)
+    def current(
+        self, session: Session, recording_id: str, *, to_change: bool = False
+    ) -> StoredTranscript | None:
+        """With ``to_change`` no job makes another the current one until the transaction ends."""
+        row = repository.current(session, recording_id, to_change=to_change)
         if row is None:
             return None
-        return StoredTranscript(self.segments(session, row.job_id), row.summary)
+        return StoredTranscript(
+            row.job_id,
+            row.version,
+            row.first_version,
+            self.numbered(session, row.job_id),
+            row.speakers,
+            row.summary,
+            row.next_position,
+        )
+
+    def change(
+        self,
+        session: Session,
+        transcript: StoredTranscript,
+        difference: Difference,
+        user_id: str,
+        undoes: int | None = None,
+    ) -> int:
+        """Make another version of a transcript that is current, and keep the difference; returns the version.
+        The caller has read ``transcript`` in the same transaction, which no other writer shares."""
+        row = session.get_one(TranscriptTable, transcript.job_id)
+        row.version += 1
+        row.next_position = max(row.next_position, *(number + 1 for number in difference.after), 0)
+        names = {label: name for label, (_, name) in difference.names.items()}
+        row.speakers = {label: name for label, name in ({**row.speakers, **names}).items() if name}
+        repository.remove_segments(session, row.job_id, list(difference.before))
+        repository.add_segments(
+            session, (_row(row.job_id, number, said) for number, said in difference.after.items() if said)
+        )
+        edit = EditTable(
+            job_id=row.job_id,
+            version=row.version,
+            user_id=user_id,
+            undoes=undoes,
+            before=_side(difference.before),
+            after=_side(difference.after),
+            names={label: list(names) for label, names in difference.names.items()},
+            created_at=clock.now(),
+        )
+        repository.add_edit(session, edit)
+        return row.version
+
+    def difference(self, session: Session, job_id: str, version: int) -> Difference | None:
+        """What the edit changed that made ``version``; None where there is no such edit."""
+        edit = repository.edit(session, job_id, version)
+        return None if edit is None else self.read(edit)
+
+    def differences_since(self, session: Session, job_id: str, version: int) -> list[Difference]:
+        """What the edits after ``version`` changed, oldest first."""
+        return [self.read(edit) for edit in repository.edits_since(session, job_id, version)]
+
+    def read(self, edit: EditTable) -> Difference:
+        """What an edit changed."""
+
+        def side(kept: Json) -> dict[int, Segment | None]:
+            return {int(number): said and _read(said) for number, said in kept.items()}
+
+        names = {label: (before, after) for label, (before, after) in edit.names.items()}
+        return Difference(side(edit.before), side(edit.after), names)
+
+    def history(
+        self, session: Session, job_id: str, before: int | None, limit: int
+    ) -> Sequence[tuple[EditTable, str | None]]:
+        """The newest edits, below version ``before``, each with the name of who made it."""
+        return repository.edits(session, job_id, before, limit)
 
 
 def _row(job_id: str, position: int, segment: Segment) -> Json:
+    return {"job_id": job_id, "position": position, **_kept(segment)}
+
+
+def _kept(segment: Segment) -> Json:
     return {
-        "job_id": job_id,
-        "position": position,
         "start": segment.start,
         "end": segment.end,
         "speaker": segment.speaker,
@@ -69,15 +182,28 @@ def _row(job_id: str, position: int, segment: Segment) -> Json:
 
 
 def _segment(row: SegmentTable) -> Segment:
+    return _read({column: getattr(row, column) for column in _COLUMNS})
+
+
+_COLUMNS = ("start", "end", "speaker", "language", "text", "confidence", "words", "quality")
+
+
+def _read(kept: Json) -> Segment:
     return Segment(
-        start=row.start,
-        end=row.end,
-        text=row.text,
-        confidence=row.confidence,
-        speaker=row.speaker,
-        language=row.language,
-        quality=Quality(**row.quality) if row.quality else None,
+        start=kept["start"],
+        end=kept["end"],
+        text=kept["text"],
+        confidence=kept["confidence"],
+        speaker=kept["speaker"],
+        language=kept["language"],
+        quality=Quality(**kept["quality"]) if kept["quality"] else None,
         words=tuple(
-            Word(word["start_time"], word["end_time"], word["text"], word["confidence"]) for word in row.words
+            Word(word["start_time"], word["end_time"], word["text"], word["confidence"])
+            for word in kept["words"]
         ),
     )
+
+
+def _side(segments: Mapping[int, Segment | None]) -> Json:
+    """One side of a difference as it is kept."""
+    return {str(number): said and _kept(said) for number, said in segments.items()}

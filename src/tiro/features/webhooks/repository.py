@@ -58,6 +58,9 @@ def listening(session: Session, recording_id: str) -> Sequence[WebhookTable]:
             RecordingTable.passing == false(),
             *_turned_on(),
         )
+        .order_by(WebhookTable.id)
+        # None of them is removed before the message to it is written.
+        .with_for_update(key_share=True, read=True, of=WebhookTable)
     )
     return session.scalars(query).all()
 
@@ -140,11 +143,13 @@ def deliveries(
     return session.scalars(query.order_by(DeliveryTable.id.desc()).limit(limit).offset(offset)).all()
 
 
-def delivery(session: Session, webhook_id: str, delivery_id: str) -> DeliveryTable | None:
+def delivery(
+    session: Session, webhook_id: str, delivery_id: str, *, to_change: bool = False
+) -> DeliveryTable | None:
     query = select(DeliveryTable).where(
         DeliveryTable.id == delivery_id, DeliveryTable.webhook_id == webhook_id
     )
-    return session.scalar(query.with_for_update())
+    return session.scalar(query.with_for_update() if to_change else query)
 
 
 def pending(session: Session, webhook_ids: Collection[str]) -> dict[str, int]:

@@ -183,7 +183,7 @@ class WebhookService:
         with self._database.write() as session:
             if _own(session, webhook_id, user_id).disabled_at is not None:
                 raise Conflict("The webhook is turned off. Turn it on first.")
-            row = _one(session, webhook_id, delivery_id)
+            row = _one(session, webhook_id, delivery_id, to_change=True)
             if row.lease_until is None:
                 row.state, row.failures, row.next_at, row.finished_at = (
                     DeliveryState.PENDING,
@@ -244,7 +244,8 @@ class WebhookService:
             if room <= 0 or not repository.waiting(session, now, full):
                 return ()
         found: Sequence[Dispatch] = ()
-        with self._database.write() as session:
+        # Shared: one UPDATE a webhook, which steps over what another sender takes at the same time.
+        with self._database.write(shared=True) as session:
             for webhook in repository.waiting(session, now, full):
                 most = min(SIDE_BY_SIDE - under_way[webhook.id], room - len(found))
                 if most <= 0:
@@ -275,7 +276,8 @@ class WebhookService:
 
     def hand_back(self, sent: Dispatch) -> None:
         """Give a claim back whose try was broken off: the message is due at once."""
-        with self._database.write() as session:
+        # Shared: it holds the row, which is still this attempt's.
+        with self._database.write(shared=True) as session:
             row = repository.claimed(session, sent.delivery_id, sent.attempt)
             if row is not None:
                 row.lease_until, row.next_at = None, clock.now()
@@ -303,8 +305,8 @@ def _own(session: Session, webhook_id: str, user_id: str) -> WebhookTable:
     return row
 
 
-def _one(session: Session, webhook_id: str, delivery_id: str) -> DeliveryTable:
-    row = repository.delivery(session, webhook_id, delivery_id)
+def _one(session: Session, webhook_id: str, delivery_id: str, *, to_change: bool = False) -> DeliveryTable:
+    row = repository.delivery(session, webhook_id, delivery_id, to_change=to_change)
     if row is None:
         raise NotFound("There is no delivery with this id.")
     return row

@@ -7,6 +7,7 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+works_with = "0001"
 
 
 _READY = "state = 'queued' AND paused_until IS NULL"
@@ -251,6 +252,10 @@ def upgrade() -> None:
         sa.Column("recording_id", sa.String(), nullable=False),
         sa.Column("current", sa.Boolean(), nullable=False),
         sa.Column("summary", sa.JSON(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("first_version", sa.Integer(), nullable=False),
+        sa.Column("speakers", sa.JSON(), nullable=False),
+        sa.Column("next_position", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["job_id"], ["jobs.id"], name=op.f("fk_transcripts_job_id_jobs"), ondelete="CASCADE"
@@ -273,18 +278,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("current"),
         )
 
-    op.create_table(
-        "windows",
-        sa.Column("job_id", sa.String(), nullable=False),
-        sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("attempt", sa.Integer(), nullable=False),
-        sa.Column("result", sa.JSON(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["job_id"], ["jobs.id"], name=op.f("fk_windows_job_id_jobs"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("job_id", "position", name=op.f("pk_windows")),
-    )
-
+    _windows_edits_and_notes()
     op.create_table(
         "webhooks",
         sa.Column("id", sa.String(), nullable=False),
@@ -334,7 +328,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_deliveries_due", ["webhook_id", "state", "next_at"], unique=False)
         batch_op.create_index("ix_deliveries_listed", ["webhook_id", "id"], unique=False)
 
-    _second_factors_and_identities()
+    _schema_and_second_factors()
     _quotas_and_idempotency()
     _audit_and_retention()
     _sharing_and_batches()
@@ -392,7 +386,12 @@ def _audit_and_retention() -> None:
     )
 
 
-def _second_factors_and_identities() -> None:
+def _schema_and_second_factors() -> None:
+    op.create_table(
+        "schema",
+        sa.Column("oldest", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("oldest", name=op.f("pk_schema")),
+    )
     op.create_table(
         "second_factors",
         sa.Column("user_id", sa.String(), nullable=False),
@@ -622,7 +621,79 @@ def _create_queue() -> None:
     )
 
 
+def _windows_edits_and_notes() -> None:
+    op.create_table(
+        "windows",
+        sa.Column("job_id", sa.String(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("result", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["job_id"], ["jobs.id"], name=op.f("fk_windows_job_id_jobs"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("job_id", "position", name=op.f("pk_windows")),
+    )
+    op.create_table(
+        "edits",
+        sa.Column("job_id", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=True),
+        sa.Column("undoes", sa.Integer(), nullable=True),
+        sa.Column("before", sa.JSON(), nullable=False),
+        sa.Column("after", sa.JSON(), nullable=False),
+        sa.Column("names", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["job_id"], ["transcripts.job_id"], name=op.f("fk_edits_job_id_transcripts"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_edits_user_id_users"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("job_id", "version", name=op.f("pk_edits")),
+    )
+    op.create_table(
+        "tags",
+        sa.Column("recording_id", sa.String(), nullable=False),
+        sa.Column("folded", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("owner_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["recording_id"],
+            ["recordings.id"],
+            name=op.f("fk_tags_recording_id_recordings"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_tags_owner_id_users")),
+        sa.PrimaryKeyConstraint("recording_id", "folded", name=op.f("pk_tags")),
+    )
+    op.create_index("ix_tags_folded", "tags", ["owner_id", "folded", "recording_id"])
+    op.create_table(
+        "comments",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("recording_id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=True),
+        sa.Column("at", sa.Float(), nullable=True),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["recording_id"],
+            ["recordings.id"],
+            name=op.f("fk_comments_recording_id_recordings"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_comments_user_id_users"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_comments")),
+    )
+    op.create_index("ix_comments_recording", "comments", ["recording_id", "id"])
+
+
 def downgrade() -> None:
+    op.drop_table("comments")
+    op.drop_table("tags")
     op.drop_table("kept_answers")
     for table in ("batch_files", "batches", "share_links", "shares", "members", "groups"):
         op.drop_table(table)
@@ -638,6 +709,7 @@ def downgrade() -> None:
     op.drop_table("deliveries")
     op.drop_table("webhooks")
     op.drop_table("windows")
+    op.drop_table("edits")
     with op.batch_alter_table("transcripts", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_transcripts_current", sqlite_where=sa.text("current"), postgresql_where=sa.text("current")
@@ -675,3 +747,4 @@ def downgrade() -> None:
     op.drop_table("keys")
     op.drop_table("counters")
     op.drop_table("users")
+    op.drop_table("schema")

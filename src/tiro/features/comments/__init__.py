@@ -1,0 +1,1 @@
+"""Comments on recordings and on moments of them."""

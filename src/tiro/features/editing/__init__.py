@@ -1,0 +1,1 @@
+"""Edits: people correct what was heard. Each is a version, with its history and its undo."""

@@ -1,0 +1,1 @@
+"""Tags: words under which recordings are found again."""

@@ -1,0 +1,160 @@
+"""Titles, tags and comments of recordings, and lists by them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.checkup import assert_sound
+from tests.conftest import make_settings
+from tests.makecall import wav
+from tests.serving import Client, shared_decoders, thread_server
+
+from tiro.kit import clock
+
+DOOR = "/api/v1/transcribe"
+SPEECH = wav(seconds=1)
+
+
+@dataclass
+class Shelf:
+    """Three recordings of the owner's, of which ``shared`` is open to a friend as an editor."""
+
+    owner: Client
+    friend: Client
+    first: str
+    second: str
+    shared: str
+
+    def titles(self, client: Client | None = None, **params: Any) -> list[str]:
+        answer = (client or self.owner).get(DOOR, params=params)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        assert page["total"] == len(page["items"])
+        return [item["title"] for item in page["items"]]
+
+    def change(self, session_id: str, **body: Any) -> dict[str, Any]:
+        answer = self.owner.patch(f"{DOOR}/{session_id}", json=body)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    data = tmp_path_factory.mktemp("data")
+    with shared_decoders(), thread_server(make_settings(data)) as server, ExitStack() as stack:
+        runtime = server.runtime
+        runtime.users.create("fred")
+        owner, friend = (
+            stack.enter_context(Client(server.address, runtime.keys.create("key", name)[1]))
+            for name in ("owner", "fred")
+        )
+        ids = [
+            str(owner.send_file("a.wav", SPEECH, wait=30, title=title).json()["session_id"])
+            for title in ("Ärger im Büro", "board meeting", "Call with Al")
+        ]
+        owner.post(f"{DOOR}/{ids[2]}/shares", json={"user": "fred", "role": "editor"})
+        yield Shelf(owner, friend, *ids)
+    assert_sound(data)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_tagged(shelf: Shelf) -> Iterator[None]:
+    yield
+    for session_id in (shelf.first, shelf.second, shelf.shared):
+        shelf.change(session_id, tags=[])
+
+
+def test_a_recording_gets_another_title(shelf: Shelf) -> None:
+    changed = shelf.change(shelf.first, title="  Peace at\nlast ")
+    assert changed["title"] == shelf.owner.session(shelf.first)["title"] == "Peace at last"
+    assert shelf.change(shelf.first, title="Ärger im Büro")["tags"] == []
+    for title in (" ", "", 5):
+        assert shelf.owner.patch(f"{DOOR}/{shelf.first}", json={"title": title}).status_code == 422
+
+
+def test_tags_are_kept_once_whatever_their_case(shelf: Shelf) -> None:
+    changed = shelf.change(shelf.first, tags=["Zebra", " sales  calls", "SALES calls", "Ärger"])
+    assert changed["tags"] == ["sales calls", "Zebra", "Ärger"]
+    shelf.change(shelf.second, tags=["zebra"])
+    listed = shelf.owner.get("/api/v1/tags").json()["items"]
+    assert [(tag["name"].casefold(), tag["recordings"]) for tag in listed] == [
+        ("sales calls", 1),
+        ("zebra", 2),
+        ("ärger", 1),
+    ]
+    assert shelf.friend.get("/api/v1/tags").json()["items"] == []
+    assert shelf.owner.session(shelf.first)["tags"] == changed["tags"]
+    items = {item["session_id"]: item["tags"] for item in shelf.owner.get(DOOR).json()["items"]}
+    assert items == {shelf.first: changed["tags"], shelf.second: ["zebra"], shelf.shared: []}
+
+
+def test_lists_by_tag_title_time_and_language(shelf: Shelf) -> None:
+    shelf.change(shelf.first, tags=["a", "b"])
+    shelf.change(shelf.second, tags=["B"])
+    assert shelf.titles(tag="b") == ["board meeting", "Ärger im Büro"]
+    assert shelf.titles(tag=["b", "A"]) == ["Ärger im Büro"]
+    assert shelf.titles(title="ärger") == ["Ärger im Büro"]
+    assert shelf.titles(title="%") == []
+    assert shelf.titles(language="en", order="title") == ["board meeting", "Call with Al", "Ärger im Büro"]
+    assert shelf.titles(language="fr") == []
+    assert shelf.titles(order="oldest")[0] == "Ärger im Büro"
+    soon = (clock.now() + timedelta(hours=1)).isoformat()
+    assert shelf.titles(since=soon) == []
+    assert len(shelf.titles(before=soon, status="completed")) == 3
+    assert shelf.titles(before=soon, status="failed") == []
+
+
+def test_what_is_shared_is_found_too_where_that_is_asked_for(shelf: Shelf) -> None:
+    assert shelf.titles(shelf.friend, title="a") == []
+    assert shelf.titles(shelf.friend, title="a", shared="true") == ["Call with Al"]
+    assert shelf.titles(shelf.friend, title="a", shared="all") == ["Call with Al"]
+    assert shelf.titles(shelf.friend, title="board", shared="all") == []
+    item = shelf.friend.get(DOOR, params={"order": "oldest", "shared": "all"}).json()["items"][0]
+    assert (item["access"], item["owner"]) == ("editor", "owner")
+    assert shelf.titles(title="a", shared="true") == []
+
+
+def test_bad_tags_change_nothing(shelf: Shelf) -> None:
+    shelf.change(shelf.first, tags=["kept"])
+    for tags in ([" "], ["x" * 51], [f"tag {number}" for number in range(51)], "kept"):
+        refused = shelf.owner.patch(f"{DOOR}/{shelf.first}", json={"tags": tags, "title": "new"})
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+    assert shelf.owner.session(shelf.first)["tags"] == ["kept"]
+    assert shelf.owner.session(shelf.first)["title"] == "Ärger im Büro"
+
+
+def test_comments_are_made_changed_and_resolved(shelf: Shelf) -> None:
+    at = f"{DOOR}/{shelf.shared}/comments"
+    mine = shelf.owner.post(at, json={"text": " He said\nyes! ", "at": 0.5}).json()
+    assert (mine["by"], mine["text"], mine["at"], mine["changed_at"]) == ("owner", "He said\nyes!", 0.5, None)
+    his = shelf.friend.post(at, json={"text": "<svg onload=alert(1)>"}).json()
+    assert (his["by"], his["at"]) == ("fred", None)
+    refused = shelf.owner.patch(f"{at}/{his['id']}", json={"text": "other words"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    assert shelf.friend.patch(f"{at}/{mine['id']}", json={"resolved": True}).json()["resolved_at"]
+    assert shelf.friend.patch(f"{at}/{his['id']}", json={"text": "sorry"}).json()["changed_at"]
+    listed = shelf.friend.get(at).json()["items"]
+    assert [(one["by"], one["text"]) for one in listed] == [("owner", "He said\nyes!"), ("fred", "sorry")]
+    page = shelf.owner.get(at, params={"limit": 1}).json()
+    assert shelf.owner.get(at, params={"after": page["next"]}).json()["items"] == listed[1:]
+    assert shelf.friend.delete(f"{at}/{mine['id']}").status_code == 403
+    assert shelf.owner.delete(f"{at}/{his['id']}").status_code == 204
+    assert shelf.owner.delete(f"{at}/{mine['id']}").status_code == 204
+    assert shelf.owner.delete(f"{at}/{mine['id']}").status_code == 404
+
+
+def test_a_comment_is_reached_by_its_own_recording_alone(shelf: Shelf) -> None:
+    comment = shelf.owner.post(f"{DOOR}/{shelf.first}/comments", json={"text": "mine"}).json()["id"]
+    assert shelf.friend.delete(f"{DOOR}/{shelf.shared}/comments/{comment}").status_code == 404
+    assert shelf.owner.delete(f"{DOOR}/{shelf.first}/comments/{comment}").status_code == 204
+
+
+@pytest.mark.parametrize("body", [{}, {"text": " "}, {"text": "x", "at": -1}, {"text": "x", "at": "1"}])
+def test_a_bad_comment_is_refused(shelf: Shelf, body: dict[str, Any]) -> None:
+    answer = shelf.owner.post(f"{DOOR}/{shelf.first}/comments", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
