@@ -8,6 +8,7 @@ import time
 
 from bench import (
     authentication,
+    backups,
     cancelling,
     decoding,
     guard,
@@ -31,6 +32,7 @@ _ALL = {
     "memory": memory,
     "guard": guard,
     "cancelling": cancelling,
+    "backups": backups,
     "scaling": scaling,
     "whisper": whisper,
 }

@@ -19,6 +19,7 @@ from tiro.bootstrap.backup import backing_up, restoring
 from tiro.bootstrap.data import open_database
 from tiro.db.migrate import HISTORY
 from tiro.db.tables import (
+    EditTable,
     EventTable,
     JobTable,
     RecordingTable,
@@ -95,6 +96,8 @@ def furnish(settings: Settings) -> House:
             session.add(UploadTable(owner_id=owner, created_at=now, **upload))
         session.flush()
         _fill_empty(session)
+        edited = TranscriptTable.job_id.in_(select(EditTable.job_id))
+        session.execute(update(TranscriptTable).where(edited).values(version=TranscriptTable.version + 1))
         # The greatest number of all is given, and its row is gone.
         last = session.scalar(select(func.max(EventTable.seq)))
         session.execute(delete(EventTable).where(EventTable.seq == last))

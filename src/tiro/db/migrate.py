@@ -66,9 +66,16 @@ def upgrade_on(connection: Connection, history: Path = HISTORY) -> str:
 def begin_at(connection: Connection, revision: str, history: Path = HISTORY) -> None:
     """Take all of Tiro's tables away, with what is in them, and make them anew and empty as ``revision`` has
     them, in the transaction of ``connection``. Raises DatabaseNotEmpty."""
-    _check_empty(connection)
+    from tiro.db.tables import Table
+
     if revision_on(connection) is not None:
-        _to(connection, "base", history)
+        # Then all that there are, this release knows.
+        upgrade_on(connection, history)
+        Table.metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("DROP FUNCTION audit_is_append_only"))
+    _check_empty(connection)
     _to(connection, revision, history)
 
 
@@ -77,7 +84,7 @@ def _to(connection: Connection, revision: str, history: Path) -> None:
 
     config = _config(history)
     config.attributes["connection"] = connection
-    (command.downgrade if revision == "base" else command.upgrade)(config, revision)
+    command.upgrade(config, revision)
 
 
 def prepare(database: Database) -> None:

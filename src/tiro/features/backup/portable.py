@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
-from tiro.db.tables.base import UtcDateTime
+from tiro.db.tables.base import PlainText, UtcDateTime
 from tiro.errors import BackupDamaged
 
 
@@ -54,6 +54,7 @@ class _JsonText(UserDefinedType[str]):
 
 
 _KINDS: tuple[tuple[type[TypeEngine[Any]], Kind], ...] = (
+    (PlainText, Kind.TEXT),
     (UtcDateTime, Kind.MOMENT),
     (JSON, Kind.JSON),
     (Boolean, Kind.BOOLEAN),
@@ -63,7 +64,7 @@ _KINDS: tuple[tuple[type[TypeEngine[Any]], Kind], ...] = (
     (LargeBinary, Kind.BYTES),
 )
 _TYPES: dict[Kind, TypeEngine[Any]] = {
-    Kind.TEXT: String(),
+    Kind.TEXT: PlainText(),
     Kind.INTEGER: BigInteger(),
     Kind.NUMBER: Float(),
     Kind.BOOLEAN: Boolean(),
@@ -105,18 +106,14 @@ def encoder(kinds: Sequence[Kind]) -> Callable[[Sequence[Any]], str]:
     return encode
 
 
-def decoder(kinds: Sequence[Kind], *, nul: bool) -> Callable[[bytes], list[Any]]:
+def decoder(kinds: Sequence[Kind]) -> Callable[[bytes], list[Any]]:
     """A function that makes the values of a row of a line.
-
-    Args:
-        nul: whether the database takes the character NUL in texts; where it does not, U+FFFD takes its place.
 
     Raises:
         BackupDamaged: by that function, where the line holds anything else.
     """
     expected = [_EXPECTED[kind] for kind in kinds]
     special = [(i, _READ[kind]) for i, kind in enumerate(kinds) if kind in _READ]
-    texts = [i for i, kind in enumerate(kinds) if kind is Kind.TEXT]
 
     def decode(line: bytes) -> list[Any]:
         try:
@@ -131,10 +128,6 @@ def decoder(kinds: Sequence[Kind], *, nul: bool) -> Callable[[bytes], list[Any]]
                     values[i] = read(values[i])
         except (ValueError, TypeError, RecursionError) as err:
             raise BackupDamaged("The backup is damaged: a row cannot be read. Nothing was changed.") from err
-        if not nul and rb"\u0000" in line:
-            for i in texts:
-                if values[i] is not None:
-                    values[i] = values[i].replace("\0", "\ufffd")
         return values
 
     return decode

@@ -50,12 +50,9 @@ class BackupReader:
         self.files = 0
         self.absent: Counter[str] = Counter()
 
-    def parts(self, *, nul: bool, report: Report) -> Iterator[Rows | Member | Absent]:
+    def parts(self, report: Report) -> Iterator[Rows | Member | Absent]:
         """Members are the secrets and the files. All that came is as it was written once this has ended, and
         not before.
-
-        Args:
-            nul: see ``portable.decoder``.
 
         Raises:
             BackupDamaged
@@ -83,7 +80,7 @@ class BackupReader:
                 raise _damaged(f"{entry.name} does not belong there")
             place = self._tables[name]
             table = head.tables[place]
-            decode = decoder(list(table.columns.values()), nul=nul)
+            decode = decoder(list(table.columns.values()))
             before = counted.total()
 
             def values(
@@ -114,7 +111,7 @@ _PHASES = {"rows": 0, "keep": 1, "media": 2}
 def verify(source: BinaryIO, report: Report) -> BackupReader:
     """Read a whole backup, and change nothing. Raises BackupDamaged, BackupTooNew."""
     reader = BackupReader(source)
-    for _ in reader.parts(nul=True, report=report):
+    for _ in reader.parts(report):
         pass
     return reader
 

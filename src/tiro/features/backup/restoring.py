@@ -148,7 +148,7 @@ class RestoreService:
         """Returns the secrets, which take their place once the rows have theirs."""
         head, kept, gone = reader.head, dict[str, bytes](), list[str]()
         _check_columns(connection, head)
-        for part in reader.parts(nul=connection.dialect.name == "sqlite", report=report):
+        for part in reader.parts(report):
             match part:
                 case Rows():
                     repository.add_rows(connection, part.table, part.values)
