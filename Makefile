@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Everything installs into .venv from hashed lock files.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow fuzz check fix bench bench-whisper bench-accuracy openapi docs lock clean
+.PHONY: help run test test-slow test-cluster fuzz check fix bench bench-whisper bench-accuracy openapi docs lock clean
 export UV_PYTHON_DOWNLOADS := never
 # Every child is a new Python: without its compiled files each would compile Tiro anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -23,6 +23,10 @@ test: .venv/dev.stamp ## the default tests, three at a time since many of them w
 
 test-slow: .venv/dev.stamp ## the tests that take minutes, which the gate runs too
 	@.venv/bin/pytest -m slow -n 2 --dist loadfile
+
+test-cluster: .venv/dev.stamp ## the suites of features, faults and security on PostgreSQL
+	@TIRO_TEST_DATABASE=postgresql .venv/bin/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder \
+		tests/features tests/faults tests/security tests/unit/test_jobs_service.py
 
 fuzz: .venv/dev.stamp ## look for an answer that breaks the OpenAPI document, MINUTES=15
 	@.venv/bin/python -m tests.fuzz --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED))

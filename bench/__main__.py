@@ -10,6 +10,7 @@ from bench import (
     authentication,
     backups,
     cancelling,
+    database,
     decoding,
     guard,
     listing,
@@ -34,6 +35,7 @@ _ALL = {
     "cancelling": cancelling,
     "backups": backups,
     "scaling": scaling,
+    "database": database,
     "whisper": whisper,
 }
 

@@ -463,11 +463,6 @@ class DatabaseTooOld(TiroError):
     default = "The database has an older release's schema. Run `tiro db upgrade` once, and start again."
 
 
-class DatabaseNotEmpty(TiroError):
-    code, status, exit_code = "database_not_empty", 500, 6
-    default = "The database has another program's tables. Name an empty one in TIRO_DATABASE_URL."
-
-
 class AddressInUse(TiroError):
     code, status, exit_code = "address_in_use", 409, 6
     default = "Another program listens on this address. Choose another port with --port."

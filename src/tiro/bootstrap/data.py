@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy import URL
 
-from tiro.db.migrate import SCHEMA, is_newer, prepare, revision
+from tiro.db import migrate
 from tiro.db.session import Database
 from tiro.db.sqlite import sqlite_url
 from tiro.errors import DatabaseBusy, DataFolderInUse, DataFolderUnusable
@@ -32,13 +32,13 @@ def open_database(settings: Settings, *, wait: float = 0.0) -> Database:
     Raises:
         DatabaseBusy: it does not answer.
         DatabaseRefused: it lets nobody in with this name and password, or there is none of this name.
-        DatabaseTooOld, DatabaseTooNew, DatabaseNotEmpty
+        DatabaseTooOld, DatabaseTooNew
     """
     database = connect(settings)
     try:
         if database.postgresql:
             _wait(database, wait)
-        prepare(database)
+        migrate.prepare(database)
     except BaseException:
         database.close()
         raise
@@ -114,8 +114,8 @@ def inspect_data(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) 
     if database is None:
         return []
     try:
-        found = revision(database)
-        if found != SCHEMA and not is_newer(database, found):
+        found = migrate.revision(database)
+        if found != migrate.SCHEMA and not migrate.is_newer(database, found):
             way = "`tiro db upgrade`" if database.postgresql and found else "the next `tiro serve`"
             return [Finding("the database has this release's schema", [f"{way} brings it there"])]
         storage = LocalStorage(settings.data, int(settings.storage.reserve))

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import Connection, inspect, text
 
 from tiro.db.session import Database
-from tiro.errors import DatabaseNotEmpty, DatabaseTooNew, DatabaseTooOld
+from tiro.errors import DatabaseRefused, DatabaseTooNew, DatabaseTooOld
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -28,7 +28,7 @@ HISTORY = Path(__file__).parent / "migrations"
 _log = structlog.get_logger(__name__)
 
 
-def upgrade(database: Database, history: Path = HISTORY) -> tuple[str | None, str]:
+def upgrade(database: Database, history: Path | None = None) -> tuple[str | None, str]:
     """Apply what is missing, in one transaction; nothing happens where nothing is. Of two processes that do
     this at once, one does and the other waits.
 
@@ -36,11 +36,12 @@ def upgrade(database: Database, history: Path = HISTORY) -> tuple[str | None, st
 
     Raises:
         DatabaseTooNew: a newer release has written it, with which this one does not work.
-        DatabaseNotEmpty: it is another program's.
+        DatabaseRefused: it is another program's.
     """
     before = revision(database)
-    if before == SCHEMA and history == HISTORY:
+    if before == SCHEMA and history is None:
         return before, before
+    history = history or HISTORY
     if is_newer(database, before, history):
         return before, str(before)
     with database.upgrading() as connection:
@@ -50,7 +51,7 @@ def upgrade(database: Database, history: Path = HISTORY) -> tuple[str | None, st
 
 def upgrade_on(connection: Connection, history: Path = HISTORY) -> str:
     """As ``upgrade``, in the transaction of ``connection``, as ``Database.upgrading`` gives one; returns the
-    schema after. Raises DatabaseNotEmpty."""
+    schema after. Raises DatabaseRefused."""
     # Alembic takes longer to import than the server otherwise takes to start.
     from alembic.script import ScriptDirectory
 
@@ -65,7 +66,7 @@ def upgrade_on(connection: Connection, history: Path = HISTORY) -> str:
 
 def begin_at(connection: Connection, revision: str, history: Path = HISTORY) -> None:
     """Take all of Tiro's tables away, with what is in them, and make them anew and empty as ``revision`` has
-    them, in the transaction of ``connection``. Raises DatabaseNotEmpty."""
+    them, in the transaction of ``connection``. Raises DatabaseRefused."""
     from tiro.db.tables import Table
 
     if revision_on(connection) is not None:
@@ -93,7 +94,7 @@ def prepare(database: Database) -> None:
 
     Raises:
         DatabaseTooOld: somebody has to say when it is upgraded.
-        DatabaseTooNew, DatabaseNotEmpty
+        DatabaseTooNew, DatabaseRefused
     """
     found = revision(database)
     if found == SCHEMA:
@@ -106,13 +107,13 @@ def prepare(database: Database) -> None:
     upgrade(database)
 
 
-def is_newer(database: Database, found: str | None, history: Path = HISTORY) -> bool:
+def is_newer(database: Database, found: str | None, history: Path | None = None) -> bool:
     """Whether the schema is one of a later release, with which this one works all the same.
 
     Raises:
         DatabaseTooNew: it does not.
     """
-    if found is None or is_known(found, history):
+    if found is None or is_known(found, history or HISTORY):
         return False
     with database.looking() as connection:
         kept = inspect(connection).has_table("schema")
@@ -175,7 +176,10 @@ def _check_empty(connection: Connection) -> None:
     if inspect(connection).has_table("alembic_version"):
         return
     if taken := sorted(set(inspect(connection).get_table_names()) & set(Table.metadata.tables)):
-        raise DatabaseNotEmpty(f"{DatabaseNotEmpty.default} (It has a table named {taken[0]}.)")
+        raise DatabaseRefused(
+            f"The database has a table named {taken[0]} that is another program's. Name an empty database in "
+            "TIRO_DATABASE_URL."
+        )
 
 
 def _config(history: Path) -> Config:

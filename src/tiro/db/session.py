@@ -127,8 +127,9 @@ class Database:
     def address(self) -> str:
         """Where it is, without the password: "db.example:5432/tiro"."""
         url = self.engine.url
-        where = url.host or str(url.query.get("host", "")) if self.postgresql else ""
-        return f"{where}{f':{url.port}' if url.port else ''}/{url.database}".lstrip("/" if where else "")
+        if not self.postgresql:
+            return str(url.database)
+        return f"{url.host or url.query.get('host', '')}{f':{url.port}' if url.port else ''}/{url.database}"
 
     def close(self) -> None:
         self._closed = True

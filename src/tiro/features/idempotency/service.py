@@ -105,7 +105,7 @@ class IdempotencyService:
         with self._database.read() as session:
             row = repository.alive(session, sealer.row_id, now)
         if row is None:
-            # Shared: one INSERT … ON CONFLICT, at which the second of two waits for the first and sees its row.
+            # Shared: one INSERT … ON CONFLICT, at which the second of two waits and sees its row.
             with self._database.write(shared=True) as session:
                 if repository.claim(
                     session,
