@@ -17,7 +17,7 @@ from tiro.db.session import Database
 from tiro.db.tables import EventTable, JobTable, SegmentTable
 from tiro.settings import Settings
 
-_LENGTHS = (2, 60, 600, 3600)
+_LENGTHS = (2, 60, 600)
 
 
 def measure() -> None:
@@ -61,8 +61,8 @@ def _count(database: Database) -> Counter[str]:
 def _idle(counted: Counter[str]) -> dict[str, float]:
     """A second of a server that has nothing to do."""
     before = dict(counted)
-    time.sleep(5)
-    return {name: (counted[name] - before.get(name, 0)) / 5 for name in counted}
+    time.sleep(2)
+    return {name: (counted[name] - before.get(name, 0)) / 2 for name in counted}
 
 
 def _one(

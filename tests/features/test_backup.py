@@ -511,13 +511,15 @@ def test_stopped_it_leaves_nothing_behind(archive: Path, tmp_path: Path, with_si
         [sys.executable, "-m", "tiro.cli.main", "backup", str(folder)],
         env=os.environ | {"TIRO_DATA": str(source.data)},
     )
-    waiting = Path(f"/proc/{process.pid}/wchan")
-    wait_until(lambda: list(folder.iterdir()), what="the beginning")
-    wait_until(
-        lambda: "fifo" in waiting.read_text() or "wait_for_partner" in waiting.read_text(), what="the wait"
-    )
-    process.send_signal(with_signal)
-    assert process.wait(30) == 130
+    try:
+        wait_until(lambda: list(folder.iterdir()), what="the beginning")
+        waiting = Path(f"/proc/{process.pid}/wchan")
+        wait_until(lambda: "partner" in waiting.read_text(), what="the wait")
+        process.send_signal(with_signal)
+        assert process.wait(30) == 130
+    finally:
+        process.kill()
+        process.wait()
     assert not list(folder.iterdir())
 
 

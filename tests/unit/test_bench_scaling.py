@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 import pytest
-from bench.scaling.__main__ import needed, run, simulated
 from bench.scaling.costs import Costs, demands, growth, least_workers
 from bench.scaling.load import DAY, EVEN, HOUR, Job, Load, arrivals
+from bench.scaling.report import needed, run, simulated
 from bench.scaling.simulation import Day, Fleet, Simulation
 
 NEVER = 0.0
