@@ -17,18 +17,18 @@ class Costs:
     """Per job and per second of audio, as `python -m bench.scaling --measure` counts them; docs/scaling.md
     says which were measured and where. Rates are per second, sizes bytes."""
 
-    job_commits: float = 12.0
-    """Transactions that write, from upload to transcript, of a recording of one window."""
-    window_commits: float = 1.0
-    window_audio: float = 28.0
+    job_commits: float = 8.0
+    """Transactions that write, from upload to transcript, without its windows."""
+    window_commits: float = 1.5
+    window_audio: float = 21.0
     """Seconds of a recording that one more window covers."""
     beat_commits: float = 0.2
     """Transactions a second of a worker for its leases and as its sign of life."""
-    job_messages: float = 6.0
-    """Messages through Redis for a job, and one more for each window."""
-    window_messages: float = 1.0
-    job_rows: float = 9_000.0
-    audio_rows: float = 120.0
+    job_messages: float = 8.0
+    """Messages through Redis for a job, and for each window: at most one an event, and the wake-ups."""
+    window_messages: float = 4.6
+    job_rows: float = 6_000.0
+    audio_rows: float = 640.0
     """Bytes in the database that stay of a job, and of each second of audio."""
     kilobits: float = 64.0
     """Of a second of audio, as it is sent in."""

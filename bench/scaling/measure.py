@@ -13,6 +13,7 @@ from tests.makecall import wav
 from tests.serving import Client, thread_server
 
 from bench.report import say, table
+from tiro import logs
 from tiro.db.session import Database
 from tiro.db.tables import EventTable, JobTable, SegmentTable
 from tiro.settings import Settings
@@ -23,6 +24,7 @@ _LENGTHS = (2, 60, 600)
 def measure() -> None:
     """One recording of each length through a server in this process, engine `echo`; what the pauses between
     jobs cost is taken off."""
+    logs.configure("error", "text")
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data=Path(folder), engine={"download": False})
         rows = []
