@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Everything installs into .venv from hashed lock files.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-cluster fuzz check fix bench bench-whisper bench-accuracy openapi docs lock clean
+.PHONY: help run test test-slow test-cluster fuzz check fix bench bench-whisper bench-accuracy openapi docs lock clean test-faults check-deploy
 export UV_PYTHON_DOWNLOADS := never
 # Every child is a new Python: without its compiled files each would compile Tiro anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -27,6 +27,8 @@ test-slow: .venv/dev.stamp ## the tests that take minutes, which the gate runs t
 test-cluster: .venv/dev.stamp ## the suites of features, faults and security on PostgreSQL
 	@TIRO_TEST_DATABASE=postgresql .venv/bin/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder \
 		tests/features tests/faults tests/security tests/unit/test_jobs_service.py
+test-faults: .venv/dev.stamp ## kill workers, Redis and PostgreSQL, three times each
+	@.venv/bin/pytest tests/faults/cluster
 
 fuzz: .venv/dev.stamp ## look for an answer that breaks the OpenAPI document, MINUTES=15
 	@.venv/bin/python -m tests.fuzz --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED))
@@ -37,6 +39,9 @@ check: .venv/dev.stamp ## lint, types, import contracts, formatting, generated d
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/python tools/reference --check
+
+check-deploy: .venv/dev.stamp ## check deploy/: images, Compose, nginx, alerts, Kubernetes, Terraform; STRICT=1 leaves nothing out
+	@tools/check-deploy $(if $(STRICT),--strict)
 
 fix: .venv/dev.stamp ## format, and mend what a machine can mend
 	.venv/bin/ruff check --fix .

@@ -10,6 +10,7 @@ from bench import (
     authentication,
     backups,
     cancelling,
+    cluster,
     database,
     decoding,
     guard,
@@ -36,6 +37,7 @@ _ALL = {
     "backups": backups,
     "scaling": scaling,
     "database": database,
+    "cluster": cluster,
     "whisper": whisper,
 }
 

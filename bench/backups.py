@@ -22,7 +22,7 @@ from tiro.settings import Settings
 from tiro.storage.local import LocalStorage
 
 _FILES, _BYTES, _ROWS = 100, 10_000_000, 100_000
-_ROUNDS = 2
+_ROUNDS = 3
 
 
 def run() -> None:

@@ -375,6 +375,8 @@ class Settings(BaseSettings):
         env_prefix="TIRO_",
         env_nested_delimiter="_",
         env_nested_max_split=1,
+        # Compose and Kubernetes pass on what nobody has set as an empty text.
+        env_ignore_empty=True,
         env_file=".env",
         extra="ignore",
     )

@@ -20,6 +20,10 @@ TASK = "tiro.work"
 _EXPIRES_SECONDS = 60
 """A wake-up that nobody has taken by then was made up for long ago."""
 
+_LOST_SECONDS = 10
+"""After which Celery sends a wake-up again that nobody has acknowledged. Jobs take longer, and do not care: a
+wake-up is acknowledged before its job begins."""
+
 _MOST_AT_ONCE = 64
 """Wake-ups of one queue beyond these would only find the same workers awake."""
 
@@ -65,6 +69,7 @@ def make_app(url: str, *, patient: bool) -> Any:
         broker_transport_options={
             "socket_connect_timeout": _TIMEOUT_SECONDS,
             "socket_keepalive": True,
+            "visibility_timeout": _LOST_SECONDS,
             **({} if patient else short),
         },
     )

@@ -195,8 +195,8 @@ class RecordingService:
             recording = self._get(session, recording_id)
             job = self._jobs.latest(session, recording_id)
             current = self._transcripts.current(session, recording_id)
-            waiting_for = self._jobs.waiting_for(session, job)
             numbered = current.numbered if current else self._transcripts.numbered(session, job.id)
+            waiting_for = self._jobs.waiting_for(session, job)
         return SessionResult.model_validate(
             {
                 **shown.summary(self._listed(session, recording, job)),
@@ -245,7 +245,8 @@ class RecordingService:
             recording = self._get(session, recording_id)
             job = self._jobs.latest(session, recording_id)
             found = self._listed(session, recording, job)
-        return SessionSummary.model_validate(shown.summary(found))
+            waiting_for = self._jobs.waiting_for(session, job)
+        return SessionSummary.model_validate({**shown.summary(found), "waiting_for": waiting_for})
 
     async def wait(self, recording_id: str, seconds: float) -> bool:
         """Wait for the end of the job, at most ``seconds``; True where it has ended."""
