@@ -26,9 +26,7 @@ def poisson(rate: float, count: int, seed: int, shares: tuple[float, ...] = (1.0
         yield Job(number, at, 0, priority, chance.expovariate(1.0))
 
 
-def day_of(
-    workers: int, rate: float, seed: int, shares: tuple[float, ...] = (1.0,), count: int = 60_000
-) -> Day:
+def day_of(workers: int, rate: float, count: int, shares: tuple[float, ...] = (1.0,), seed: int = 1) -> Day:
     fleet = Fleet(workers, lifetime=NEVER)
     return Simulation(fleet, poisson(rate, count, seed, shares), service=lambda job: job.audio).run()
 
@@ -58,10 +56,24 @@ def test_it_agrees_with_erlang(workers: int, load: float) -> None:
     agrees_with_erlang(workers, load, 30_000, 0.1)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("workers", "load"), [(1, 0.6), (4, 3.0), (20, 17.0)])
+def test_each_wait_is_that_of_kiefer_and_wolfowitz(workers: int, load: float) -> None:
+    """First come, first served, recursively: the next one waits for the worker that is free first."""
+    free = [0.0] * workers
+    wanted = []
+    for job in poisson(load, 10_000, 1):
+        first = min(range(workers), key=free.__getitem__)
+        begin = max(job.at, free[first])
+        wanted.append(begin - job.at)
+        free[first] = begin + job.audio
+    assert day_of(workers, load, 10_000).waits() == pytest.approx(sorted(wanted), abs=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("workers", "load"), [(1, 0.6), (4, 2.8)])
 def test_it_agrees_with_erlang_closely(workers: int, load: float) -> None:
-    agrees_with_erlang(workers, load, 600_000, 0.04)
+    waits = [mean(day_of(workers, load, 200_000, seed=seed).waits()) for seed in range(1, 7)]
+    assert mean(waits) == pytest.approx(erlang_c(workers, load) / (workers - load), rel=0.04)
 
 
 def test_priorities_agree_with_cobham() -> None:
