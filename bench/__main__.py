@@ -8,6 +8,7 @@ import time
 
 from bench import (
     authentication,
+    backups,
     cancelling,
     cluster,
     database,
@@ -16,6 +17,7 @@ from bench import (
     listing,
     memory,
     overhead,
+    scaling,
     starting,
     uploads,
     whisper,
@@ -32,6 +34,8 @@ _ALL = {
     "memory": memory,
     "guard": guard,
     "cancelling": cancelling,
+    "backups": backups,
+    "scaling": scaling,
     "database": database,
     "cluster": cluster,
     "whisper": whisper,
@@ -42,7 +46,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of: {', '.join(_ALL)}")
     parser.add_argument("--quick", action="store_true", help="whisper: short recordings, each once")
-    asked = parser.parse_args()
+    asked, more = parser.parse_known_args()
+    if more and asked.names != ["scaling"]:
+        parser.error(f"unknown: {' '.join(more)}")
     names = asked.names
     if unknown := set(names) - set(_ALL):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are: {', '.join(_ALL)}")
@@ -53,10 +59,12 @@ def main() -> None:
         module = _ALL[name]
         say(f"## {name}: {' '.join((module.__doc__ or '').split())}")
         say()
-        say(f"`python -m bench {name}` on {machine()}")
+        say(f"`{' '.join(['python -m bench', name, *more])}` on {machine()}")
         say()
         if module is whisper:
             whisper.run(quick=asked.quick)
+        elif module is scaling:
+            scaling.run(more)
         else:
             module.run()
         say(f"({name} took {time.monotonic() - started:.0f} s; at its end {machine().split('; ')[-1]})")

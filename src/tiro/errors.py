@@ -448,6 +448,29 @@ class DatabaseTooNew(TiroError):
     )
 
 
+class BackupDamaged(TiroError):
+    code, status, exit_code = "backup_damaged", 422, 3
+    default = "The backup is damaged. Nothing was changed."
+
+
+class BackupTooNew(TiroError):
+    code, status, exit_code = "backup_too_new", 422, 3
+    default = "The backup was made by a newer release of Tiro. Install that release; nothing was changed."
+
+
+class DataPresent(TiroError):
+    code, status, exit_code = "data_present", 409, 2
+    default = (
+        "There are users or recordings already. Restore into an empty database, or give --replace to have "
+        "them replaced; nothing was changed."
+    )
+
+
+class DataInUse(TiroError):
+    code, status, exit_code = "data_in_use", 409, 6
+    default = "A server or a worker is at work on this data. Stop all of them first; nothing was changed."
+
+
 class DatabaseTooOld(TiroError):
     code, status, exit_code = "database_too_old", 500, 6
     default = "The database has an older release's schema. Run `tiro db upgrade` once, and start again."

@@ -44,6 +44,13 @@ def open_database(settings: Settings, *, wait: float = 0.0) -> Database:
     return database
 
 
+def look_at_database(settings: Settings) -> Database | None:
+    """As ``connect``, but makes nothing: None where there is none."""
+    if settings.database.url is None and not _database_file(settings).exists():
+        return None
+    return Database(_database_url(settings), connections=settings.database.connections)
+
+
 def connect(settings: Settings) -> Database:
     """The database as it is, whatever its schema."""
     _make_data_folder(settings)
@@ -105,9 +112,9 @@ def inspect_data(
     Raises:
         DatabaseTooNew
     """
-    if settings.database.url is None and not _database_file(settings).exists():
+    database = look_at_database(settings)
+    if database is None:
         return []
-    database = Database(_database_url(settings), connections=settings.database.connections)
     try:
         found = migrate.revision(database)
         if found != migrate.SCHEMA and not migrate.is_newer(database, found):

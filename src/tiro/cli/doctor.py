@@ -37,7 +37,7 @@ def doctor(
     console.print(f"tiro {tiro.__version__}, Python {platform.python_version()}, {platform.platform()}")
     console.print(", ".join(f"{name} {version(name)}" for name in _PACKAGES), style="dim")
     _show_engines(console, settings)
-    sound = _show_data(console, settings, deep=deep)
+    sound = show_data(console, settings, deep=deep)
     if not sound:
         raise typer.Exit(1)
 
@@ -53,7 +53,8 @@ def _show_engines(console: Console, settings: Settings) -> None:
     console.print(table)
 
 
-def _show_data(console: Console, settings: Settings, *, deep: bool) -> bool:
+def show_data(console: Console, settings: Settings, *, deep: bool = False) -> bool:
+    """Check the data and say what was found; whether all is well."""
     from tiro.bootstrap.data import inspect_data
 
     console.print(f"\ndata: {settings.data}")

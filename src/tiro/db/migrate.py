@@ -44,22 +44,48 @@ def upgrade(database: Database, history: Path | None = None) -> tuple[str | None
     history = history or HISTORY
     if is_newer(database, before, history):
         return before, str(before)
+    with database.upgrading() as connection:
+        # Where another process was faster, there is nothing left to do.
+        return before, upgrade_on(connection, history)
+
+
+def upgrade_on(connection: Connection, history: Path = HISTORY) -> str:
+    """As ``upgrade``, in the transaction of ``connection``, as ``Database.upgrading`` gives one; returns the
+    schema after. Raises DatabaseRefused."""
     # Alembic takes longer to import than the server otherwise takes to start.
-    from alembic import command
     from alembic.script import ScriptDirectory
 
+    _check_empty(connection)
+    _to(connection, "head", history)
+    scripts = ScriptDirectory.from_config(_config(history))
+    oldest = max(script.module.works_with for script in scripts.walk_revisions())
+    connection.execute(text("DELETE FROM schema"))
+    connection.execute(text("INSERT INTO schema (oldest) VALUES (:oldest)"), {"oldest": oldest})
+    return str(scripts.get_current_head())
+
+
+def begin_at(connection: Connection, revision: str, history: Path = HISTORY) -> None:
+    """Take all of Tiro's tables away, with what is in them, and make them anew and empty as ``revision`` has
+    them, in the transaction of ``connection``. Raises DatabaseRefused."""
+    from tiro.db.tables import Table
+
+    if revision_on(connection) is not None:
+        # Then all that there are, this release knows.
+        upgrade_on(connection, history)
+        Table.metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("DROP FUNCTION audit_is_append_only"))
+    _check_empty(connection)
+    _to(connection, revision, history)
+
+
+def _to(connection: Connection, revision: str, history: Path) -> None:
+    from alembic import command
+
     config = _config(history)
-    scripts = ScriptDirectory.from_config(config)
-    with database.upgrading() as connection:
-        config.attributes["connection"] = connection
-        if before is None and not inspect(connection).has_table("alembic_version"):
-            _check_empty(connection)
-        # Where another process was faster, there is nothing left to do.
-        command.upgrade(config, "head")
-        oldest = max(script.module.works_with for script in scripts.walk_revisions())
-        connection.execute(text("DELETE FROM schema"))
-        connection.execute(text("INSERT INTO schema (oldest) VALUES (:oldest)"), {"oldest": oldest})
-    return before, str(scripts.get_current_head())
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 def prepare(database: Database) -> None:
@@ -87,8 +113,7 @@ def is_newer(database: Database, found: str | None, history: Path | None = None)
     Raises:
         DatabaseTooNew: it does not.
     """
-    known = {file.name.partition("_")[0] for file in ((history or HISTORY) / "versions").glob("[0-9]*.py")}
-    if found is None or found in known:
+    if found is None or is_known(found, history or HISTORY):
         return False
     with database.looking() as connection:
         kept = inspect(connection).has_table("schema")
@@ -98,13 +123,23 @@ def is_newer(database: Database, found: str | None, history: Path | None = None)
     return True
 
 
+def is_known(revision: str, history: Path = HISTORY) -> bool:
+    """Whether this release's history has it."""
+    return any(file.name.partition("_")[0] == revision for file in (history / "versions").glob("[0-9]*.py"))
+
+
 def revision(database: Database) -> str | None:
     """The schema that the database has; None where it has none yet."""
     with database.looking() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-        return found
+        return revision_on(connection)
+
+
+def revision_on(connection: Connection) -> str | None:
+    """As ``revision``, in the transaction of ``connection``."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
 
 
 def differences(database: Database) -> Sequence[str]:
@@ -145,6 +180,8 @@ def _append_only(connection: Connection) -> bool:
 def _check_empty(connection: Connection) -> None:
     from tiro.db.tables import Table
 
+    if inspect(connection).has_table("alembic_version"):
+        return
     if taken := sorted(set(inspect(connection).get_table_names()) & set(Table.metadata.tables)):
         raise DatabaseRefused(
             f"The database has a table named {taken[0]} that is another program's. Name an empty database in "

@@ -70,6 +70,8 @@ class Action(StrEnum):
     RETENTION_CHANGED = "retention.changed"
     DEFAULTS_CHANGED = "defaults.changed"
     AUDIT_PRUNED = "audit.pruned"
+    BACKUP_MADE = "backup.made"
+    BACKUP_RESTORED = "backup.restored"
 
 
 ACTIONS: dict[Action, str] = {
@@ -137,6 +139,8 @@ ACTIONS: dict[Action, str] = {
     Action.DEFAULTS_CHANGED: "A user set what holds for their recordings: `changed` names what of it, "
     "`terms` counts the vocabulary. No word of it is written down.",
     Action.AUDIT_PRUNED: "Old entries of the audit log were deleted: `count`, `before`.",
+    Action.BACKUP_MADE: "All data was written into a backup: `rows`, `files`, `size` in bytes.",
+    Action.BACKUP_RESTORED: "All data came out of a backup: `made_at`, `release`, `rows`, `files`.",
 }
 
 GROUPS = frozenset(action.partition(".")[0] for action in Action)

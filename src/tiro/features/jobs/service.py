@@ -337,6 +337,13 @@ class JobService:
                 self._counters.add_ended(session, job.state, (job.error or {}).get("code", ""))
         return len(jobs)
 
+    def resume_restored(self, session: Session) -> int:
+        """Queue again what ran when a backup was made, without counting the try. Only while no worker can be
+        alive. Returns how many there were."""
+        for job in repository.running(session):
+            job.tries_left += 1
+        return self.sweep(session, everything=True)
+
     def load(self, session: Session) -> list[Load]:
         """What waits, by queue and priority; those in which nothing does are there too."""
         found = waiting.load(session)

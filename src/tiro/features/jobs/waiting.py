@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 from tiro.db import moment
 from tiro.db.tables import JobTable
 from tiro.features.jobs.states import JobQueue, JobState, Priority
+from tiro.features.jobs.turns import next_turn
 
 # In so many words, for a partial index serves only those who name its condition in the statement itself.
 _QUEUED: ColumnElement[bool] = JobTable.state == literal_column(f"'{JobState.QUEUED}'")
@@ -36,7 +37,7 @@ def turn(session: Session, user_id: str, queue: str, priority: int) -> int:
     now = select(JobTable.turn).where(*_READY, *lane).order_by(JobTable.turn).limit(1).scalar_subquery()
     own = select(func.max(JobTable.turn)).where(_QUEUED, JobTable.user_id == user_id, *lane)
     least, last = session.execute(select(now, own.scalar_subquery())).one()
-    return max(0 if least is None else least, -1 if last is None else last + 1)
+    return next_turn(least, last)
 
 
 def heads(session: Session, queues: tuple[str, ...], engines: tuple[str, ...] | None) -> Sequence[str]:

@@ -1,0 +1,1 @@
+"""Backups: all rows and files in one archive, and back."""
