@@ -13,16 +13,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL
 
-from tiro.bootstrap import data, speech
+from tiro.bootstrap import speech
+from tiro.db import migrate
+from tiro.db.session import Database
+from tiro.db.sqlite import sqlite_url
 from tiro.engines.base import EngineOptions
 from tiro.engines.host import EngineHosts, HostState, _Pool
 from tiro.engines.process import STALL
 from tiro.engines.registry import EngineSpec
 from tiro.media.decode import DecoderPool
 from tiro.media.types import MediaLimits
-from tiro.settings import Settings
 
 ECHO = EngineSpec("echo")
 
@@ -102,18 +103,20 @@ def shared_children() -> Iterator[None]:
 def fresh_databases(folder: Path) -> Iterator[None]:
     """New databases are copies of one, which took the migrations their time."""
     template = folder / "tiro.db"
+    prepare = migrate.prepare
+
+    def copied(database: Database) -> None:
+        name = database.engine.url.database
+        if not database.postgresql and name is not None and not Path(name).exists():
+            if not template.exists():
+                first = Database(sqlite_url(template))
+                prepare(first)
+                first.close()
+            shutil.copyfile(template, name)
+        prepare(database)
+
     with pytest.MonkeyPatch.context() as patch:
-        address = data._database_url
-
-        def copied(settings: Settings) -> str | URL:
-            file = data._database_file(settings)
-            if settings.database.url is None and file != template and not file.exists():
-                if not template.exists():
-                    data.open_database(settings.model_copy(update={"data": folder})).close()
-                shutil.copyfile(template, file)
-            return address(settings)
-
-        patch.setattr(data, "_database_url", copied)
+        patch.setattr(migrate, "prepare", copied)
         yield
 
 

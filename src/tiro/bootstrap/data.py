@@ -53,7 +53,7 @@ def look_at_database(settings: Settings) -> Database | None:
 
 def connect(settings: Settings) -> Database:
     """The database as it is, whatever its schema."""
-    _make_data_folder(settings)
+    make_data_folder(settings)
     return Database(_database_url(settings), connections=settings.database.connections)
 
 
@@ -83,14 +83,15 @@ def _wait(database: Database, seconds: float) -> None:
 def lock_data_folder(settings: Settings, *, shared: bool = False) -> FolderLock:
     """Make this process the only server on the data folder, or one of several that share it; raises
     DataFolderInUse where another is in the way."""
-    _make_data_folder(settings)
+    make_data_folder(settings)
     try:
         return FolderLock(settings.data / "lock", shared=shared)
     except AlreadyLocked as err:
         raise DataFolderInUse from err
 
 
-def _make_data_folder(settings: Settings) -> None:
+def make_data_folder(settings: Settings) -> None:
+    """Raises DataFolderUnusable."""
     try:
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as err:

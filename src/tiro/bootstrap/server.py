@@ -9,7 +9,7 @@ from datetime import timedelta
 import structlog
 
 import tiro
-from tiro.bootstrap.data import open_database
+from tiro.bootstrap.data import make_data_folder, open_database
 from tiro.bootstrap.ports import Ports, build_ports, is_alone, is_shared
 from tiro.bootstrap.roles import Role, any_worker, routes, usual_queues, worker_for
 from tiro.bootstrap.speech import SpeechRuntime, build_speech
@@ -160,6 +160,7 @@ def _secret(settings: Settings) -> bytes:
         return given.get_secret_value().encode()
     if is_shared(settings):
         raise SecretMissing
+    make_data_folder(settings)
     return kept_secret(settings.data / "secret")
 
 
