@@ -14,6 +14,7 @@ from tiro.bootstrap.data import open_database
 from tiro.db.tables import JobTable, RecordingTable, UserTable, WorkerTable
 from tiro.errors import EngineCrashed, QueueFull
 from tiro.events.embedded import EmbeddedEventHub
+from tiro.features.counters.service import CounterService
 from tiro.features.events.service import EventService
 from tiro.features.jobs.fleet import Fleet, Worker
 from tiro.features.jobs.service import Claim, JobService
@@ -33,6 +34,7 @@ class House:
         self.fleet = Fleet(alone=False)
         self.jobs = JobService(
             EventService(self.database, EmbeddedEventHub()),
+            CounterService(),
             EmbeddedQueue(),
             attempts=3,
             lease_seconds=15,

@@ -14,6 +14,7 @@ from tiro.cli import (
     api,
     backup,
     beat,
+    db,
     doctor,
     keys,
     models,
@@ -53,6 +54,7 @@ app.add_typer(users.app, name="users")
 app.add_typer(vocabulary.app, name="vocabulary")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(retention.app, name="retention")
+app.add_typer(db.app, name="db")
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("doctor")(doctor.doctor)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
@@ -47,7 +46,6 @@ from tiro.kit import clock
 from tiro.media.decode import DecoderPool
 from tiro.media.mimetypes import media_type
 from tiro.speech.captions import FORMATS
-from tiro.speech.result import segment_json
 from tiro.storage.base import Arrival, Storage, Upload
 from tiro.telemetry import metrics, tracing
 from tiro.telemetry.timing import timed
@@ -201,11 +199,7 @@ class RecordingService:
             {
                 **shown.summary(self._listed(session, recording, job)),
                 "waiting_for": waiting_for,
-                "transcript": {
-                    "version": current.version if current else 0,
-                    "speakers": current.speakers if current else {},
-                    "segments": [{"id": number, **segment_json(said)} for number, said in numbered.items()],
-                },
+                "transcript": shown.transcript(current, numbered),
                 "metadata": shown.metadata(
                     current.metadata if current else shown.metadata_so_far(recording, job),
                     own=reader_id == recording.owner_id,
@@ -235,14 +229,8 @@ class RecordingService:
         if current is None:
             raise Conflict(f"There is no finished transcript; the job is {state}.")
         if extension == "json":
-            body = {
-                "session_id": recording_id,
-                "title": recording.title,
-                "transcript": {"segments": [segment_json(segment) for segment in current.named]},
-                "summary": None,
-                "metadata": shown.metadata(current.metadata, own=reader_id == recording.owner_id),
-            }
-            return recording.title, json.dumps(body, ensure_ascii=False, indent=2), "application/json"
+            text = shown.document(recording, current, own=reader_id == recording.owner_id)
+            return recording.title, text, "application/json"
         entry = FORMATS[extension]
         return recording.title, entry.render(current.named), entry.media_type
 

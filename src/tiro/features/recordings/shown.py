@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 
 from tiro.db.tables import JobTable, RecordingTable
 from tiro.db.tables.base import Json
 from tiro.features.jobs.states import Priority
 from tiro.features.recordings.repository import Listed
 from tiro.features.recordings.schemas import SessionListItem
+from tiro.features.transcripts.service import StoredTranscript
 from tiro.speech.options import TranscriptionOptions
+from tiro.speech.result import segment_json
+from tiro.speech.types import Segment
 
 
 def listed(recording: RecordingTable, job: JobTable, tags: Sequence[str]) -> Listed:
@@ -68,6 +72,27 @@ def metadata_so_far(recording: RecordingTable, job: JobTable) -> Json:
         "engine": job.options.get("engine", TranscriptionOptions().engine),
         "options": job.options,
     }
+
+
+def transcript(current: StoredTranscript | None, numbered: Mapping[int, Segment]) -> Json:
+    """What is known so far: ``numbered`` are the segments, of the finished transcript where there is one."""
+    return {
+        "version": current.version if current else 0,
+        "speakers": current.speakers if current else {},
+        "segments": [{"id": number, **segment_json(said)} for number, said in numbered.items()],
+    }
+
+
+def document(recording: RecordingTable, current: StoredTranscript, *, own: bool) -> str:
+    """The JSON export."""
+    body = {
+        "session_id": recording.id,
+        "title": recording.title,
+        "transcript": {"segments": [segment_json(segment) for segment in current.named]},
+        "summary": None,
+        "metadata": metadata(current.metadata, own=own),
+    }
+    return json.dumps(body, ensure_ascii=False, indent=2)
 
 
 def list_item(row: Listed) -> SessionListItem:
