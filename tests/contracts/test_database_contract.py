@@ -257,6 +257,33 @@ def test_a_stuck_writer_is_waited_for_and_then_told(url: str | None, tmp_path: P
     second.close()
 
 
+def test_of_two_that_wait_for_each_other_one_is_told_to_come_again() -> None:
+    """As far as PostgreSQL goes; on SQLite nobody writes beside another."""
+    database = Database(postgres().database())
+    put(database, 1.0)
+    put(database, 2.0)
+    both = threading.Barrier(2)
+    told: list[DatabaseBusy] = []
+
+    def cross(*order: str) -> None:
+        try:
+            with database.write(shared=True) as session:
+                for label in order:
+                    change = update(CounterTable).where(CounterTable.label == label)
+                    session.execute(change.values(value=CounterTable.value + 10))
+                    if label == order[0]:
+                        both.wait()
+        except DatabaseBusy as error:
+            told.append(error)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda order: cross(*order), [("1.0", "2.0"), ("2.0", "1.0")]))
+    (error,) = told
+    assert error.retry_after
+    assert values(database) == [11, 12]
+    database.close()
+
+
 @pytest.mark.parametrize(
     ("code", "error"),
     [
