@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from tests.conftest import make_settings
 from tests.services.postgres import Postgres, postgres
 from tests.serving import wait_until
@@ -107,6 +107,16 @@ def test_a_reader_sees_one_state(database: Database) -> None:
         put(database, 3, shared=True)
         assert list(session.scalars(text("SELECT value FROM counters"))) == before == [1]
     assert values(database) == [1, 2, 3]
+
+
+def test_a_session_is_of_no_use_after_its_block(database: Database) -> None:
+    """It would take a connection, and nobody would give that back."""
+    for block in (database.read(), database.write(), database.write(shared=True)):
+        with block as session:
+            pass
+        with pytest.raises(InvalidRequestError):
+            session.scalar(text("SELECT 1"))
+    assert database.connections()[0] == 0
 
 
 def test_writers_that_do_not_share_exclude_each_other(database: Database) -> None:

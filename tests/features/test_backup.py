@@ -94,7 +94,7 @@ def test_all_comes_back(house: House, archive: Path, tmp_path: Path) -> None:
     if not POSTGRESQL:
         assert stat.S_IMODE((target.data / "secret").stat().st_mode) == 0o600
     _changed_as_it_should(house, before, after)
-    assert (restored.jobs, restored.other_secret) == (1, False)
+    assert (restored.jobs, restored.other_secret) == (1, POSTGRESQL)
     assert not faults(target)
 
 
