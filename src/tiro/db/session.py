@@ -151,7 +151,9 @@ class Database:
     def _session(self, begin: str) -> Iterator[Session]:
         """A session in a transaction that has begun."""
         options = {"tiro_begin": begin}
-        with Session(self.engine, expire_on_commit=False) as session:
+        # Closed for good at the end of the block: whoever used it after that would begin a transaction, and
+        # keep its connection, that nobody ends.
+        with Session(self.engine, expire_on_commit=False, close_resets_only=False) as session:
             try:
                 session.connection(execution_options=options)
             except DBAPIError as err:
