@@ -195,9 +195,10 @@ class RecordingService:
             current = self._transcripts.current(session, recording_id)
             numbered = current.numbered if current else self._transcripts.numbered(session, job.id)
             waiting_for = self._jobs.waiting_for(session, job)
+            listed = self._listed(session, recording, job)
         return SessionResult.model_validate(
             {
-                **shown.summary(self._listed(session, recording, job)),
+                **shown.summary(listed),
                 "waiting_for": waiting_for,
                 "transcript": shown.transcript(current, numbered),
                 "metadata": shown.metadata(
