@@ -18,7 +18,7 @@ from tests.conftest import make_settings
 from tests.makecall import wav
 from tests.services.postgres import postgres
 from tests.services.s3 import s3
-from tests.serving import Client, ThreadServer, shared_decoders, thread_server, wait_until
+from tests.serving import Client, ThreadServer, thread_server, wait_until
 
 from tiro.bootstrap.data import inspect_data
 from tiro.db.tables import UploadTable
@@ -54,12 +54,6 @@ class House:
         found = inspect_data(self.settings("doctor"), deep=deep, settle_seconds=5)
         assert not {one.promise: one.faults for one in found if one.faults}
         assert not s3().multiparts(self.bucket)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _decoders() -> Iterator[None]:
-    with shared_decoders():
-        yield
 
 
 @pytest.fixture
