@@ -81,5 +81,6 @@ def _tiro(data: Path, *arguments: str) -> tuple[float, int]:
         except psutil.Error:
             break
         time.sleep(0.02)
-    process.wait()
+    if code := process.wait():
+        raise SystemExit(f"tiro {' '.join(arguments)} ended with {code}")
     return time.perf_counter() - began, peak

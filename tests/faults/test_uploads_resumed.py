@@ -172,7 +172,7 @@ def assert_becomes_one_recording(data: Path, upload_id: str) -> None:
         assert server.client.get(f"/api/v1/transcribe/{session_id}/media").content == SPEECH
         assert server.client.until_ended(session_id)["status"] == "completed"
         assert [row["id"] for row in rows(data, "SELECT id FROM recordings")] == [session_id]
-        assert not list(server.runtime.storage.aside.glob("*"))
+        assert not list(Path(server.runtime.storage.aside).glob("*"))
     assert_sound(data)
 
 
