@@ -74,6 +74,7 @@ def test_a_file_that_is_shorter_is_said(monkeypatch: pytest.MonkeyPatch) -> None
                 file.read(10)
 
 
+@pytest.mark.slow
 def test_a_store_that_keeps_less_than_it_got_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     bucket = s3().bucket()
     with storage_of(s3().settings(bucket)) as storage:
@@ -83,6 +84,7 @@ def test_a_store_that_keeps_less_than_it_got_is_found_out(monkeypatch: pytest.Mo
         wait_until(lambda: not s3().keys(bucket), what="the end of what is not whole")
 
 
+@pytest.mark.slow
 def test_a_server_that_goes_away_on_the_way(own: S3) -> None:
     with storage_of(own.settings() | {"timeout_seconds": 2}) as storage:
         keep(storage, "a", LARGE)
@@ -194,7 +196,7 @@ def test_a_bucket_whose_rights_are_taken_away(front: Refusing, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("status", "code"), [(507, "XMinioStorageFull"), (403, "QuotaExceeded"), (507, "InsufficientStorage")]
 )
-@pytest.mark.parametrize("size", [5, len(LARGE)])
+@pytest.mark.parametrize("size", [5, pytest.param(len(LARGE), marks=pytest.mark.slow)])
 def test_a_store_that_is_full_says_so(front: Refusing, status: int, code: str, size: int) -> None:
     bucket = s3().bucket()
     front.status, front.code = status, code
