@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,13 +28,13 @@ class Source:
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
+def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
     bucket = s3().bucket()
     settings = make_settings(tmp_path_factory.mktemp("source"), storage=s3().settings(bucket))
     with thread_server(settings) as server:
         answer = server.client.send_file("call.wav", SPEECH, wait=30)
         key = server.key
-    yield Source(settings, bucket, key, answer.json()["session_id"])
+    return Source(settings, bucket, key, answer.json()["session_id"])
 
 
 def assert_same(source: Source, target: Settings) -> None:
