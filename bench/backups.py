@@ -16,7 +16,7 @@ from sqlalchemy import insert
 
 from bench.report import machine, say, table
 from tiro.bootstrap.data import open_database
-from tiro.db.tables import AuditTable, RecordingTable
+from tiro.db.tables import AuditTable, JobTable, RecordingTable
 from tiro.features.users.service import UserService
 from tiro.settings import Settings
 from tiro.storage.local import LocalStorage
@@ -51,7 +51,8 @@ def _fill(data: Path) -> None:
     at, content = datetime(2026, 1, 1, tzinfo=UTC), os.urandom(_BYTES)
     digest = hashlib.sha256(content).hexdigest()
     with database.write() as session:
-        owner = UserService(database).owner(session).id
+        user = UserService(database).owner(session)
+        user.recordings, owner = _FILES, user.id
         for number in range(_FILES):
             key = f"00000000-0000-7000-8000-{number:012x}"
             with storage.create(key) as upload:
@@ -60,6 +61,9 @@ def _fill(data: Path) -> None:
             values = {"id": key, "owner_id": owner, "title": "call", "filename": "call.wav", "size": _BYTES}
             more = {"sha256": digest, "passing": False, "created_at": at, "media": None}
             session.execute(insert(RecordingTable).values(**values, **more))
+            job = {"id": key, "recording_id": key, "user_id": owner, "state": "cancelled", "priority": 1}
+            times = {"created_at": at, "queued_at": at, "finished_at": at}
+            session.execute(insert(JobTable).values(**job, **times, options={}, tries_left=0))
         entry = {"at": at, "action": "job.retried", "kind": "key", "name": "a name", "target": owner}
         session.execute(insert(AuditTable), [{**entry, "details": {"number": n}} for n in range(_ROWS)])
     database.close()
@@ -81,5 +85,6 @@ def _tiro(data: Path, *arguments: str) -> tuple[float, int]:
         except psutil.Error:
             break
         time.sleep(0.02)
-    process.wait()
+    if code := process.wait():
+        raise SystemExit(f"tiro {' '.join(arguments)} ended with {code}")
     return time.perf_counter() - began, peak

@@ -14,7 +14,7 @@ from sqlalchemy import Table as CoreTable
 from sqlalchemy.orm import Session
 
 from tests.makecall import wav
-from tests.serving import shared_decoders, thread_server
+from tests.serving import thread_server
 from tiro.bootstrap.backup import backing_up, restoring
 from tiro.bootstrap.data import open_database
 from tiro.db.migrate import HISTORY
@@ -58,7 +58,7 @@ def nothing(_what: str, _done: int, _total: int) -> None:
 
 def furnish(settings: Settings) -> House:
     """Work for a while as people would, then leave one job running and each table with something in it."""
-    with shared_decoders(), thread_server(settings) as server:
+    with thread_server(settings) as server:
         sent = [
             server.client.send_file(f"call-{i}.wav", wav(2 + i), wait=30, title=TITLE).json()
             for i in range(3)

@@ -18,15 +18,12 @@ from typing import Any
 
 import httpx
 import psutil
-import pytest
 from argon2 import PasswordHasher
 
 from tests.databases import SECRET, database_for
 from tiro.api.server import Server
-from tiro.bootstrap import speech
 from tiro.bootstrap.server import Runtime, build_runtime
 from tiro.features.accounts.passwords import Passwords
-from tiro.media.decode import DecoderPool
 from tiro.settings import Settings
 
 ENDED = {"completed", "failed", "cancelled"}
@@ -84,16 +81,6 @@ class Client(httpx.Client):
             return session if session["status"] in ENDED else None
 
         return dict(wait_until(look, seconds=seconds, what=f"the end of {session_id}", slower=1.5))
-
-
-@contextmanager
-def shared_decoders() -> Iterator[None]:
-    """One pool of decoders for all servers and runs of this process meanwhile, each of which would start a
-    process for its own: for tests of what lies behind decoding."""
-    with DecoderPool(spares=1) as pool, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pool, "close", lambda: None)
-        patch.setattr(speech, "DecoderPool", lambda *_: pool)
-        yield
 
 
 @dataclass

@@ -60,6 +60,15 @@ def values(database: Database) -> list[float]:
         return sorted(session.scalars(text("SELECT value FROM counters")))
 
 
+def test_a_session_is_of_no_use_after_its_block(database: Database) -> None:
+    """It would begin a transaction that nobody ends."""
+    with database.read() as session:
+        session.scalar(text("SELECT 1"))
+    with pytest.raises(InvalidRequestError):
+        session.scalar(text("SELECT 1"))
+    assert database.connections()[0] == 0
+
+
 def queued(runtime: Runtime) -> str:
     """A recording with its job, as the rows alone; its id."""
     recording_id = str(uuid7())
@@ -337,3 +346,10 @@ def _cut(server: Postgres, database: Database) -> None:
     )
     still = f"SELECT 1 FROM pg_stat_activity WHERE datname = '{name}'"
     wait_until(lambda: not server.execute(still), what="the end of the connections")
+
+
+def test_of_many_that_begin_together_one_makes_the_owners_key(runtime: Runtime) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(runtime.keys.create_first, ["owner"] * 4))
+    assert sum(one is not None for one in made) == 1
+    assert len(runtime.keys.list()) == 1

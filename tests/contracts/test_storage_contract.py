@@ -135,6 +135,7 @@ def test_what_nothing_came_of_is_taken_back(place: Place) -> None:
     assert not list(place.storage.kept())
 
 
+@pytest.mark.slow
 def test_the_last_view_is_whole_and_those_before_it_have_its_ends(place: Place) -> None:
     with place.storage.create("a", len(LARGE)) as upload:
         upload.write(LARGE)
@@ -216,6 +217,7 @@ def test_uploads_that_a_dead_process_left_are_found(place: Place) -> None:
         assert place.nothing_unfinished()
 
 
+@pytest.mark.slow
 def test_many_at_once(place: Place) -> None:
     def work(number: int) -> None:
         data = LARGE[number : number + 5 * MEGABYTE]

@@ -20,7 +20,7 @@ from tests.backups import TITLE, House, all_files, all_rows, back_up, bring_back
 from tests.commands import run_here
 from tests.conftest import make_settings
 from tests.databases import POSTGRESQL
-from tests.serving import Client, shared_decoders, thread_server, wait_until
+from tests.serving import Client, thread_server, wait_until
 
 from tiro.bootstrap.backup import backing_up
 from tiro.bootstrap.data import inspect_data, open_database
@@ -135,7 +135,7 @@ def test_numbers_go_on_after_the_greatest_given(house: House, archive: Path, tmp
 def test_a_restored_server_goes_on(house: House, archive: Path, tmp_path: Path) -> None:
     target = elsewhere(tmp_path)
     bring_back(target, archive)
-    with shared_decoders(), thread_server(target, recover=True) as server:
+    with thread_server(target, recover=True) as server:
         with Client(server.address, house.key) as client:
             assert client.until_ended(house.running)["status"] == "completed"
             session = client.session(house.finished)
@@ -367,7 +367,7 @@ def test_no_restore_beside_a_worker(archive: Path, tmp_path: Path) -> None:
 
 def test_no_restore_beside_a_server(archive: Path, tmp_path: Path) -> None:
     target = elsewhere(tmp_path)
-    with shared_decoders(), thread_server(target):
+    with thread_server(target):
         from tiro.bootstrap.data import lock_data_folder
 
         lock = lock_data_folder(target)

@@ -18,7 +18,7 @@ from tests.conftest import make_settings
 from tests.makecall import wav
 from tests.services.postgres import postgres
 from tests.services.s3 import s3
-from tests.serving import Client, ThreadServer, shared_decoders, thread_server, wait_until
+from tests.serving import Client, ThreadServer, thread_server, wait_until
 
 from tiro.bootstrap.data import inspect_data
 from tiro.db.tables import UploadTable
@@ -54,12 +54,6 @@ class House:
         found = inspect_data(self.settings("doctor"), deep=deep, settle_seconds=5)
         assert not {one.promise: one.faults for one in found if one.faults}
         assert not s3().multiparts(self.bucket)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _decoders() -> Iterator[None]:
-    with shared_decoders():
-        yield
 
 
 @pytest.fixture
@@ -129,6 +123,7 @@ def test_what_is_deleted_is_gone(shared: tuple[House, ThreadServer]) -> None:
     house.assert_sound()
 
 
+@pytest.mark.slow
 def test_an_openai_client_is_answered_and_its_recording_goes(shared: tuple[House, ThreadServer]) -> None:
     house, server = shared
     before = s3().keys(house.bucket)
@@ -139,6 +134,7 @@ def test_an_openai_client_is_answered_and_its_recording_goes(shared: tuple[House
     wait_until(lambda: s3().keys(house.bucket) == before, what="the recording's end")
 
 
+@pytest.mark.slow
 def test_retention_removes_it(house: House) -> None:
     settings = house.settings("a")
     settings.retention.media_days = 0
@@ -198,6 +194,7 @@ def test_an_upload_goes_on_at_another_server(house: House) -> None:
     house.assert_sound()
 
 
+@pytest.mark.slow
 def test_the_newest_request_goes_first_wherever_it_comes(house: House) -> None:
     with house.server("a") as one, house.server("b") as two:
         location = begin(one.client)
@@ -224,6 +221,7 @@ def test_the_newest_request_goes_first_wherever_it_comes(house: House) -> None:
     house.assert_sound()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_of_two_that_finish_one_makes_the_recording(
     house: House, moment: str, monkeypatch: pytest.MonkeyPatch

@@ -119,9 +119,10 @@ def _local_key(keys: KeyService, path: Path, *, wanted: bool) -> str | None:
         secret = path.read_text().strip()
         keys.authenticate(secret)
         return secret
-    if not wanted and keys.list():
+    made = keys.create("owner") if wanted else keys.create_first("owner")
+    if made is None:
         return None
-    _, secret = keys.create("owner")
+    _, secret = made
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:

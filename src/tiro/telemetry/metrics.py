@@ -222,6 +222,12 @@ DATABASE_CONNECTIONS = CATALOGUE.read(
 DATABASE_CONNECTIONS_MOST = CATALOGUE.read(
     "tiro_database_connections_most", Kind.GAUGE, "How many connections this process may have."
 )
+STORAGE_ORPHANS = CATALOGUE.counter(
+    "tiro_storage_orphans_total",
+    "What nobody will ask for again and this process took out of the way: `recording` (a file of no "
+    "recording, put aside), `removed` (a file that was to be deleted), `part` and `unfinished` (of uploads).",
+    "kind",
+)
 STORAGE_FREE = CATALOGUE.read(
     "tiro_data_free_bytes", Kind.GAUGE, "Free space where the data folder of this process is."
 )

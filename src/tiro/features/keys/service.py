@@ -73,6 +73,14 @@ class KeyService:
             holder = self._users.owner(session) if user is None else self._users.named(session, user)
             return _made(session, holder, name, scopes, expires_at)
 
+    def create_first(self, name: str) -> tuple[KeyTable, str] | None:
+        """The owner's key as `create` makes it, where there is no key yet: of several servers that begin on a
+        new database, one makes it."""
+        with self._database.write() as session:
+            if repository.everyone(session):
+                return None
+            return _made(session, self._users.owner(session), name, None, None)
+
     def create_own(
         self, caller: Caller, name: str, scopes: Iterable[str] | None, expires_at: datetime | None
     ) -> tuple[KeyTable, str]:

@@ -13,6 +13,7 @@ from tiro.features.recordings.service import RecordingService
 from tiro.features.uploads.service import UploadService
 from tiro.kit import clock
 from tiro.storage.base import RecordingStorage
+from tiro.telemetry import metrics
 
 _log = structlog.get_logger(__name__)
 
@@ -60,6 +61,13 @@ class OrphanService:
         )
         aside = self._each((key for key in lonely if key not in removed), self._storage.set_aside)
         self.found += aside
+        for kind, count in (
+            ("recording", aside),
+            ("removed", deleted),
+            ("part", parts),
+            ("unfinished", unfinished),
+        ):
+            metrics.STORAGE_ORPHANS.add(kind, amount=count)
         if unfinished or parts or deleted:
             _log.info("orphans.removed", unfinished=unfinished, parts=parts, files=deleted)
         if aside:

@@ -197,6 +197,7 @@ class RecordingService:
             numbered = current.numbered if current else self._transcripts.numbered(session, job.id)
             listed = self._listed(session, recording, job)
             waiting_for = self._jobs.waiting_for(session, job)
+            listed = self._listed(session, recording, job)
         return SessionResult.model_validate(
             {
                 **shown.summary(listed),
