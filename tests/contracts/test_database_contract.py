@@ -171,10 +171,10 @@ def test_who_follows_a_log_misses_nothing(runtime: Runtime) -> None:
     def late() -> None:
         entered.set()
         with suppress(DatabaseBusy), runtime.database.write(shared=True) as session:
-            log.append(session, recording_id, "stage", {"stage": "b"}, clock.now())
+            log.append(session, recording_id, [("stage", {"stage": "b"})], clock.now())
 
     with runtime.database.write(shared=True) as session:
-        log.append(session, recording_id, "stage", {"stage": "a"}, clock.now())
+        log.append(session, recording_id, [("stage", {"stage": "a"})], clock.now())
         session.flush()
         other = threading.Thread(target=late)
         other.start()
