@@ -101,8 +101,9 @@ def test_the_rest_is_made_by_the_fallback(tmp_path: Path, remote: SpeechServer, 
     run = Run(settings_for(tmp_path / "data", remote))
     assert run.transcript is not None
     assert len(run.windows) >= 5
-    # Windows are under way side by side, so which two were answered is left to chance.
-    assert run.engines.count("openai") == 2
+    # Windows are under way side by side, so which were answered is left to chance; and one that is answered
+    # when another has failed already is made again.
+    assert run.engines.count("openai") in {1, 2}
     assert run.engines[-1] == "echo"
     assert run.transcript.engine == "openai"
     assert run.transcript.models.keys() == {"openai", "echo"}

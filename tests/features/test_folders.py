@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -152,7 +154,8 @@ def test_ctrl_c_cancels_the_batch(
     def interrupted(_seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(batch_command.time, "sleep", interrupted)
+    # The command's own clock: the server's threads sleep too.
+    monkeypatch.setattr(batch_command, "time", SimpleNamespace(sleep=interrupted, monotonic=time.monotonic))
     (calls / "a.WAV").write_bytes(wav(30))
     done = command("calls", "--engine", "echo:0.5", "--server", server.address, "--key", server.key)
     monkeypatch.undo()

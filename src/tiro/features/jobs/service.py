@@ -321,6 +321,15 @@ class JobService:
         """
         found = repository.running(session) if everything else repository.expired(session)
         jobs = [job for job in found if job.id not in sparing]
+        self._free(session, jobs)
+        # At the end, when the rows of all these jobs are ours: whoever counts has those first.
+        self._counters.add_freed(session, len(jobs))
+        for job in jobs:
+            if JobState(job.state).ended:
+                self._counters.add_ended(session, job.state, (job.error or {}).get("code", ""))
+        return len(jobs)
+
+    def _free(self, session: Session, jobs: Sequence[JobTable]) -> None:
         for job in jobs:
             job.lease_until, job.owner = None, None
             if job.cancel_requested:
@@ -330,19 +339,15 @@ class JobService:
                 self._announce(session, job, JobState.QUEUED)
             else:
                 self._set_ended(session, job, JobState.FAILED, AttemptsExhausted())
-        # At the end, when the rows of all these jobs are ours: whoever counts has those first.
-        self._counters.add_freed(session, len(jobs))
-        for job in jobs:
-            if JobState(job.state).ended:
-                self._counters.add_ended(session, job.state, (job.error or {}).get("code", ""))
-        return len(jobs)
 
     def resume_restored(self, session: Session) -> int:
         """Queue again what ran when a backup was made, without counting the try. Only while no worker can be
         alive. Returns how many there were."""
-        for job in repository.running(session):
+        jobs = repository.running(session)
+        for job in jobs:
             job.tries_left += 1
-        return self.sweep(session, everything=True)
+        self._free(session, jobs)
+        return len(jobs)
 
     def load(self, session: Session) -> list[Load]:
         """What waits, by queue and priority; those in which nothing does are there too."""
