@@ -1,6 +1,8 @@
 # `make` alone lists what there is. Everything installs into .venv from hashed lock files.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-cluster fuzz check fix bench bench-whisper bench-accuracy openapi docs lock clean test-faults check-deploy
+.PHONY: help run web screenshots test test-slow test-cluster fuzz check fix bench bench-whisper bench-accuracy openapi docs lock clean test-faults check-deploy
+# What the web app is made of, its API's document too.
+WEB := $(shell find web -name node_modules -prune -o -name generated -prune -o -type f -print) docs/reference/openapi.json tools/web
 export UV_PYTHON_DOWNLOADS := never
 # Every child is a new Python: without its compiled files each would compile Tiro anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -14,11 +16,22 @@ help: ## list the commands
 .venv/dev.stamp: requirements-dev.lock pyproject.toml tools/setup
 	@tools/setup requirements-dev.lock && touch $@ .venv/run.stamp
 
+# Named after what is built, so that an app that was removed is built again.
+src/tiro/web/index.html: $(WEB) | .venv/run.stamp
+	@tools/web build && touch $@
+
+web: src/tiro/web/index.html ## build the web app, where its sources have changed
+
 run: .venv/run.stamp ## install what is needed, start the server, transcribe the sample call
+	@$(MAKE) -s web || echo "The web app could not be built, as said above; the API runs without it." >&2
 	@.venv/bin/tiro serve --demo
 
-test: .venv/dev.stamp ## the default tests, three at a time since many of them wait; COVERAGE=1 measures it too
+screenshots: .venv/dev.stamp web ## pictures of every page, into docs/images
+	.venv/bin/python -m tests.e2e.screenshots
+
+test: .venv/dev.stamp web ## the default tests, three at a time since many of them wait; COVERAGE=1 measures it too
 	@.venv/bin/pytest -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder $(if $(COVERAGE),--cov --cov-report=)
+	@tools/web test
 	@$(if $(COVERAGE),echo "coverage: $$(.venv/bin/coverage report --format=total) %")
 
 test-slow: .venv/dev.stamp ## the tests that take minutes, which the gate runs too
@@ -34,12 +47,13 @@ test-cluster: .venv/dev.stamp ## the suites of features, faults and security on 
 fuzz: .venv/dev.stamp ## look for an answer that breaks the OpenAPI document, MINUTES=15
 	@.venv/bin/python -m tests.fuzz --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED))
 
-check: .venv/dev.stamp ## lint, types, import contracts, formatting, generated documents
+check: .venv/dev.stamp ## lint, types, import contracts, formatting, generated documents, of the web app too
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/python tools/reference --check
+	tools/web check
 
 check-deploy: .venv/dev.stamp ## check deploy/: images, Compose, nginx, alerts, Kubernetes, Terraform; STRICT=1 leaves nothing out
 	@tools/check-deploy $(if $(STRICT),--strict)
@@ -47,6 +61,7 @@ check-deploy: .venv/dev.stamp ## check deploy/: images, Compose, nginx, alerts, 
 fix: .venv/dev.stamp ## format, and mend what a machine can mend
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+	tools/web fix
 
 docs openapi: .venv/dev.stamp ## write docs/reference anew
 	.venv/bin/python tools/reference
@@ -64,4 +79,4 @@ lock: .venv/dev.stamp ## resolve the dependencies anew
 	tools/lock
 
 clean: ## remove the environment and caches, never the data
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage*
+	rm -rf .venv .node web/node_modules src/tiro/web .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage*

@@ -176,6 +176,8 @@ def test_nothing_without_a_key(server: ThreadServer) -> None:
         "/api/v1/transcribe/x/comments": "get post",
         "/api/v1/transcribe/x/comments/1": "patch delete",
         "/api/v1/tags": "get",
+        "/api/v1/transcribe/x/peaks": "get",
+        "/api/v1/me/events": "get",
         "/api/v1/transcribe/x/transcript": "patch",
         "/api/v1/transcribe/x/edits": "get",
         "/api/v1/transcribe/x/edits/1/undo": "post",

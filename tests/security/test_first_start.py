@@ -48,9 +48,9 @@ def test_the_first_start_prints_a_link_that_works_once(tmp_path: Path) -> None:
         path, token = link_of(server)
         with Client(server.address, None) as client:
             assert log_in(client) == 401
-            page = client.get(path)
+            page = client.get(path, headers={"Accept": "text/html"})
             assert page.status_code == 200
-            script = re.search(r'<script src="([^"]+)"', page.text)
+            script = re.search(r'<script[^>]* src="([^"]+)"', page.text)
             assert script is not None
             assert client.get(script[1]).status_code == 200
             assert client.post(LINK, json={"token": token, "password": "short"}).status_code == 422

@@ -11,7 +11,7 @@ import structlog
 from fastapi import FastAPI
 
 import tiro
-from tiro.api import admin, docs, document, health, password
+from tiro.api import admin, docs, document, health, password, webapp
 from tiro.bootstrap.roles import Role
 from tiro.bootstrap.server import Runtime
 from tiro.errors import StorageUnavailable, TiroError
@@ -24,10 +24,12 @@ from tiro.features.batches import endpoints as batch_endpoints
 from tiro.features.comments import endpoints as comment_endpoints
 from tiro.features.defaults import endpoints as defaults_endpoints
 from tiro.features.editing import endpoints as editing_endpoints
+from tiro.features.feed import endpoints as feed_endpoints
 from tiro.features.groups import endpoints as group_endpoints
 from tiro.features.keys import endpoints as key_endpoints
 from tiro.features.keys.service import KeyService
 from tiro.features.openai import endpoints as openai_endpoints
+from tiro.features.peaks import endpoints as peak_endpoints
 from tiro.features.quotas import endpoints as quota_endpoints
 from tiro.features.recordings import (
     detail_endpoints,
@@ -67,6 +69,8 @@ _ROUTERS = (
     editing_endpoints.router,
     comment_endpoints.router,
     event_endpoints.router,
+    feed_endpoints.router,
+    peak_endpoints.router,
     retention_endpoints.holds,
     retention_endpoints.router,
     batch_endpoints.router,
@@ -116,7 +120,9 @@ def create_app(runtime: Runtime) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router)
     docs.mount(app)
-    password.mount(app)
+    if not webapp.is_built():
+        password.mount(app)
+    webapp.mount(app, media_elsewhere=runtime.settings.storage.signed_seconds > 0)
     document.install(app)
     return app
 

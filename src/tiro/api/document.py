@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from tiro.api.events import event_schemas
 from tiro.errors import BodyTooLarge, RateLimited, TiroError
 from tiro.http import openai_errors, problems
 from tiro.http.limits import UNLIMITED
@@ -27,6 +28,7 @@ def install(app: FastAPI) -> None:
 
 def _mended(document: dict[str, Any]) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas.update(event_schemas())
     schemas["ProblemBody"] = problems.ProblemBody.model_json_schema()
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)

@@ -36,6 +36,7 @@ from tiro.features.counters.service import CounterService
 from tiro.features.defaults.service import DefaultsService
 from tiro.features.editing.service import EditingService
 from tiro.features.events.service import EventService
+from tiro.features.feed.service import FeedService, OwnerHints
 from tiro.features.groups.service import GroupService
 from tiro.features.idempotency.service import IdempotencyService
 from tiro.features.jobs.fleet import Fleet, Worker
@@ -44,6 +45,7 @@ from tiro.features.jobs.states import JobQueue
 from tiro.features.keys.service import KeyService
 from tiro.features.openai.service import OpenAIService
 from tiro.features.orphans.service import OrphanService
+from tiro.features.peaks.service import PeakService
 from tiro.features.quotas.service import Quota, QuotaService
 from tiro.features.recordings.library import LibraryService
 from tiro.features.recordings.service import IntakeLimits, RecordingService
@@ -99,6 +101,8 @@ class Runtime:
     sharing: SharingService
     recordings: RecordingService
     library: LibraryService
+    feed: FeedService
+    peaks: PeakService
     editing: EditingService
     comments: CommentService
     batches: BatchService
@@ -229,7 +233,7 @@ def build_runtime(
     accounts = build_accounts(settings, database)
     resolver = SystemResolver()
     webhooks, sender = build_webhooks(settings, database, resolver)
-    events = EventService(database, hub, [webhooks.observe])
+    events = EventService(database, hub, [webhooks.observe, OwnerHints(hub).observe])
     counters = CounterService()
     fleet = Fleet(alone=role is Role.ALL and not settings.clustered)
     jobs = JobService(
@@ -295,6 +299,7 @@ def build_runtime(
         Round("orphans", orphans.sweep, _HOUR),
         Round("passing", lambda: bool(recordings.remove_passing(older=_DAY)), _HOUR),
     ]
+    library = LibraryService(database, sharing, tags)
     return Runtime(
         settings=settings,
         role=role,
@@ -316,7 +321,9 @@ def build_runtime(
         groups=groups,
         sharing=sharing,
         recordings=recordings,
-        library=LibraryService(database, sharing, tags),
+        library=library,
+        feed=FeedService(database, hub, library),
+        peaks=PeakService(database, storage, speech.decoders, recordings),
         editing=EditingService(database, jobs, transcripts),
         comments=CommentService(database),
         batches=BatchService(database, hub, recordings, jobs),

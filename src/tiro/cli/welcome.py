@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
+from tiro.api import webapp
 from tiro.speech.clock import clock_time
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ async def welcome(
         except httpx.HTTPError as error:
             console.print(f"The sample call could not be transcribed: {error}", style="red")
     console.print(f"\n[bold]Tiro listens on[/] {address}    documentation: {address}/docs")
+    if webapp.is_built():
+        console.print(f"Open {address} in a browser for the web app.")
     console.print(f"data: {data}")
     if key is None:
         console.print("Make an API key with: tiro keys create")
@@ -52,7 +55,7 @@ async def welcome(
         console.print(f"\nA file without the server: {sys.argv[0]} transcribe FILE")
         console.print("Ctrl-C stops the server; work that is under way goes on at the next start.")
     if link is not None:
-        console.print(f"To log in with a password too, set yours: {link}", style="dim")
+        console.print(f"To sign in with a password, set yours first: {link}")
     sys.stdout.flush()
 
 

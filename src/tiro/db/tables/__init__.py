@@ -13,6 +13,7 @@ from tiro.db.tables.jobs import JobTable, RoundTable, WindowTable, WorkerTable
 from tiro.db.tables.keys import IdempotencyTable, KeyTable
 from tiro.db.tables.logins import LoginTable, PasswordLinkTable, RefreshTokenTable
 from tiro.db.tables.notes import CommentTable, TagTable
+from tiro.db.tables.peaks import PeaksTable
 from tiro.db.tables.quotas import AudioDayTable, QuotaTable
 from tiro.db.tables.recordings import RecordingTable
 from tiro.db.tables.retention import RetentionTable
@@ -43,6 +44,7 @@ __all__ = [
     "LoginTable",
     "MemberTable",
     "PasswordLinkTable",
+    "PeaksTable",
     "QuotaTable",
     "RecordingTable",
     "RecoveryCodeTable",

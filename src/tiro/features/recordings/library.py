@@ -15,7 +15,7 @@ from tiro.features.audit.service import Action, record
 from tiro.features.recordings import filtered_repository, repository, shared_repository, shown
 from tiro.features.recordings.asked import clean_name
 from tiro.features.recordings.repository import Listed
-from tiro.features.recordings.schemas import SessionPage, SharedFilter
+from tiro.features.recordings.schemas import SessionListItem, SessionPage, SharedFilter
 from tiro.features.sharing.service import SharingService
 from tiro.features.tags.service import TagService, folded
 
@@ -66,6 +66,13 @@ class LibraryService:
             tags = self._tags.of(session, [row.id for row in rows])
         items = [shown.list_item(row._replace(tags=tuple(tags.get(row.id, ())))) for row in rows]
         return SessionPage(items=items, total=total, limit=limit, offset=offset)
+
+    def some(self, user_id: str, ids: Sequence[str]) -> list[SessionListItem]:
+        """Those of the recordings that are there and the user's own, as the list has them."""
+        with self._database.read() as session:
+            rows = repository.some(session, user_id, ids)
+            tags = self._tags.of(session, [row.id for row in rows])
+        return [shown.list_item(row._replace(tags=tuple(tags.get(row.id, ())))) for row in rows]
 
     def tags(self, user_id: str) -> Sequence[tuple[str, int]]:
         """All tags of the user's recordings, and how many have each."""

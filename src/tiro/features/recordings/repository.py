@@ -111,6 +111,14 @@ def shown(chosen: FromClause, *more: Any) -> Select[Any]:
     )
 
 
+def some(session: Session, owner_id: str, ids: Sequence[str]) -> Sequence[Listed]:
+    """Those of ``ids`` that are the owner's."""
+    mine = select(JobTable.recording_id).where(
+        JobTable.user_id == owner_id, JobTable.latest == true(), JobTable.recording_id.in_(ids)
+    )
+    return [Listed(*row) for row in session.execute(shown(mine.subquery()))]
+
+
 def count(session: Session, owner_id: str, status: str | None) -> int:
     return session.scalar(_count(status is not None), {"owner": owner_id, "status": status}) or 0
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -291,12 +292,12 @@ class RecordingService:
         _log.info("recording.deleted", recording_id=recording_id)
 
     def remove(self, session: Session, recording: RecordingTable) -> None:
-        """Delete the rows now, and the file after the commit: a crash in between leaves a file without a
-        row, which the next start recognises."""
+        """Delete the rows now, the file after the commit: the next start knows a file without a row."""
         self._webhooks.publish(session, recording.id, WebhookEvent.DELETED, {"status": "deleted"})
         repository.remove(session, recording)
         after_commit(session, lambda: self._storage.delete(recording.id))
-        after_commit(session, lambda: self._hub.announce(recording.id))
+        after_commit(session, partial(self._hub.announce, recording.id))
+        after_commit(session, partial(self._hub.announce, recording.owner_id))
 
     def remove_passing(self, *, older: float = 0.0) -> int:
         """Remove what was kept for open requests; returns how many. Only while there can be none, or what is
@@ -421,6 +422,7 @@ class RecordingService:
                 session, intake.owner_id, intake.idempotency_key, intake.fingerprint, recording.id, now
             )
         self._jobs.enqueue(session, recording.id, intake.owner_id, intake.options, intake.priority)
+        after_commit(session, partial(self._hub.announce, intake.owner_id))
         self._webhooks.publish(session, recording.id, WebhookEvent.ACCEPTED, {"status": JobState.QUEUED})
         _log.info("recording.accepted", recording_id=recording.id, size=intake.size)
 

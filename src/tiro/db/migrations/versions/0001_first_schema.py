@@ -340,7 +340,24 @@ def upgrade() -> None:
     _sharing_and_batches()
 
 
+def _peaks() -> None:
+    op.create_table(
+        "peaks",
+        sa.Column("recording_id", sa.String(), nullable=False),
+        sa.Column("duration", sa.Float(), nullable=False),
+        sa.Column("points", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["recording_id"],
+            ["recordings.id"],
+            name=op.f("fk_peaks_recording_id_recordings"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("recording_id", name=op.f("pk_peaks")),
+    )
+
+
 def _audit_and_retention() -> None:
+    _peaks()
     op.create_table(
         "audit",
         sa.Column(
@@ -717,6 +734,7 @@ def downgrade() -> None:
     op.drop_table("kept_answers")
     for table in ("batch_files", "batches", "share_links", "shares", "members", "groups"):
         op.drop_table(table)
+    op.drop_table("peaks")
     op.drop_table("transcription_defaults")
     op.drop_table("retention")
     op.drop_table("audit")

@@ -1,0 +1,1 @@
+"""A user's recordings as a whole, followed live."""

@@ -1,0 +1,22 @@
+"""What of a user's recordings changes."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select, true
+from sqlalchemy.orm import Session
+
+from tiro.db.tables import JobTable, RecordingTable
+
+
+def owner(session: Session, recording_id: str) -> str | None:
+    return session.scalar(select(RecordingTable.owner_id).where(RecordingTable.id == recording_id))
+
+
+def counts(session: Session, owner_id: str) -> dict[str, int]:
+    """How many recordings are in each state."""
+    query = (
+        select(JobTable.state, func.count())
+        .where(JobTable.user_id == owner_id, JobTable.latest == true())
+        .group_by(JobTable.state)
+    )
+    return dict(session.execute(query).tuples().all())

@@ -1,0 +1,90 @@
+"""Pictures of every page in both themes, into docs/images: `make screenshots`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from tests.conftest import make_settings
+from tests.e2e.browser import MISSING, NAME, PASSWORD, chromium, opened, prefer, sign_in
+from tests.serving import ThreadServer, thread_server
+from tiro import logs
+
+FOLDER = Path(__file__).parents[2] / "docs" / "images"
+SAMPLE = (files("tiro") / "samples" / "support-call.flac").read_bytes()
+TITLES = ("Interview with Dr. Okafor", "Board meeting, November", "Lecture 7: Cicero's secretary")
+DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 780}
+
+
+def main() -> int:
+    if MISSING is not None:
+        print(MISSING, file=sys.stderr)
+        return 1
+    logs.configure("error", "text")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as data, thread_server(make_settings(Path(data))) as server:
+        server.runtime.accounts.set_password(NAME, PASSWORD)
+        with chromium() as browser:
+            with opened(browser, server, viewport=DESK) as page:
+                page.goto("/")
+                page.get_by_role("button", name="Sign in").wait_for()
+                take(page, "sign-in")
+                sign_in(page)
+                page.get_by_text("Your first transcript").wait_for()
+                take(page, "first-start")
+            session_id = fill(server)
+            for theme in ("light", "dark"):
+                with opened(browser, server, viewport=DESK) as page:
+                    prefer(page.context, theme=theme)
+                    sign_in(page)
+                    pages(page, session_id, theme)
+            with opened(browser, server, viewport=PHONE, has_touch=True) as page:
+                prefer(page.context, theme="dark")
+                sign_in(page, f"/recordings/{session_id}")
+                hear(page)
+                take(page, "recording-phone")
+    return 0
+
+
+def fill(server: ThreadServer) -> str:
+    for title in TITLES:
+        server.client.send_file("call.flac", SAMPLE, title=title, wait=30)
+    sent = server.client.send_file(
+        "call.flac", SAMPLE, title="The sample call", engine="pocketsphinx", wait=60
+    )
+    return str(sent.json()["session_id"])
+
+
+def pages(page: Page, session_id: str, theme: str) -> None:
+    page.get_by_text("The sample call").wait_for()
+    take(page, f"library-{theme}")
+    page.goto(f"/recordings/{session_id}")
+    hear(page)
+    take(page, f"recording-{theme}")
+    page.goto("/settings/appearance")
+    page.get_by_role("heading", name="Theme").wait_for()
+    take(page, f"settings-{theme}")
+
+
+def hear(page: Page) -> None:
+    """In the midst of it, as somebody would see it who listens."""
+    page.get_by_role("slider").wait_for()
+    page.locator(".word").nth(14).click()
+    page.locator(".word[data-said]").wait_for()
+    page.get_by_role("button", name="Pause", exact=True).click()
+
+
+def take(page: Page, name: str) -> None:
+    page.wait_for_load_state("load")
+    page.evaluate("document.fonts.ready")
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(600)  # until nothing moves any more
+    page.screenshot(path=FOLDER / f"{name}.jpg", type="jpeg", quality=80, animations="disabled")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

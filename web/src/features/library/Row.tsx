@@ -1,0 +1,191 @@
+import { Link } from '@tanstack/react-router';
+import { AudioLines, CircleStop, Ellipsis, Lock, RotateCcw, Trash2, Users } from 'lucide-react';
+import { memo } from 'react';
+import type { Recording } from '@/api/types';
+import { language, type MessageKey, t } from '@/i18n';
+import { IconButton } from '@/ui/Button';
+import { cx } from '@/ui/classes';
+import { clock, languageName, moment, percent, stretch, wholeMoment } from '@/ui/format';
+import { Menu, MenuItem, MenuLine } from '@/ui/Menu';
+import { Progress } from '@/ui/Progress';
+import { pace } from './pace';
+import { StatusChip } from './StatusChip';
+
+export const ROW_HEIGHT = 76;
+
+interface RowProps {
+  recording: Recording;
+  selected: boolean;
+  onSelect: (id: string, range: boolean) => void;
+  onRetry: (ids: string[]) => void;
+  onCancel: (ids: string[]) => void;
+  onDelete: (ids: string[]) => void;
+}
+
+/** One recording of the library. The whole row opens it; what else is in it lies above that. */
+export const Row = memo(function Row({ recording, selected, onSelect, ...deeds }: RowProps) {
+  const { session_id: id, title, status } = recording;
+  return (
+    <div
+      data-selected={selected || undefined}
+      className="group relative flex h-full items-center gap-3 border-b border-line px-3 transition-colors hover:bg-raised/60 data-selected:bg-accent-soft sm:gap-4 sm:px-4"
+    >
+      <Tile recording={recording} selected={selected} onSelect={onSelect} />
+      <div className="min-w-0 grow">
+        <div className="flex min-w-0 items-center gap-2">
+          <Link
+            to="/recordings/$id"
+            params={{ id }}
+            className="truncate text-base font-medium after:absolute after:inset-0 after:content-['']"
+          >
+            <bdi>{title}</bdi>
+          </Link>
+          {recording.held && (
+            <Lock aria-label={t('library.held')} className="size-3.5 shrink-0 text-ink-faint" />
+          )}
+        </div>
+        <Line recording={recording} />
+      </div>
+      <Length recording={recording} />
+      <div className="hidden w-28 justify-end sm:flex">
+        <StatusChip status={status} />
+      </div>
+      <RowMenu recording={recording} {...deeds} />
+    </div>
+  );
+});
+
+type TileProps = Pick<RowProps, 'recording' | 'selected' | 'onSelect'>;
+
+/** The sign of a recording, which becomes the box that selects it where a pointer or the focus comes near. */
+function Tile({ recording, selected, onSelect }: TileProps) {
+  const { session_id: id, title, status } = recording;
+  return (
+    <label className="relative z-10 grid size-10 shrink-0 cursor-pointer place-items-center">
+      <span
+        aria-hidden
+        className={cx(
+          'absolute inset-0 grid place-items-center rounded-md transition-opacity',
+          'group-hover:opacity-0 group-focus-within:opacity-0 group-data-selected:opacity-0 pointer-coarse:hidden',
+          status === 'failed' ? 'bg-danger-soft text-danger' : 'bg-accent-soft text-accent-strong',
+          !(status === 'completed' || status === 'running') && 'opacity-75',
+        )}
+      >
+        <AudioLines className={cx('size-5', status === 'running' && 'animate-breathe')} />
+      </span>
+      <input
+        type="checkbox"
+        checked={selected}
+        aria-label={t('library.select', { title })}
+        onChange={(event) => onSelect(id, (event.nativeEvent as MouseEvent).shiftKey)}
+        className="size-4.5 opacity-0 group-hover:opacity-100 group-focus-within:opacity-100 group-data-selected:opacity-100 pointer-coarse:opacity-100"
+      />
+    </label>
+  );
+}
+
+function Length({ recording }: { recording: Recording }) {
+  const seconds = recording.duration ?? recording.progress.duration;
+  return (
+    <span className="tabular hidden w-16 shrink-0 text-end text-sm text-ink-soft md:block">
+      {seconds === null ? '' : clock(seconds)}
+    </span>
+  );
+}
+
+/** Below the title: how far the work is, what went wrong, or what the recording is. */
+function Line({ recording }: { recording: Recording }) {
+  if (recording.status === 'running') return <Work recording={recording} />;
+  if (recording.status === 'failed' && recording.error) {
+    return <p className="truncate text-sm text-danger">{recording.error.message}</p>;
+  }
+  const facts = [
+    moment(recording.created_at, language()),
+    recording.language ? languageName(recording.language, language()) : null,
+  ].filter((fact) => fact !== null);
+  return (
+    <p className="flex min-w-0 items-center gap-2 text-sm text-ink-faint">
+      <span className="shrink-0 sm:hidden">
+        <StatusChip status={recording.status} small />
+      </span>
+      <time
+        dateTime={recording.created_at}
+        title={wholeMoment(recording.created_at, language())}
+        className="truncate"
+      >
+        {facts.join(' · ')}
+      </time>
+      {recording.owner && (
+        <span className="flex min-w-0 items-center gap-1 truncate">
+          <Users aria-hidden className="size-3.5 shrink-0" />
+          <bdi className="truncate">{t('library.shared', { name: recording.owner })}</bdi>
+        </span>
+      )}
+    </p>
+  );
+}
+
+const STAGES: Record<string, MessageKey> = {
+  probe: 'stage.probe',
+  model: 'stage.model',
+  transcribe: 'stage.transcribe',
+};
+
+function Work({ recording }: { recording: Recording }) {
+  const { position, duration } = recording.progress;
+  const share = duration ? position / duration : null;
+  const found = pace(recording.session_id, duration);
+  const stage = STAGES[recording.stage ?? ''];
+  const facts = [
+    stage ? t(stage) : null,
+    share === null ? null : percent(share, language()),
+    found ? t('progress.speed', { speed: Math.round(found.speed * 10) / 10 }) : null,
+    found?.left ? t('progress.left', { time: stretch(found.left, language()) }) : null,
+  ].filter((fact) => fact !== null);
+  return (
+    <div className="mt-1 flex items-center gap-3">
+      <Progress
+        share={share}
+        label={t('progress.of', { percent: percent(share ?? 0, language()), title: recording.title })}
+        className="w-24 shrink-0 sm:w-40"
+      />
+      <p className="tabular truncate text-sm text-ink-soft">{facts.join(' · ')}</p>
+    </div>
+  );
+}
+
+type RowMenuProps = Pick<RowProps, 'recording' | 'onRetry' | 'onCancel' | 'onDelete'>;
+
+function RowMenu({ recording, onRetry, onCancel, onDelete }: RowMenuProps) {
+  const { session_id: id, status, access, title } = recording;
+  const active = status === 'queued' || status === 'running';
+  const mayWork = access !== 'viewer' && (active || recording.media_removed_at === null);
+  const mayDelete = access === 'owner' && !recording.held;
+  if (!mayWork && !mayDelete) return <span className="w-9 shrink-0" />;
+  return (
+    <Menu
+      items={
+        <>
+          {mayWork && active && (
+            <MenuItem icon={CircleStop} onSelect={() => onCancel([id])}>
+              {t('action.stop')}
+            </MenuItem>
+          )}
+          {mayWork && !active && (
+            <MenuItem icon={RotateCcw} onSelect={() => onRetry([id])}>
+              {t(status === 'completed' ? 'recording.again' : 'action.retry')}
+            </MenuItem>
+          )}
+          {mayWork && mayDelete && <MenuLine />}
+          {mayDelete && (
+            <MenuItem icon={Trash2} danger onSelect={() => onDelete([id])}>
+              {t('action.delete')}
+            </MenuItem>
+          )}
+        </>
+      }
+    >
+      <IconButton icon={Ellipsis} label={t('action.more', { title })} className="relative z-10" />
+    </Menu>
+  );
+}

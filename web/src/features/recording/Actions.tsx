@@ -1,0 +1,135 @@
+import { useNavigate } from '@tanstack/react-router';
+import {
+  AlarmClock,
+  Captions,
+  CircleStop,
+  Clipboard,
+  Download,
+  Ellipsis,
+  FileAudio,
+  FileJson,
+  FileText,
+  RotateCcw,
+  Table2,
+  Trash2,
+} from 'lucide-react';
+import { useState } from 'react';
+import type { Result } from '@/api/types';
+import { useDeeds } from '@/features/library/actions';
+import { useT } from '@/i18n';
+import { Button, IconButton } from '@/ui/Button';
+import { Dialog } from '@/ui/Dialog';
+import { Menu, MenuItem, MenuLine } from '@/ui/Menu';
+
+interface ActionsProps {
+  id: string;
+  result: Result;
+  onCopy: (times: boolean) => void;
+}
+
+const FORMATS = [
+  { extension: 'txt', icon: FileText },
+  { extension: 'srt', icon: Captions },
+  { extension: 'vtt', icon: Captions },
+  { extension: 'tsv', icon: Table2 },
+  { extension: 'json', icon: FileJson },
+] as const;
+
+/** What can be done with a recording and its text. */
+export function Actions({ id, result, onCopy }: ActionsProps) {
+  const t = useT();
+  const deeds = useDeeds();
+  const navigate = useNavigate();
+  const [doomed, setDoomed] = useState(false);
+  const active = result.status === 'queued' || result.status === 'running';
+  const { media } = result.links;
+
+  async function remove(): Promise<void> {
+    setDoomed(false);
+    await navigate({ to: '/' });
+    await deeds.remove([id]);
+  }
+
+  return (
+    <>
+      {result.transcript.segments.length > 0 && (
+        <Menu
+          items={
+            <>
+              <MenuItem icon={Clipboard} onSelect={() => onCopy(false)}>
+                {t('recording.copy')}
+              </MenuItem>
+              <MenuItem icon={AlarmClock} onSelect={() => onCopy(true)}>
+                {t('recording.copy.times')}
+              </MenuItem>
+            </>
+          }
+        >
+          <Button icon={Clipboard}>{t('action.copy')}</Button>
+        </Menu>
+      )}
+      {result.status === 'completed' && (
+        <Menu
+          items={
+            <>
+              {FORMATS.map(({ extension, icon }) => (
+                <MenuItem
+                  key={extension}
+                  icon={icon}
+                  href={`/api/v1/transcribe/${id}/transcript.${extension}`}
+                  download
+                >
+                  {t(`recording.export.${extension}`)}
+                </MenuItem>
+              ))}
+              {media && (
+                <>
+                  <MenuLine />
+                  <MenuItem icon={FileAudio} href={media} download>
+                    {t('recording.download')}
+                  </MenuItem>
+                </>
+              )}
+            </>
+          }
+        >
+          <Button look="solid" icon={Download}>
+            {t('recording.export')}
+          </Button>
+        </Menu>
+      )}
+      <Menu
+        items={
+          <>
+            {active && (
+              <MenuItem icon={CircleStop} onSelect={() => void deeds.cancel([id])}>
+                {t('recording.stop')}
+              </MenuItem>
+            )}
+            {!active && media && (
+              <MenuItem icon={RotateCcw} onSelect={() => void deeds.retry([id])}>
+                {t('recording.again')}
+              </MenuItem>
+            )}
+            {!result.held && (
+              <MenuItem icon={Trash2} danger onSelect={() => setDoomed(true)}>
+                {t('action.delete')}
+              </MenuItem>
+            )}
+          </>
+        }
+      >
+        <IconButton icon={Ellipsis} label={t('action.more', { title: result.title })} />
+      </Menu>
+      <Dialog open={doomed} title={t('library.delete.title', { n: 1 })} onClose={() => setDoomed(false)}>
+        <p className="text-ink-soft">{t('library.delete.text')}</p>
+        <div className="mt-6 flex justify-end gap-2">
+          <Button onClick={() => setDoomed(false)}>{t('action.cancel')}</Button>
+          <Button look="danger" icon={Trash2} onClick={() => void remove()}>
+            {t('action.delete')}
+          </Button>
+        </div>
+      </Dialog>
+    </>
+  );
+}

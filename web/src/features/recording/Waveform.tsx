@@ -1,0 +1,133 @@
+import { useQuery } from '@tanstack/react-query';
+import { useEffect, useRef } from 'react';
+import WaveSurfer from 'wavesurfer.js';
+import { peaksQuery } from '@/api/queries';
+import { t } from '@/i18n';
+import { clock } from '@/ui/format';
+import type { Player } from './player';
+
+interface WaveformProps {
+  id: string;
+  player: Player;
+  duration: number;
+}
+
+const STEP = 5;
+
+/** The recording at a glance: a slider over its length that shows where it is loud. */
+export function Waveform({ id, player, duration }: WaveformProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const slider = useRef<HTMLDivElement>(null);
+  const peaks = useQuery(peaksQuery(id)).data;
+
+  useEffect(() => {
+    if (!box.current || !peaks || peaks.points.length === 0) return;
+    const style = getComputedStyle(document.documentElement);
+    const loudest = Math.max(1, ...peaks.points.slice(0, 12_000));
+    const wave = WaveSurfer.create({
+      container: box.current,
+      height: 44,
+      waveColor: style.getPropertyValue('--wave'),
+      progressColor: style.getPropertyValue('--accent'),
+      cursorColor: style.getPropertyValue('--accent'),
+      cursorWidth: 2,
+      barWidth: 2,
+      barGap: 2,
+      barRadius: 2,
+      interact: false,
+      hideScrollbar: true,
+      cspNonce: document.querySelector<HTMLElement>('[nonce]')?.nonce ?? '',
+      peaks: [peaks.points.map((point) => point / loudest)],
+      duration: peaks.duration,
+    });
+    const stop = player.onTime((time) => wave.setTime(time));
+    const repaint = () => {
+      const now = getComputedStyle(document.documentElement);
+      wave.setOptions({
+        waveColor: now.getPropertyValue('--wave'),
+        progressColor: now.getPropertyValue('--accent'),
+        cursorColor: now.getPropertyValue('--accent'),
+      });
+    };
+    const theme = new MutationObserver(repaint);
+    theme.observe(document.documentElement, { attributeFilter: ['data-theme'] });
+    return () => {
+      theme.disconnect();
+      stop();
+      wave.destroy();
+    };
+  }, [peaks, player]);
+
+  useEffect(
+    () =>
+      player.onTime((time) => {
+        slider.current?.setAttribute('aria-valuenow', String(Math.floor(time)));
+        slider.current?.setAttribute('aria-valuetext', clock(time));
+        slider.current?.style.setProperty('--at', `${duration > 0 ? (time / duration) * 100 : 0}%`);
+      }),
+    [player, duration],
+  );
+
+  return (
+    <div
+      ref={slider}
+      role="slider"
+      tabIndex={0}
+      dir="ltr"
+      aria-label={t('recording.position')}
+      aria-valuemin={0}
+      aria-valuemax={Math.floor(duration)}
+      aria-valuenow={0}
+      onPointerDown={(event) => {
+        if (event.button !== 0) return;
+        event.currentTarget.setPointerCapture(event.pointerId);
+        player.seek(placeOf(event, duration));
+      }}
+      onPointerMove={(event) => {
+        if (event.currentTarget.hasPointerCapture(event.pointerId)) player.seek(placeOf(event, duration));
+      }}
+      onKeyDown={(event) => {
+        const target = keyTarget(event.key, player.time, duration);
+        if (target === null) return;
+        event.preventDefault();
+        event.stopPropagation();
+        player.seek(target);
+      }}
+      className="relative h-11 grow cursor-pointer touch-none rounded-md"
+    >
+      <div ref={box} className="pointer-events-none absolute inset-0" />
+      {!peaks && (
+        <div className="pointer-events-none absolute inset-x-0 top-1/2 h-1.5 -translate-y-1/2 overflow-hidden rounded-full bg-sunken">
+          <div className="h-full w-(--at) bg-accent" />
+        </div>
+      )}
+    </div>
+  );
+}
+
+function placeOf(event: React.PointerEvent<HTMLElement>, duration: number): number {
+  const { left, width } = event.currentTarget.getBoundingClientRect();
+  return Math.min(1, Math.max(0, (event.clientX - left) / width)) * duration;
+}
+
+/** Where a key on the slider leads. Time runs from left to right, whatever the language. */
+export function keyTarget(key: string, time: number, duration: number): number | null {
+  switch (key) {
+    case 'ArrowLeft':
+    case 'ArrowDown':
+      return time - STEP;
+    case 'ArrowRight':
+    case 'ArrowUp':
+      return time + STEP;
+    case 'PageDown':
+      return time - 10 * STEP;
+    case 'PageUp':
+      return time + 10 * STEP;
+    case 'Home':
+      return 0;
+    case 'End':
+      return duration;
+    default:
+      return null;
+  }
+}

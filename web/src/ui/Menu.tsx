@@ -1,0 +1,71 @@
+import type { LucideIcon } from 'lucide-react';
+import { DropdownMenu } from 'radix-ui';
+import type { ReactNode } from 'react';
+import { LANGUAGES, language } from '@/i18n';
+import { cx } from './classes';
+
+interface MenuProps {
+  /** The button that opens it. */
+  children: ReactNode;
+  items: ReactNode;
+  align?: 'start' | 'end';
+}
+
+export function Menu({ children, items, align = 'end' }: MenuProps) {
+  return (
+    <DropdownMenu.Root modal={false} dir={LANGUAGES[language()].direction}>
+      <DropdownMenu.Trigger asChild>{children}</DropdownMenu.Trigger>
+      <DropdownMenu.Portal>
+        <DropdownMenu.Content
+          align={align}
+          sideOffset={6}
+          collisionPadding={12}
+          className="z-50 min-w-52 animate-rise rounded-lg border border-line bg-surface p-1.5 shadow-3"
+        >
+          {items}
+        </DropdownMenu.Content>
+      </DropdownMenu.Portal>
+    </DropdownMenu.Root>
+  );
+}
+
+interface ItemProps {
+  icon?: LucideIcon;
+  children: ReactNode;
+  onSelect?: () => void;
+  href?: string;
+  download?: boolean;
+  danger?: boolean;
+}
+
+export function MenuItem({ icon: Icon, children, onSelect, href, download, danger = false }: ItemProps) {
+  const className = cx(
+    'flex min-h-9 items-center gap-2.5 rounded-md px-2.5 text-sm outline-none select-none',
+    'data-highlighted:bg-raised',
+    danger ? 'text-danger' : 'text-ink',
+  );
+  const body = (
+    <>
+      {Icon && <Icon aria-hidden className="size-4 shrink-0 opacity-75" />}
+      {children}
+    </>
+  );
+  if (href !== undefined) {
+    return (
+      <DropdownMenu.Item asChild>
+        <a className={className} href={href} {...(download ? { download: '' } : {})}>
+          {body}
+        </a>
+      </DropdownMenu.Item>
+    );
+  }
+  return (
+    <DropdownMenu.Item className={className} {...(onSelect ? { onSelect } : {})}>
+      {body}
+    </DropdownMenu.Item>
+  );
+}
+
+export function MenuLine() {
+  return <DropdownMenu.Separator className="my-1.5 h-px bg-line" />;
+}
