@@ -35,7 +35,7 @@ from tiro.engines.whisper.encoder import CTRANSLATE2, ONNXRUNTIME
 from tiro.engines.whisper.engine import JOIN_GAP, LONGEST_PAUSE
 from tiro.engines.whisper.features import FeatureExtraction
 from tiro.engines.whisper.loading import CPU_BATCH, split_cores
-from tiro.features.transcription.pipeline import Advanced, PipelineRequest
+from tiro.features.transcription.pipeline import Advanced, Finished, PipelineRequest
 from tiro.kit.memory import keep_together
 from tiro.media.types import SpeechWindow, WindowSizes
 from tiro.settings import EngineSettings, Settings
@@ -75,8 +75,11 @@ class _Bench:
         started = time.perf_counter()
         request = PipelineRequest(recording, speech.prepare(self.options.engine), self.options)
         for event in speech.pipeline.run(request, threading.Event()):
-            if isinstance(event, Advanced):
-                yield time.perf_counter() - started, event
+            match event:
+                case (Advanced() as step) | Finished(last=step):
+                    yield time.perf_counter() - started, step
+                case _:
+                    pass
 
     def whole(self, speech: SpeechRuntime, recording: Path) -> Ran:
         """One recording from its file to its last segment.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from psycopg.rows import dict_row
 from tests.conftest import make_settings
 from tests.services.postgres import Postgres, postgres
 from tests.services.redis import Redis, shared_redis
-from tests.serving import wait_until
+from tests.serving import Client, wait_until
 from tests.workers import send
 from tiro.bootstrap.roles import Role
 from tiro.bootstrap.server import Runtime, build_runtime
@@ -104,6 +105,16 @@ class Cluster:
     def worker(self, *words: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
         with self.process("worker", *words, ready="jobs at once", **settings) as process:
             yield process
+
+    @contextmanager
+    def api(self) -> Iterator[Client]:
+        """`tiro api` in a process, and a client of it; it ends in order."""
+        with self.process("api", "--port", "0", ready="listens on") as process:
+            (address,) = re.findall(r"listens on (http://\S+)", self.logs[-1].read_text())
+            with Client(address, (self.data / "key").read_text().strip()) as client:
+                yield client
+            process.terminate()
+            assert process.wait(20) == 0
 
 
 @contextmanager

@@ -65,7 +65,9 @@ def _embedded(data: Path) -> tuple[float, float]:
             send(runtime, clip, "echo")
         spent, started = _cpu(), time.perf_counter()
         with at_work(runtime):
-            wait_until(lambda: done() == _AT_ONCE + _JOBS, what="the end of all jobs", seconds=300)
+            wait_until(
+                lambda: done() == _AT_ONCE + _JOBS, what="the end of all jobs", seconds=300, pause=0.05
+            )
             return time.perf_counter() - started, _cpu() - spent
 
 

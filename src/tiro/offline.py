@@ -141,8 +141,10 @@ def _collect(events: Generator[PipelineEvent], on_progress: Callable[[Progress],
                 segments.extend(fresh)
                 if on_progress is not None:
                     on_progress(Progress(position, duration, fresh))
-            case Finished(whole):
-                transcript = replace(whole, segments=tuple(segments))
+            case Finished(whole, last):
+                transcript = replace(whole, segments=(*segments, *last.segments))
+                if on_progress is not None:
+                    on_progress(Progress(last.position, duration, last.segments))
             case _:
                 pass
     assert transcript is not None, "the pipeline ends with Finished"

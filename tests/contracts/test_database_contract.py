@@ -60,15 +60,6 @@ def values(database: Database) -> list[float]:
         return sorted(session.scalars(text("SELECT value FROM counters")))
 
 
-def test_a_session_is_of_no_use_after_its_block(database: Database) -> None:
-    """It would begin a transaction that nobody ends."""
-    with database.read() as session:
-        session.scalar(text("SELECT 1"))
-    with pytest.raises(InvalidRequestError):
-        session.scalar(text("SELECT 1"))
-    assert database.connections()[0] == 0
-
-
 def queued(runtime: Runtime) -> str:
     """A recording with its job, as the rows alone; its id."""
     recording_id = str(uuid7())
@@ -190,10 +181,10 @@ def test_who_follows_a_log_misses_nothing(runtime: Runtime) -> None:
     def late() -> None:
         entered.set()
         with suppress(DatabaseBusy), runtime.database.write(shared=True) as session:
-            log.append(session, recording_id, "stage", {"stage": "b"}, clock.now())
+            log.append(session, recording_id, [("stage", {"stage": "b"})], clock.now())
 
     with runtime.database.write(shared=True) as session:
-        log.append(session, recording_id, "stage", {"stage": "a"}, clock.now())
+        log.append(session, recording_id, [("stage", {"stage": "a"})], clock.now())
         session.flush()
         other = threading.Thread(target=late)
         other.start()

@@ -97,6 +97,11 @@ def test_redis_may_go_and_come() -> None:
                 await asyncio.to_thread(redis.kill)
                 for _ in range(100):
                     one.announce("a")
+                # Within a process it needs nobody.
+                hint.clear()
+                two.announce("a")
+                await asyncio.wait_for(hint.wait(), 10)
+                hint.clear()
                 await asyncio.to_thread(redis.start)
                 await heard(lambda: one.announce("a"), hint)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 from tests.services.redis import Redis, shared_redis
@@ -17,8 +18,8 @@ SLOW = Rate("slow", "tries", 3, 3600)
 QUICK = Rate("quick", "tries", 2, 1)
 
 
-def shared(url: str) -> RedisRateLimiter:
-    return RedisRateLimiter(redis_client(url, timeout=1), EmbeddedRateLimiter())
+def shared(url: str, now: Callable[[], float] = time.monotonic) -> RedisRateLimiter:
+    return RedisRateLimiter(redis_client(url, timeout=1), EmbeddedRateLimiter(), now)
 
 
 @pytest.fixture(params=["embedded", "redis"])
@@ -85,22 +86,25 @@ def test_a_crowd_at_once_gets_as_many(limiter: RateLimiter) -> None:
     asyncio.run(take())
 
 
-def test_two_processes_share_in_redis_and_each_goes_on_without() -> None:
+def test_two_processes_share_in_redis_and_each_goes_on_while_it_is_away() -> None:
     redis = Redis()
-    one, two = shared(redis.url()), shared(redis.url())
+    passed = 0.0
+    one, two = (shared(redis.url(), lambda: passed) for _ in range(2))
     try:
 
         async def take() -> None:
-            assert [(await each.take(SLOW, "me")).granted for each in (one, two, one, two)] == [
-                True,
-                True,
-                True,
-                False,
-            ]
+            nonlocal passed
+            in_turn = (one, two, one, two)
+            assert [(await each.take(SLOW, "me")).granted for each in in_turn] == [True] * 3 + [False]
             redis.kill()
             # Now each by itself, and strictly so.
             for each in (one, two):
                 assert [(await each.take(SLOW, "me")).granted for _ in range(4)] == [True] * 3 + [False]
+            redis.start()
+            # Left alone for a while, then shared again; what was kept there is lost.
+            assert not (await one.take(SLOW, "me")).granted
+            passed = 6.0
+            assert [(await each.take(SLOW, "me")).granted for each in in_turn] == [True] * 3 + [False]
 
         asyncio.run(take())
     finally:

@@ -80,7 +80,9 @@ class Run:
                     case Advanced(windows=windows, segments=segments):
                         self.windows += windows
                         self.segments += segments
-                    case Finished(transcript):
+                    case Finished(transcript, last):
+                        self.windows += last.windows
+                        self.segments += last.segments
                         self.transcript = transcript
 
     @property

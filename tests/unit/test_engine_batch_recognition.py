@@ -21,7 +21,7 @@ from tiro.engines.base import DECODING, Capabilities, DecodingOptions, EngineOpt
 from tiro.engines.host import EngineHosts
 from tiro.engines.registry import EngineSpec, Resolved
 from tiro.errors import EngineFailed, UnsupportedOption
-from tiro.features.transcription.pipeline import Advanced, Pipeline, PipelineRequest
+from tiro.features.transcription.pipeline import Advanced, Finished, Pipeline, PipelineRequest
 from tiro.features.transcription.stages import recognition
 from tiro.features.transcription.stages.recognition import Recognition, RecognitionTask
 from tiro.features.transcription.wishes import Wishes
@@ -182,8 +182,14 @@ def heard(pipeline: tuple[Pipeline, Path], engine: str, **more: Any) -> list[Seg
     run, source = pipeline
     options = TranscriptionOptions(engine, **more)
     request = PipelineRequest(source, Resolved(EngineSpec.parse(engine)), options)
-    events = run.run(request, threading.Event())
-    return [segment for event in events if isinstance(event, Advanced) for segment in event.segments]
+    segments: list[Segment] = []
+    for event in run.run(request, threading.Event()):
+        match event:
+            case Advanced(segments=said) | Finished(last=Advanced(segments=said)):
+                segments.extend(said)
+            case _:
+                pass
+    return segments
 
 
 def test_options_reach_the_model_through_the_pipeline(pipeline: tuple[Pipeline, Path]) -> None:

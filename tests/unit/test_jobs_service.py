@@ -103,7 +103,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
 # All that a worker may write, each by a claim.
 WRITES: dict[str, Callable[[JobService, Session, Claim], object]] = {
     "renew": lambda jobs, session, claim: jobs.renew(session, claim),
-    "enter a stage": lambda jobs, session, claim: jobs.enter_stage(session, claim, "probe"),
+    "enter a stage": lambda jobs, session, claim: jobs.describe(session, claim, stage="transcribe"),
     "describe": lambda jobs, session, claim: jobs.describe(session, claim, position=1.0),
     "complete": lambda jobs, session, claim: jobs.complete(session, claim),
     "cancel": lambda jobs, session, claim: jobs.cancel(session, claim),

@@ -138,7 +138,7 @@ def test_a_graceful_stop_loses_nothing(house: Cluster, engine_log: Path, request
     """R16."""
     for _ in range(ROUNDS):
         with house.worker("--concurrency", "1") as worker:
-            recording_id = house.send(CALL, "counting:0.1")
+            recording_id = house.send(CALL, "counting:0.03")
             wait_until(lambda: house.windows(recording_id) >= 1, what="the first window")  # noqa: B023
             worker.terminate()
             assert worker.wait(10) == 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
-from sqlalchemy import select
+from sqlalchemy import Insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -13,15 +14,21 @@ from tiro.db.tables import CounterTable
 
 def add(session: Session, amounts: Mapping[tuple[str, str], float]) -> None:
     """Add to counters, by metric and label; in one order, so that two who write never wait for each other."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    for (metric, label), amount in sorted(amounts.items()):
-        row = dialect.insert(CounterTable).values(metric=metric, label=label, value=amount)
-        session.execute(
-            row.on_conflict_do_update(
-                index_elements=["metric", "label"],
-                set_={"value": CounterTable.value + row.excluded.value},
-            )
-        )
+    rows = [
+        {"metric": str(metric), "label": label, "value": amount}
+        for (metric, label), amount in sorted(amounts.items())
+    ]
+    if rows:
+        session.execute(_add(session.get_bind().dialect.name), rows)
+
+
+@cache
+def _add(database: str) -> Insert:
+    table = CounterTable.metadata.tables[CounterTable.__tablename__]
+    row = (postgresql if database == "postgresql" else sqlite).insert(table)
+    total = table.c.value + row.excluded.value
+    added: Insert = row.on_conflict_do_update(index_elements=["metric", "label"], set_={"value": total})
+    return added
 
 
 def all_of(session: Session) -> Sequence[CounterTable]:

@@ -20,6 +20,8 @@ _POLL_SECONDS = 2.0
 
 _PAGE = 500
 
+_ANNOUNCED = "tiro.announced"
+
 
 Observer = Callable[[Session, str, EventType, Json], None]
 
@@ -38,15 +40,24 @@ class EventService:
 
     def append(self, session: Session, recording_id: str, kind: EventType, data: Json) -> None:
         """Write an event in the transaction of its cause; followers hear of it after the commit."""
-        repository.append(session, recording_id, kind, data, clock.now())
-        for observe in self._observers:
-            observe(session, recording_id, kind, data)
-        after_commit(session, lambda: self._hub.announce(recording_id))
+        self.extend(session, recording_id, [(kind, data)])
+
+    def extend(self, session: Session, recording_id: str, lines: Sequence[tuple[EventType, Json]]) -> None:
+        """Write several at once, in their order."""
+        if not lines:
+            return
+        repository.append(session, recording_id, lines, clock.now())
+        for kind, data in lines:
+            for observe in self._observers:
+                observe(session, recording_id, kind, data)
+        announced: set[str] = session.info.setdefault(_ANNOUNCED, set())
+        if recording_id not in announced:
+            announced.add(recording_id)
+            after_commit(session, lambda: self._hub.announce(recording_id))
 
     def thin_out(self, session: Session, recording_id: str) -> None:
         """Drop what only told how far the work was, once it is over; the last of each kind stays."""
-        for kind in PASSING:
-            repository.thin_out(session, recording_id, kind)
+        repository.thin_out(session, recording_id, PASSING)
 
     def last(self, recording_id: str) -> int:
         """The number of the recording's last event; 0 where there is none."""

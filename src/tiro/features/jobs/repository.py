@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import CursorResult, Select, delete, func, literal_column, select, update
+from sqlalchemy import (
+    ClauseElement,
+    CursorResult,
+    Select,
+    Update,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from tiro.db import moment
 from tiro.db.tables import JobTable, WindowTable
 from tiro.db.tables.base import Json
 from tiro.features.jobs.states import JobState
+
+_JOBS = JobTable.metadata.tables[JobTable.__tablename__]
+_WINDOWS = JobTable.metadata.tables[WindowTable.__tablename__]
+_FORGET_WINDOWS = delete(_WINDOWS).where(_WINDOWS.c.job_id == bindparam("job"))
 
 # In so many words, for the sake of a partial index.
 _RUNNING = JobTable.state == literal_column(f"'{JobState.RUNNING}'")
@@ -52,14 +68,27 @@ def state(session: Session, recording_id: str) -> str | None:
 
 def change_claimed(session: Session, job_id: str, attempt: int, **values: Any) -> bool:
     """Change a job that is still ours; False where another attempt owns it or it is not running any more."""
-    result = session.execute(
-        update(JobTable)
-        .where(JobTable.id == job_id, JobTable.attempt == attempt, JobTable.state == JobState.RUNNING)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
+    plain = {name: value for name, value in values.items() if not isinstance(value, ClauseElement)}
+    statement = _change(tuple(plain))
+    if len(plain) < len(values):
+        statement = statement.values({name: values[name] for name in values.keys() - plain.keys()})
+    result = session.execute(statement, {"which": job_id, "ours": attempt, **plain})
     assert isinstance(result, CursorResult)
     return result.rowcount == 1
+
+
+@cache
+def _change(names: tuple[str, ...]) -> Update:
+    """Built once for each set of columns: it takes longer to build than to carry out."""
+    return (
+        update(_JOBS)
+        .where(
+            _JOBS.c.id == bindparam("which"),
+            _JOBS.c.attempt == bindparam("ours"),
+            _JOBS.c.state == JobState.RUNNING,
+        )
+        .values({name: bindparam(name, type_=_JOBS.c[name].type) for name in names})
+    )
 
 
 def expired(session: Session) -> Sequence[JobTable]:
@@ -100,4 +129,4 @@ def windows(session: Session, job_id: str) -> Sequence[WindowTable]:
 
 
 def forget_windows(session: Session, job_id: str) -> None:
-    session.execute(delete(WindowTable).where(WindowTable.job_id == job_id))
+    session.execute(_FORGET_WINDOWS, {"job": job_id})

@@ -24,7 +24,7 @@ from tiro.features.events.service import EventService
 from tiro.features.jobs import repository, waiting
 from tiro.features.jobs.fleet import Fleet
 from tiro.features.jobs.room import Room
-from tiro.features.jobs.states import JobQueue, JobState, Priority
+from tiro.features.jobs.states import FIRST_STAGE, JobQueue, JobState, Priority
 from tiro.kit import clock
 from tiro.kit.ids import uuid7
 from tiro.queue.base import Queue
@@ -229,7 +229,11 @@ class JobService:
         job = waiting.claim(session, queue, engines, owner, self.lease_seconds)
         if job is None:
             return None
-        self._events.append(session, job.recording_id, "state", {"status": JobState.RUNNING})
+        self._events.extend(
+            session,
+            job.recording_id,
+            [("state", {"status": JobState.RUNNING}), ("stage", {"stage": FIRST_STAGE})],
+        )
         waited, lane = _age(job.queued_at, clock.now()), (job.queue, Priority.of_rank(job.priority))
         after_commit(session, lambda: metrics.JOB_WAIT_SECONDS.observe(waited, *lane))
         return Claim(
@@ -258,12 +262,8 @@ class JobService:
         job = repository.locked(session, claim.job_id)
         return job is None or job.cancel_requested
 
-    def enter_stage(self, session: Session, claim: Claim, stage: str) -> None:
-        self._change(session, claim, stage=stage)
-        self._events.append(session, claim.recording_id, "stage", {"stage": stage})
-
     def describe(self, session: Session, claim: Claim, **values: Any) -> None:
-        """Note what has become known of the job: ``media``, ``layout``, ``position``."""
+        """Note what has become known of the job: ``stage``, ``media``, ``layout``, ``position``."""
         self._change(session, claim, **values)
 
     def record_window(self, session: Session, claim: Claim, index: int, result: Json) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+FIRST_STAGE = "probe"
+"""Where a job is once a worker has it."""
+
 
 class JobState(StrEnum):
     QUEUED = "queued"

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from tiro.db import moment
 from tiro.db.tables import JobTable
-from tiro.features.jobs.states import JobQueue, JobState, Priority
+from tiro.features.jobs.states import FIRST_STAGE, JobQueue, JobState, Priority
 from tiro.features.jobs.turns import next_turn
 
 # In so many words, for a partial index serves only those who name its condition in the statement itself.
@@ -71,6 +71,7 @@ def claim(
         .where(JobTable.id == _first(engines), _QUEUED)
         .values(
             state=JobState.RUNNING,
+            stage=FIRST_STAGE,
             attempt=JobTable.attempt + 1,
             tries_left=JobTable.tries_left - 1,
             lease_until=moment.after(session, lease_seconds),

@@ -111,9 +111,11 @@ class Advanced:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end: the transcript without its segments, which came before."""
+    """The end: the transcript without its segments, of which the last are in ``last`` and the others came
+    before."""
 
     transcript: Transcript
+    last: Advanced
 
 
 PipelineEvent = StageEntered | MediaKnown | LayoutKnown | Advanced | Finished
@@ -129,6 +131,9 @@ class Pipeline:
 
     def run(self, request: PipelineRequest, stop: threading.Event) -> Generator[PipelineEvent]:
         """Yield events as the run goes on; the last one is ``Finished``.
+
+        ``MediaKnown``, ``StageEntered(TRANSCRIBE)`` and ``LayoutKnown`` are always followed at once: by
+        another event, or by the question for what is ``recorded``. So they may be kept together with that.
 
         Setting ``stop`` from any thread ends the run within about a second with ``Cancelled``. Closing the
         iterator does the same, and sets ``stop``.
@@ -159,8 +164,8 @@ class Pipeline:
                 sizes,
                 wishes.as_text(),
             )
-            task = RecognitionTask(request.engine.spec, wishes, request.recorded(plan))
             yield StageEntered(Stage.TRANSCRIBE)
+            task = RecognitionTask(request.engine.spec, wishes, request.recorded(plan))
             recognition = Recognition(self._hosts, capabilities, task, stop, request.engine.fallback)
             media.begin(sizes)
             yield from _Run(recognition, capabilities, request, media, wishes, used).events()
@@ -185,6 +190,7 @@ class _Run:
         self._wishes = wishes
         self._defaults = defaults
         self._merger: ChannelMerger | None = None
+        self._told = False
         self._safe: list[float] = []
         self._heard: Counter[str] = Counter()
         self._drops: list[Drop] = []
@@ -200,38 +206,57 @@ class _Run:
             case ChannelLayout():
                 self._merger = ChannelMerger(heard.labels, cross_talk=crosstalk.RULE in self._wishes.rules)
                 self._safe = [0.0] * len(heard.labels)
-                yield LayoutKnown(heard)
             case SpeechWindow():
                 self._recognition.submit(heard.window, heard.audio)
                 self._safe[heard.window.channel] = heard.safe_until
+                yield from self._tell_layout()
                 yield from self._advance()
             case SpeechMark():
                 self._safe = list(heard.safe_until)
+                yield from self._tell_layout()
                 yield from self._advance()
+
+    def _tell_layout(self) -> Iterator[PipelineEvent]:
+        """Once, and not before there is more to tell: a short recording is at its end by then."""
+        layout = self._media.layout
+        if not self._told and layout is not None:
+            self._told = True
+            yield LayoutKnown(layout)
+            yield Advanced((), (), self._position())
 
     def _end(self) -> Iterator[PipelineEvent]:
         assert self._merger is not None
         duration = self._media.info.duration or 0.0
         self._safe = [duration] * len(self._safe)
-        yield from self._advance(drain=True)
-        released = self._merger.finish()
-        self._drops.extend(released.drops)
-        yield Advanced((), tuple(released.segments), duration)
-        yield Finished(self._transcript(duration))
+        last = Advanced((), (), duration)
+        for result in self._recognition.results(drain=True):
+            last = self._taken(result)
+            if self._recognition.under_way:
+                yield last
+                last = Advanced((), (), duration)
+        released, rest = self._release(), self._merger.finish()
+        self._drops.extend(rest.drops)
+        segments = (*last.segments, *released.segments, *rest.segments)
+        if not self._told and self._media.layout is not None:
+            yield LayoutKnown(self._media.layout)
+        yield Finished(self._transcript(duration), Advanced(last.windows, segments, duration))
 
-    def _advance(self, *, drain: bool = False) -> Iterator[Advanced]:
+    def _advance(self) -> Iterator[Advanced]:
         """Take the results that are there, and release the segments that nothing can come before any more."""
-        assert self._merger is not None
         position = self._position()
-        for result in self._recognition.results(drain=drain):
-            self._merger.add(result)
-            if result.language:
-                self._heard[result.language] += round(1000 * (result.end - result.start))
-            released = self._release()
-            yield Advanced((result,), tuple(released.segments), self._position())
+        for result in self._recognition.results():
+            yield self._taken(result)
         released = self._release()
         if released.segments or self._position() > position:
             yield Advanced((), tuple(released.segments), self._position())
+
+    def _taken(self, result: WindowResult) -> Advanced:
+        assert self._merger is not None
+        self._merger.add(result)
+        if result.language:
+            self._heard[result.language] += round(1000 * (result.end - result.start))
+        released = self._release()
+        return Advanced((result,), tuple(released.segments), self._position())
 
     def _release(self) -> Released:
         assert self._merger is not None

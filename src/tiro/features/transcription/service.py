@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import singledispatchmethod
+from typing import Any
 
 import structlog
 from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
 from tiro.db.session import Database
+from tiro.db.tables.base import Json
 from tiro.engines.registry import Resolved
-from tiro.errors import Cancelled
+from tiro.errors import Cancelled, TiroError
 from tiro.features.counters.service import CounterService
+from tiro.features.events.schemas import EventType
 from tiro.features.events.service import EventService
 from tiro.features.jobs.service import Claim, JobService
+from tiro.features.jobs.states import FIRST_STAGE
 from tiro.features.quotas.service import QuotaService
 from tiro.features.transcription.pipeline import (
     Advanced,
@@ -29,6 +33,7 @@ from tiro.features.transcription.pipeline import (
     PipelineEvent,
     PipelineRequest,
     Plan,
+    Stage,
     StageEntered,
 )
 from tiro.features.transcripts.service import TranscriptService
@@ -90,10 +95,15 @@ class TranscriptionService:
                 defaults=claim.defaults,
             )
             with closing(self._pipeline.run(request, stop)) as events:
-                for event in events:
-                    if isinstance(event, StageEntered):
-                        stages.enter(event.stage)
-                    recorder.take(event)
+                try:
+                    for event in events:
+                        if isinstance(event, StageEntered):
+                            stages.enter(event.stage)
+                        recorder.take(event)
+                except TiroError:
+                    with suppress(TiroError):  # the first error is the one to tell
+                        recorder.flush()
+                    raise
 
 
 class _Stages(ExitStack):
@@ -105,7 +115,9 @@ class _Stages(ExitStack):
 
 
 class _Recorder:
-    """Writes what the pipeline yields, one transaction a step, each fenced by the claim's attempt.
+    """Writes what the pipeline yields, one transaction a step, each fenced by the claim's attempt. What is
+    followed by more at once waits for that, since each transaction costs a short job about as much as its
+    work does.
 
     The transactions are shared. Each begins with the fence, an UPDATE that holds the job's row until the end,
     so that nobody else changes the job, its windows or its segments meanwhile, nor deletes its recording.
@@ -123,12 +135,38 @@ class _Recorder:
         self._duration: float | None = None
         self._started = time.monotonic()
         self._shown = 0.0
+        self._values: dict[str, Any] = {}
+        self._lines: list[tuple[EventType, Json]] = []
+
+    def flush(self) -> None:
+        """Write what waits for more."""
+        if self._values:
+            with self._writing():
+                pass
+
+    @contextmanager
+    def _writing(self, **values: Any) -> Iterator[Session]:
+        """A transaction that has begun with the fence: these values of the job, and what waited."""
+        values, lines = self._values | values, self._lines
+        # Gone even if the write fails: the job goes no further then.
+        self._values, self._lines = {}, []
+        with self._records.database.write(shared=True) as session:
+            self._records.jobs.describe(session, self._claim, **values)
+            self._records.events.extend(session, self._claim.recording_id, lines)
+            yield session
+
+    def _hold(self, kind: EventType, data: Json, **values: Any) -> None:
+        self._values |= values
+        self._lines.append((kind, data))
 
     def resume(self, plan: Plan) -> dict[int, WindowResult]:
         """The windows that an earlier attempt recorded under the same plan; under another it begins anew."""
         records, claim = self._records, self._claim
         wanted = asdict(plan)
-        with records.database.write(shared=True) as session:
+        if claim.attempt == 1:
+            with self._writing(plan=wanted, position=0.0):
+                return {}
+        with self._writing() as session:
             rows = records.jobs.windows(session, claim)
             if records.jobs.plan(session, claim) != wanted:
                 records.jobs.describe(session, claim, plan=wanted, position=0.0)
@@ -158,33 +196,30 @@ class _Recorder:
 
     @take.register
     def _(self, event: StageEntered) -> None:
-        with self._records.database.write(shared=True) as session:
-            self._records.jobs.enter_stage(session, self._claim, event.stage)
+        if event.stage != FIRST_STAGE:  # that one came with the claim
+            self._hold("stage", {"stage": event.stage}, stage=event.stage)
+        if event.stage == Stage.MODEL:
+            self.flush()  # to load it takes a while
 
     @take.register
     def _(self, event: MediaKnown) -> None:
         self._duration = event.media.claimed_duration
         media = media_json(event.media)
-        with self._records.database.write(shared=True) as session:
-            self._records.jobs.describe(session, self._claim, media=media)
-            self._records.events.append(session, self._claim.recording_id, "media", {"media": media})
+        self._hold("media", {"media": media}, media=media)
 
     @take.register
     def _(self, event: LayoutKnown) -> None:
         layout = layout_json(event.layout)
-        with self._records.database.write(shared=True) as session:
-            self._records.jobs.describe(session, self._claim, layout=layout)
-            self._records.events.append(session, self._claim.recording_id, "layout", layout)
+        self._hold("layout", layout, layout=layout)
 
     @take.register
     def _(self, event: Advanced) -> None:
         windows = [result for result in event.windows if result.index not in self._known]
         segments = self._unseen(event.segments)
         due = time.monotonic() - self._shown >= _PROGRESS_SECONDS
-        if not (windows or segments or due):
+        if not (windows or segments or due or self._values):
             return
-        with self._records.database.write(shared=True) as session:
-            self._records.jobs.describe(session, self._claim, position=event.position)
+        with self._writing(position=event.position) as session:
             for result in windows:
                 self._records.jobs.record_window(
                     session, self._claim, result.index, _window_results.dump_python(result, mode="json")
@@ -198,8 +233,11 @@ class _Recorder:
     def _(self, event: Finished) -> None:
         claim = self._claim
         transcript = replace(event.transcript, processing_time=claim.busy_seconds)
-        with self._records.database.write(shared=True) as session:
-            self._records.jobs.describe(session, claim, position=transcript.duration)
+        windows = [result for result in event.last.windows if result.index not in self._known]
+        segments = self._unseen(event.last.segments)
+        with self._writing(position=transcript.duration) as session:
+            self._records.counters.add_windows(session, windows)
+            self._keep(session, segments)
             self._show_progress(session, transcript.duration, transcript.duration)
             for notice in transcript.notices:
                 self._records.events.append(
@@ -230,10 +268,12 @@ class _Recorder:
     def _keep(self, session: Session, segments: tuple[Segment, ...]) -> None:
         self._records.transcripts.append(session, self._claim.job_id, self._kept, segments)
         self._records.counters.add_segments(session, segments)
-        for segment in segments:
-            data = {"position": self._kept, **segment_json(segment)}
-            self._records.events.append(session, self._claim.recording_id, "segment", data)
-            self._kept += 1
+        lines: list[tuple[EventType, Json]] = [
+            ("segment", {"position": self._kept + offset, **segment_json(segment)})
+            for offset, segment in enumerate(segments)
+        ]
+        self._records.events.extend(session, self._claim.recording_id, lines)
+        self._kept += len(segments)
 
     def _show_progress(self, session: Session, position: float, duration: float | None = None) -> None:
         self._shown = time.monotonic()

@@ -69,7 +69,7 @@ class Recognition:
         self._stop = stop
         at_once = capabilities.parallel * capabilities.at_once
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="recognition")
-        self._under_way: deque[tuple[Window, Future[WindowResult]]] = deque()
+        self._waiting: deque[tuple[Window, Future[WindowResult]]] = deque()
         # One window waits behind each host, so that none is idle while audio is decoded.
         self._room = max(at_once, capabilities.parallel * 2)
         wishes = task.wishes
@@ -93,7 +93,7 @@ class Recognition:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._under_way:
+        if self._waiting:
             self._stop.set()
         self._gathered.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -109,8 +109,8 @@ class Recognition:
             # With the job's log context and span, which a thread of the pool knows nothing of.
             here = copy_context()
             future = self._pool.submit(here.run, self._transcribe, window, audio, tuple(self._deciding))
-        self._under_way.append((window, future))
-        if len(self._under_way) >= self._batch:
+        self._waiting.append((window, future))
+        if len(self._waiting) >= self._batch:
             self._gathered.set()
         if self._settles and sum(span.length for span in window.spans) >= _ENOUGH_SPEECH:
             self._decided_by(future)
@@ -131,14 +131,19 @@ class Recognition:
         to make room (all of them with ``drain``)."""
         if drain:
             self._gathered.set()
-        while self._under_way:
-            _, future = self._under_way[0]
-            if not (drain or future.done() or len(self._under_way) >= self._room):
+        while self._waiting:
+            _, future = self._waiting[0]
+            if not (drain or future.done() or len(self._waiting) >= self._room):
                 return
             result = future.result()
-            self._under_way.popleft()
+            self._waiting.popleft()
             self._note_part(result)
             yield result
+
+    @property
+    def under_way(self) -> bool:
+        """Whether there will be more results."""
+        return bool(self._waiting)
 
     def parts(self, labels: Sequence[str | None]) -> tuple[EnginePart, ...]:
         """Which engine worked on what: a part ends where another engine's window of its channel begins."""
@@ -159,7 +164,7 @@ class Recognition:
 
     def earliest_start(self, channel: int) -> float:
         """Start of the first window of ``channel`` that is under way; infinity where none is."""
-        return min((w.start for w, _ in self._under_way if w.channel == channel), default=float("inf"))
+        return min((w.start for w, _ in self._waiting if w.channel == channel), default=float("inf"))
 
     def _transcribe(
         self, window: Window, audio: Audio, deciding: tuple[Future[WindowResult], ...]
