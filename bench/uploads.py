@@ -210,9 +210,11 @@ class _Watch:
                     assert answer.status_code == 200, answer.text
 
 
-def crowd(data: Path, path: Path, send: Callable[[ServerProcess, Path], str], many: int = _MANY) -> Crowd:
+def crowd(
+    data: Path, path: Path, send: Callable[[ServerProcess, Path], str], many: int = _MANY, **settings: str
+) -> Crowd:
     """Send one file many times at once to a fresh server."""
-    with server_process(data) as server:
+    with server_process(data, **settings) as server:
         for _ in range(3):  # decoders and engine are there before it begins
             server.client.until_ended(send(server, path))
         idle = memory.parts(server)["all"]

@@ -119,7 +119,7 @@ def _fill_empty(session: Session) -> None:
 
 def _value(session: Session, column: Column[Any]) -> Any:
     for key in column.foreign_keys:
-        return session.scalar(select(key.column).limit(1))
+        return session.scalar(select(key.column).order_by(key.column).limit(1))
     if column is column.table.autoincrement_column:
         return ...
     made: dict[Kind, Callable[[], Any]] = {

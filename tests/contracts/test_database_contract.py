@@ -60,15 +60,6 @@ def values(database: Database) -> list[float]:
         return sorted(session.scalars(text("SELECT value FROM counters")))
 
 
-def test_a_session_is_of_no_use_after_its_block(database: Database) -> None:
-    """It would begin a transaction that nobody ends."""
-    with database.read() as session:
-        session.scalar(text("SELECT 1"))
-    with pytest.raises(InvalidRequestError):
-        session.scalar(text("SELECT 1"))
-    assert database.connections()[0] == 0
-
-
 def queued(runtime: Runtime) -> str:
     """A recording with its job, as the rows alone; its id."""
     recording_id = str(uuid7())
@@ -116,6 +107,16 @@ def test_a_reader_sees_one_state(database: Database) -> None:
         put(database, 3, shared=True)
         assert list(session.scalars(text("SELECT value FROM counters"))) == before == [1]
     assert values(database) == [1, 2, 3]
+
+
+def test_a_session_is_of_no_use_after_its_block(database: Database) -> None:
+    """It would take a connection, and nobody would give that back."""
+    for block in (database.read(), database.write(), database.write(shared=True)):
+        with block as session:
+            pass
+        with pytest.raises(InvalidRequestError):
+            session.scalar(text("SELECT 1"))
+    assert database.connections()[0] == 0
 
 
 def test_writers_that_do_not_share_exclude_each_other(database: Database) -> None:
@@ -264,6 +265,33 @@ def test_a_stuck_writer_is_waited_for_and_then_told(url: str | None, tmp_path: P
     assert told.value.retry_after
     first.close()
     second.close()
+
+
+def test_of_two_that_wait_for_each_other_one_is_told_to_come_again() -> None:
+    """As far as PostgreSQL goes; on SQLite nobody writes beside another."""
+    database = Database(postgres().database())
+    put(database, 1.0)
+    put(database, 2.0)
+    both = threading.Barrier(2)
+    told: list[DatabaseBusy] = []
+
+    def cross(*order: str) -> None:
+        try:
+            with database.write(shared=True) as session:
+                for label in order:
+                    change = update(CounterTable).where(CounterTable.label == label)
+                    session.execute(change.values(value=CounterTable.value + 10))
+                    if label == order[0]:
+                        both.wait()
+        except DatabaseBusy as error:
+            told.append(error)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda order: cross(*order), [("1.0", "2.0"), ("2.0", "1.0")]))
+    (error,) = told
+    assert error.retry_after
+    assert values(database) == [11, 12]
+    database.close()
 
 
 @pytest.mark.parametrize(

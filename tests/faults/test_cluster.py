@@ -13,7 +13,7 @@ def test_a_worker_elsewhere_does_what_the_api_takes_in(tmp_path: Path) -> None:
     with cluster(tmp_path, lease_seconds=3) as house:
         first = house.send(wav(seconds=2), "echo")
         lack = "a worker for the queue cpu with the engine echo"
-        assert house.runtime.recordings.result(first).waiting_for == lack
+        assert house.runtime.recordings.result(first, None).waiting_for == lack
         with house.worker("--concurrency", "2") as worker:
             sent = [first, *(house.send(wav(seconds=2), "echo") for _ in range(4))]
             for recording_id in sent:

@@ -11,7 +11,10 @@ import pytest
 from bench import recordings, uploads
 from tests.checkup import assert_sound, rows
 from tests.conftest import make_settings
+from tests.databases import SECRET
 from tests.makecall import wav
+from tests.services.postgres import postgres
+from tests.services.s3 import s3
 from tests.serving import Client, ServerProcess, ThreadServer, thread_server
 
 CROWD = 16
@@ -52,3 +55,22 @@ def test_r15_a_hundred_of_20_megabytes(tmp_path: Path, send: Callable[[ServerPro
     found = uploads.crowd(tmp_path / "data", path, send)
     assert not found.errors
     assert found.growth < 300
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("send", [uploads.post, uploads.tus])
+def test_r15_a_hundred_of_20_megabytes_in_s3_and_postgresql(
+    tmp_path: Path, send: Callable[[ServerProcess, Path], str]
+) -> None:
+    path = recordings.make(tmp_path / "call.wav", 625)
+    storage = s3().settings()
+    settings = {f"storage_{name}": value for name, value in storage.items()}
+    settings |= {"database_url": postgres().database(), "auth_secret": SECRET}
+    found = uploads.crowd(tmp_path / "data", path, send, **settings)
+    print(found)
+    assert not found.errors
+    assert found.growth < 300
+    bucket = storage["url"].split("/")[2]
+    assert len(s3().keys(bucket)) >= 100
+    assert not s3().multiparts(bucket)

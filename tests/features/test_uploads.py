@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import update
 from tests.checkup import rows
 from tests.conftest import make_settings
+from tests.databases import POSTGRESQL
 from tests.makecall import wav
 from tests.serving import Client, ThreadServer, thread_server, wait_until
 
@@ -395,5 +396,7 @@ def test_the_doctor_knows_uploads(tmp_path: Path) -> None:
     [found] = [found for found in inspect_data(settings) if found.faults]
     assert found.faults == ["stray: a file without an upload"]
     with thread_server(settings, recover=True) as server:
+        if POSTGRESQL:  # which others may share: nothing is old enough at a start
+            server.runtime.orphans.collect(timedelta())
         assert not stray.exists()
         assert offset(server.client, url) == HALF

@@ -33,7 +33,7 @@ def open_database(settings: Settings, *, wait: float = 0.0) -> Database:
         DatabaseRefused: it lets nobody in with this name and password, or there is none of this name.
         DatabaseTooOld, DatabaseTooNew
     """
-    database = connect(settings)
+    database = _connect(settings)
     try:
         if database.postgresql:
             _wait(database, wait)
@@ -52,7 +52,23 @@ def look_at_database(settings: Settings) -> Database | None:
 
 
 def connect(settings: Settings) -> Database:
-    """The database as it is, whatever its schema."""
+    """The database as it is, whatever its schema.
+
+    Raises:
+        DatabaseBusy: it does not answer; with its address, and why.
+        DatabaseRefused
+    """
+    database = _connect(settings)
+    try:
+        if database.postgresql:
+            _wait(database, 0)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _connect(settings: Settings) -> Database:
     make_data_folder(settings)
     return Database(_database_url(settings), connections=settings.database.connections)
 
@@ -69,9 +85,8 @@ def _wait(database: Database, seconds: float) -> None:
             reason = str(getattr(err.__cause__, "orig", "")).partition("\n")[0]
             now = time.monotonic()
             if now >= deadline:
-                raise DatabaseBusy(
-                    f"The database {database.address} did not answer within {seconds:g} s. {reason}"
-                ) from err
+                long = f" within {seconds:g} s" if seconds else ""
+                raise DatabaseBusy(f"The database {database.address} did not answer{long}. {reason}") from err
             if now - told >= _TOLD_SECONDS:
                 _log.warning(
                     "database.waiting", address=database.address, seconds=round(deadline - now), reason=reason
@@ -119,8 +134,9 @@ def inspect_data(
     try:
         found = migrate.revision(database)
         if found != migrate.SCHEMA and not migrate.is_newer(database, found):
-            way = "`tiro db upgrade`" if database.postgresql and found else "the next `tiro serve`"
-            return [Finding("the database has this release's schema", [f"{way} brings it there"])]
+            way = "`tiro db upgrade`" if database.postgresql else "the next `tiro serve`"
+            what = f"{found}; {way} brings it there" if found else f"nothing; {way} makes the tables"
+            return [Finding(f"the database has this release's schema, {migrate.SCHEMA}", [f"it has {what}"])]
         storage, parts = build_storage(settings)
         try:
             return CheckupService(

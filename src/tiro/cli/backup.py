@@ -102,7 +102,10 @@ def restore(
 
     if not show_data(Console(soft_wrap=True, stderr=True), settings):
         raise typer.Exit(1)
-    _tell("Start it with `tiro serve`.")
+    shared = settings.database.url is not None
+    _tell(
+        "Start `tiro api`, `tiro worker` and `tiro beat` again." if shared else "Start it with `tiro serve`."
+    )
 
 
 def _restore(settings: Settings, archive: BinaryIO, source: str, *, replace: bool) -> None:

@@ -44,7 +44,8 @@ def worker(
         runtime.speech.decoders.warm()
         consumer = build_consumer(runtime)
         me = runtime.runner.jobs.worker
-        typer.echo(f"tiro worker {me.id}: {', '.join(me.queues)}; {me.slots} jobs at once", err=True)
+        engines = "" if me.engines is None else f"; engines {', '.join(me.engines) or 'none'}"
+        typer.echo(f"tiro worker {me.id}: {', '.join(me.queues)}; {me.slots} jobs at once{engines}", err=True)
         if consumer is not None:
             consumer.start()
         await runtime.runner.run()

@@ -151,7 +151,8 @@ class Database:
     def _session(self, begin: str) -> Iterator[Session]:
         """A session in a transaction that has begun."""
         options = {"tiro_begin": begin}
-        # Whoever uses it after its block gets an error, not a transaction that nobody would end.
+        # Closed for good at the end of the block: whoever used it after that would begin a transaction, and
+        # keep its connection, that nobody ends.
         with Session(self.engine, expire_on_commit=False, close_resets_only=False) as session:
             try:
                 session.connection(execution_options=options)

@@ -199,9 +199,9 @@ class JobRunner:
         except LeaseLost:
             _log.warning("job.lease_lost")
             return "lost"
-        except Exception:  # noqa: BLE001 (the edge of a job)
+        except Exception as failure:  # noqa: BLE001 (the edge of a job)
             # The row keeps its lease; when that runs out, the sweeper gives the job to whoever can do it.
-            _log.exception("job.not_settled")
+            _log.warning("job.not_settled", error=str(failure), exc_info=_unforeseen(failure))
             return "lost"
         return outcome
 
