@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.conftest import make_settings
 from tests.e2e.browser import MISSING, NAME, PASSWORD, chromium, opened, prefer, sign_in, violations
 from tests.makecall import wav
-from tests.serving import ThreadServer, shared_decoders, thread_server
+from tests.serving import ThreadServer, thread_server
 
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=MISSING or "")
 
@@ -35,7 +35,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThreadServer]:
     data = tmp_path_factory.mktemp("web")
-    with shared_decoders(), thread_server(settings(data)) as running:  # type: ignore[arg-type]
+    with thread_server(settings(data)) as running:  # type: ignore[arg-type]
         running.runtime.accounts.set_password(NAME, PASSWORD)
         yield running
 

@@ -195,7 +195,6 @@ class RecordingService:
             job = self._jobs.latest(session, recording_id)
             current = self._transcripts.current(session, recording_id)
             numbered = current.numbered if current else self._transcripts.numbered(session, job.id)
-            listed = self._listed(session, recording, job)
             waiting_for = self._jobs.waiting_for(session, job)
             listed = self._listed(session, recording, job)
         return SessionResult.model_validate(
