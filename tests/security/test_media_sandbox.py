@@ -198,10 +198,11 @@ def test_memory_runs_out(fork: bool, tmp_path: Path) -> None:
 
 @either_way
 def test_nothing_is_left_after_close(fork: bool, recording: Path) -> None:
+    others = {child.pid for child in psutil.Process().children(recursive=True)}
     pool = DecoderPool(spares=2, fork=fork)
     pool.warm()
     streams = [pool.open(recording) for _ in range(3)]
-    ours = {child.pid for child in psutil.Process().children(recursive=True)}
+    ours = {child.pid for child in psutil.Process().children(recursive=True)} - others
     assert {stream.pid for stream in streams} <= ours
     for stream in streams:
         stream.close()
