@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from tiro.errors import RangeNotSatisfiable
 
@@ -64,14 +65,28 @@ def file_response(
     if head:
         file.close()
         return Response(status_code=206 if part else 200, media_type=media_type, headers=headers)
-    return StreamingResponse(
-        _chunks(file, start, stop), status_code=206 if part else 200, media_type=media_type, headers=headers
+    return _FileResponse(
+        file, start, stop, status_code=206 if part else 200, media_type=media_type, headers=headers
     )
 
 
+class _FileResponse(StreamingResponse):
+    """Closes the file however it ends: a player that seeks goes away in the middle, and a generator that
+    nobody reads any more keeps what it has open until the garbage collector comes."""
+
+    def __init__(self, file: BinaryIO, start: int, stop: int, **more: Any) -> None:
+        super().__init__(_chunks(file, start, stop), **more)
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._file.close()
+
+
 def _chunks(file: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
-    with file:
-        file.seek(start)
-        while start < stop and (chunk := file.read(min(_CHUNK, stop - start))):
-            start += len(chunk)
-            yield chunk
+    file.seek(start)
+    while start < stop and (chunk := file.read(min(_CHUNK, stop - start))):
+        start += len(chunk)
+        yield chunk

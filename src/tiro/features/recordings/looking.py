@@ -41,3 +41,8 @@ class Look:
                     refusal = error  # until a view that shows more
         assert refusal is not None
         raise refusal
+
+
+def claimed_seconds(media: Json | None) -> float:
+    """Seconds that the file claims to have; 0 where it claims nothing."""
+    return (media or {}).get("claimed_duration") or 0.0

@@ -35,7 +35,7 @@ from tiro.features.quotas.service import QuotaService
 from tiro.features.recordings import repository, shown
 from tiro.features.recordings.asked import Asked, clean_name
 from tiro.features.recordings.intake import Intake, IntakeLimits
-from tiro.features.recordings.looking import Look
+from tiro.features.recordings.looking import Look, claimed_seconds
 from tiro.features.recordings.repository import Listed
 from tiro.features.recordings.schemas import SessionResult, SessionSummary
 from tiro.features.sharing.access import Access
@@ -269,7 +269,7 @@ class RecordingService:
         with self._database.write() as session:
             recording = self._get(session, recording_id)
             _require_media(recording)
-            seconds = _claimed(recording.media)
+            seconds = claimed_seconds(recording.media)
             if self._jobs.state(session, recording_id).ended:
                 self._quotas.require_work(session, recording.owner_id, seconds)
             job = self._jobs.retry(session, recording_id)
@@ -397,7 +397,7 @@ class RecordingService:
         return earlier
 
     def _keep(self, session: Session, intake: Intake, media: Json | None) -> None:
-        seconds = _claimed(media)
+        seconds = claimed_seconds(media)
         self._quotas.require(session, intake.owner_id, size=intake.size, seconds=seconds)
         self._quotas.count_audio(session, intake.owner_id, seconds)
         filename = clean_name(intake.filename) or "recording"
@@ -432,11 +432,6 @@ def _check_batch(session: Session, batch_id: str | None, owner_id: str) -> None:
     """Raises InvalidRequest where the owner has no such batch; another's and none look the same."""
     if batch_id is not None and repository.batch_owner(session, batch_id) != owner_id:
         raise InvalidRequest("batch: you have none with this id.")
-
-
-def _claimed(media: Json | None) -> float:
-    """Seconds that the file claims to have; 0 where it claims nothing."""
-    return (media or {}).get("claimed_duration") or 0.0
 
 
 def _no_recording() -> NotFound:
