@@ -62,7 +62,8 @@ MOMENTS = {
     "model": ("UPDATE ON jobs WHEN NEW.stage = 'transcribe'", "SELECT 1 FROM jobs WHERE stage = 'model'"),
     "first window": ("INSERT ON windows", "SELECT 1 FROM jobs WHERE layout IS NOT NULL"),
     "fourth window": ("INSERT ON windows WHEN NEW.position = 3", "SELECT 1 FROM windows WHERE position = 2"),
-    "record": ("INSERT ON transcripts", "SELECT 1 FROM windows WHERE position = {last}"),
+    # With the last window, in one transaction.
+    "record": ("INSERT ON transcripts", "SELECT 1 FROM windows WHERE position = {last} - 1"),
 }
 IN_SHORT = {"fourth window"}
 

@@ -246,7 +246,11 @@ class _FormReader:
     def _headers_finished(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
         self._part = options.get(b"name", b"").decode("utf-8", "replace")
-        self._in_file = self._part == self._file_field and b"filename" in options
+        if self._part == self._file_field and b"filename" not in options:
+            raise InvalidRequest(
+                f"{self._part}: it must come as a file, with a name. Send: -F {self._part}=@FILE"
+            )
+        self._in_file = self._part == self._file_field
         if self._in_file:
             self._files_left -= 1
             if self._files_left < 0:
