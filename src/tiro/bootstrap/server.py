@@ -257,6 +257,7 @@ def build_runtime(
     groups = GroupService(database, users)
     sharing = SharingService(database, users, groups)
     tags = TagService()
+    comments = CommentService(database)
     recordings = RecordingService(
         database,
         storage,
@@ -267,6 +268,9 @@ def build_runtime(
         sharing,
         tags,
         quotas,
+        lambda session, recording_id, owner_id, mark: comments.keep(
+            session, recording_id, owner_id, mark.text, mark.at, owner_id=owner_id
+        ),
         check_engine=lambda text: survey.check(text, speech.options, speech.default_model),
         limits=limits,
         webhooks=webhooks,
@@ -278,6 +282,7 @@ def build_runtime(
         recordings,
         quotas,
         lifetime=timedelta(hours=settings.http.upload_expires),
+        silence=timedelta(seconds=settings.http.live_silence),
         alone=is_alone(settings) and role is Role.ALL,
     )
     transcription = TranscriptionService(records, storage, speech.pipeline, speech.prepare)
@@ -325,7 +330,7 @@ def build_runtime(
         feed=FeedService(database, hub, library),
         peaks=PeakService(database, storage, speech.decoders, recordings),
         editing=EditingService(database, jobs, transcripts),
-        comments=CommentService(database),
+        comments=comments,
         batches=BatchService(database, hub, recordings, jobs),
         uploads=uploads,
         orphans=orphans,
