@@ -30,7 +30,7 @@ function Notice({ leftover }: { leftover: Leftover }) {
   return (
     <div
       role="status"
-      className="mx-4 mt-4 flex items-start gap-3 rounded-lg border border-line bg-surface px-4 py-3 text-sm shadow-1 sm:mx-6 lg:mx-8"
+      className="mx-4 mt-4 flex items-start gap-3 rounded-lg border border-line bg-surface px-4 py-3 text-sm shadow-1 sm:mx-6 lg:me-10"
     >
       <Icon
         aria-hidden

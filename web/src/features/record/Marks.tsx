@@ -19,7 +19,7 @@ export function Marks() {
       {marks.length === 0 ? (
         <p className="text-sm text-ink-soft">{t('record.marks.none')}</p>
       ) : (
-        <ol className="-mx-2 grid max-h-72 gap-0.5 overflow-y-auto px-2">
+        <ol className="-mx-2 grid max-h-72 grid-cols-[minmax(0,1fr)] gap-0.5 overflow-y-auto px-2">
           {marks.map(({ at, text }, index) => (
             <li key={at} className="flex items-center gap-2">
               <Flag aria-hidden className="size-4 shrink-0 text-amber-ink" />

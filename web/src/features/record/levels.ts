@@ -4,8 +4,7 @@
 export function loudness(samples: Float32Array): number {
   let peak = 0;
   for (const sample of samples) peak = Math.max(peak, Math.abs(sample));
-  if (peak < 0.001) return 0;
-  return Math.min(1, Math.max(0, 1 + (20 * Math.log10(peak)) / 54));
+  return Math.min(1, peak ** 0.7);
 }
 
 export class Levels {
