@@ -25,17 +25,25 @@ MISSING = (
     else "The web app is not built: make web."
 )
 """Why nothing can be tried here; None where it can."""
-FLAGS = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
+_FLAGS = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(*flags: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=PROGRAM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=PROGRAM, args=[*_FLAGS, *flags])
         try:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def listening(heard: Path) -> Iterator[Browser]:
+    """A browser with a microphone that hears this WAV, over and over."""
+    device = "--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={heard}"
+    with chromium(*device) as browser:
+        yield browser
 
 
 @contextmanager

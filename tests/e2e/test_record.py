@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import make_settings
-from tests.e2e.browser import FLAGS, MISSING, NAME, PASSWORD, PROGRAM, opened, prefer, sign_in, violations
+from tests.e2e.browser import MISSING, NAME, PASSWORD, listening, opened, prefer, sign_in, violations
 from tests.makecall import wav
 from tests.serving import ThreadServer, thread_server, wait_until
 
@@ -28,18 +28,6 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("heard") / "speech.wav"
     path.write_bytes(wav(seconds=SECONDS))
     return path
-
-
-@contextmanager
-def listening(heard: Path, *flags: str) -> Iterator[Browser]:
-    """A browser with a microphone."""
-    microphone = ("--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={heard}")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=PROGRAM, args=[*FLAGS, *microphone, *flags])
-        try:
-            yield browser
-        finally:
-            browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -60,16 +60,15 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]
 
 
-def recording_of(client: Client, url: str, seconds: float = 20) -> str:
-    """The recording that the upload becomes, whoever finishes it."""
-    return str(
-        wait_until(
-            lambda: client.head(url, headers=TUS).headers.get("tiro-session"),
-            seconds=seconds,
-            what="the recording",
-            pause=0.1,
-        )
-    )
+def recording_of(client: Client, title: str) -> str:
+    """The recording that the server makes by itself. The upload is left alone: whoever looks at one has it
+    for as long."""
+
+    def look() -> str | None:
+        found = client.get("/api/v1/transcribe", params={"title": title}).json()["items"]
+        return str(found[0]["session_id"]) if found else None
+
+    return str(wait_until(look, what="the recording", pause=0.1))
 
 
 def test_a_length_that_is_told_with_the_last_part(client: Client) -> None:
@@ -163,11 +162,13 @@ def test_a_recording_that_falls_silent_is_finished(quick: ThreadServer) -> None:
     url = begin(client, live="true", title="Cut off", marks="1 Here")
     for start in range(0, HALF, 20_000):
         assert patch(client, url, start, SPEECH[start : min(start + 20_000, HALF)]).status_code == 204
-    session_id = recording_of(client, url)
+    session_id = recording_of(client, "Cut off")
     result = client.until_ended(session_id)
     assert (result["status"], result["title"]) == ("completed", "Cut off")
     assert client.get(f"/api/v1/transcribe/{session_id}/media").content == SPEECH[:HALF]
     assert len(client.get(f"/api/v1/transcribe/{session_id}/comments").json()["items"]) == 1
+    (deed,) = client.get("/api/v1/audit", params={"action": "upload.cut_off"}).json()["items"]
+    assert deed["details"]["length"] == HALF
     # Who comes back learns that it is over, and where it ended.
     assert client.head(url, headers=TUS).headers["upload-length"] == str(HALF)
     assert problem(patch(client, url, HALF, SPEECH[HALF:])) == (413, "upload_too_large")
@@ -176,7 +177,8 @@ def test_a_recording_that_falls_silent_is_finished(quick: ThreadServer) -> None:
 
 def test_a_sign_of_life_keeps_it_open_and_nothing_at_all_leaves_nothing(quick: ThreadServer) -> None:
     client = quick.client
-    paused, ordinary, empty = begin(client, live="true"), begin(client), begin(client, live="true")
+    paused = begin(client, live="true", title="Paused")
+    ordinary, empty = begin(client), begin(client, live="true")
     patch(client, paused, 0, SPEECH[:HALF])
     patch(client, ordinary, 0, SPEECH[:HALF])
     ends = time.monotonic() + 3
@@ -186,16 +188,16 @@ def test_a_sign_of_life_keeps_it_open_and_nothing_at_all_leaves_nothing(quick: T
     assert "tiro-session" not in client.head(paused, headers=TUS).headers
     assert client.head(ordinary, headers=TUS).headers["upload-defer-length"] == "1"
     assert client.head(empty, headers=TUS).status_code == 404
-    assert recording_of(client, paused)
+    assert recording_of(client, "Paused")
 
 
 def test_what_a_browser_recorded_can_be_sought_in_wherever_it_was_cut_off(quick: ThreadServer) -> None:
     client = quick.client
     recorded = browser_webm(samples(8), RATE)
     cut = len(recorded) - 200  # within a block
-    url = begin(client, live="true", filename="recording.webm")
+    url = begin(client, live="true", filename="recording.webm", title="Of a browser")
     patch(client, url, 0, recorded[:cut])
-    session_id = recording_of(client, url)
+    session_id = recording_of(client, "Of a browser")
     assert client.until_ended(session_id)["status"] == "completed"
     kept = client.get(f"/api/v1/transcribe/{session_id}/media").content
     with av.open(io.BytesIO(kept)) as container:

@@ -333,6 +333,7 @@ export const ar: Catalogue = {
   'record.left.done': 'انقطع تسجيل مدته {length} ({time}). هو الآن في المكتبة.',
   'record.left.refused': 'انقطع تسجيل مدته {length} ({time})، ولم يقبله الخادم كله.',
   'record.left.open': 'افتح «{title}»',
+  'record.left.discard': 'تخلص منه',
   'record.running': 'يجري التسجيل: العودة إليه',
   'record.trouble.insecure':
     'لا تسمح المتصفحات لصفحة بالسماع إلا عبر https أو على الجهاز نفسه. افتح هذا الخادم على عنوان https بدلًا من {address}، أو على الجهاز نفسه عبر http://127.0.0.1.',

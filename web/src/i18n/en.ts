@@ -298,6 +298,7 @@ export const en = {
   'record.left.refused':
     'A recording of {length} was cut off ({time}), and the server did not take all of it.',
   'record.left.open': 'Open “{title}”',
+  'record.left.discard': 'Discard it',
   'record.running': 'Recording: back to it',
   'record.trouble.insecure':
     'Browsers let a page listen only over https or on the same machine. Open this server at an https address instead of {address}, or on the machine itself at http://127.0.0.1.',

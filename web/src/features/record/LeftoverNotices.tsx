@@ -6,7 +6,7 @@ import { meQuery } from '@/api/queries';
 import { language, useT } from '@/i18n';
 import { IconButton } from '@/ui/Button';
 import { moment, stretch } from '@/ui/format';
-import { dismiss, type Leftover, leftovers, rescue } from './leftovers';
+import { discard, dismiss, type Leftover, leftovers, rescue } from './leftovers';
 import { download } from './times';
 
 /** What became of recordings that were cut off. */
@@ -67,10 +67,19 @@ function Notice({ leftover }: { leftover: Leftover }) {
               {t('record.download')}
             </button>
           )}
+          {phase === 'refused' && (
+            <button
+              type="button"
+              className="font-medium text-danger underline underline-offset-3"
+              onClick={() => void discard(id)}
+            >
+              {t('record.left.discard')}
+            </button>
+          )}
         </p>
       </div>
-      {phase !== 'sending' && (
-        <IconButton icon={X} label={t('action.close')} onClick={() => void dismiss(id)} className="-m-1.5" />
+      {phase === 'done' && (
+        <IconButton icon={X} label={t('action.close')} onClick={() => dismiss(id)} className="-m-1.5" />
       )}
     </div>
   );

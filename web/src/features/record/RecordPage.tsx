@@ -19,9 +19,7 @@ export function RecordPage() {
         <h1 className="display text-3xl">{t('record.title')}</h1>
         <p className="max-w-2xl text-ink-soft">{t('record.text')}</p>
       </header>
-      <div
-        className={cx('grid items-start gap-5', phase !== 'done' && 'lg:grid-cols-[minmax(0,1fr)_20rem]')}
-      >
+      <div className={cx('grid items-start gap-5', phase !== 'done' && 'lg:grid-cols-[minmax(0,1fr)_20rem]')}>
         <div className="grid gap-5">
           {phase === 'done' && sender ? (
             <Done sender={sender} />

@@ -34,10 +34,14 @@ function set(next: readonly Leftover[]): void {
   for (const listener of listeners) listener();
 }
 
-export async function dismiss(id: string): Promise<void> {
-  const entry = entries.find((each) => each.id === id);
+export function dismiss(id: string): void {
   set(entries.filter((each) => each.id !== id));
-  if (entry?.phase === 'refused') await store.forget(id).catch(() => undefined);
+}
+
+/** Give up what the server does not take. */
+export async function discard(id: string): Promise<void> {
+  dismiss(id);
+  await store.forget(id).catch(() => undefined);
 }
 
 /** Take up all that nobody is at. */

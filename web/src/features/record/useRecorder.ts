@@ -48,7 +48,13 @@ const TYPED = 'input, textarea, select, [contenteditable]';
 export function useMarkKey(): void {
   useEffect(() => {
     const listen = (event: KeyboardEvent) => {
-      if ((event.code !== 'KeyM' && event.key.toLowerCase() !== 'm') || event.ctrlKey || event.metaKey || event.altKey || event.repeat)
+      if (
+        (event.code !== 'KeyM' && event.key.toLowerCase() !== 'm') ||
+        event.ctrlKey ||
+        event.metaKey ||
+        event.altKey ||
+        event.repeat
+      )
         return;
       if (event.target instanceof Element && event.target.closest(TYPED)) return;
       event.preventDefault();
