@@ -44,17 +44,17 @@ def main() -> int:
                     prefer(page.context, theme=theme)
                     sign_in(page)
                     pages(page, session_id, theme)
-            with listening(hear_say(Path(data))) as recorder:
-                for name, theme, screen in RECORDERS:
-                    with opened(recorder, server, viewport=screen, permissions=["microphone"]) as page:
-                        prefer(page.context, theme=theme)
-                        sign_in(page, "/record")
-                        record(page, name)
             with opened(browser, server, viewport=PHONE, has_touch=True) as page:
                 prefer(page.context, theme="dark")
                 sign_in(page, f"/recordings/{session_id}")
                 hear(page)
                 take(page, "recording-phone")
+        with listening(hear_say(Path(data))) as browser:
+            for name, theme, screen in RECORDERS:
+                with opened(browser, server, viewport=screen, permissions=["microphone"]) as page:
+                    prefer(page.context, theme=theme)
+                    sign_in(page, "/record")
+                    record(page, name)
     return 0
 
 
