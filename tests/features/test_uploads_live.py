@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -207,3 +209,17 @@ def test_what_a_browser_recorded_can_be_sought_in_wherever_it_was_cut_off(quick:
         assert 5 <= float(next(container.decode(audio=0)).time or 0) <= 6.1
     assert client.get(f"/api/v1/transcribe/{session_id}/peaks").json()["duration"] > 7.5
     assert_sound(quick.runtime.settings.data)
+
+
+def test_a_recording_never_expires(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path, http={"live_silence": 1.0, "upload_expires": 1.0})
+    with thread_server(settings) as server:
+        url = begin(server.client, live="true", title="Days ago")
+        patch(server.client, url, 0, SPEECH[:HALF])
+        part = settings.data / "uploads" / url.rpartition("/")[2]
+        days_ago = time.time() - 3 * 86_400
+        os.utime(part, (days_ago, days_ago))
+        # As the sweeper of a server does that stood still for days, before it looks for silent ones.
+        asyncio.run(server.runtime.uploads.sweep())
+        session_id = recording_of(server.client, "Days ago")
+        assert server.client.get(f"/api/v1/transcribe/{session_id}/media").content == SPEECH[:HALF]
