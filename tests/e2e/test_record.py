@@ -213,7 +213,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(browser: Browser, s
 
         prefer(page.context, language="ar")
         page.reload()
-        page.get_by_role("radio").first.wait_for()
+        page.locator("button[aria-label].group").wait_for()
         look("before")
         page.locator("button[aria-label].group").click()
         page.get_by_role("timer").wait_for()
