@@ -42,7 +42,7 @@ class Disk(BaseModel):
     reserve: int = Field(description="What uploads leave free.")
 
 
-class Kinds(BaseModel):
+class StorageKinds(BaseModel):
     """What takes room, in bytes."""
 
     recordings: int = Field(description="Files of recordings, wherever they are kept.")
@@ -54,7 +54,7 @@ class Kinds(BaseModel):
 class StorageUse(BaseModel):
     disk: Disk
     bucket: str | None = Field(description="Where recordings are kept, if not on the disk.")
-    kinds: Kinds
+    kinds: StorageKinds
     users: list[UserStorage]
 
 
@@ -117,7 +117,7 @@ def storage(runtime: RuntimeDependency) -> StorageUse:
     return StorageUse(
         disk=Disk(free=usage.free, total=usage.total, reserve=reserve),
         bucket=runtime.settings.storage.url if runtime.settings.storage.bucket else None,
-        kinds=Kinds(
+        kinds=StorageKinds(
             recordings=sum(user.bytes for user in users),
             uploads=sum(user.upload_bytes for user in users),
             models=sum(bytes_in(folder) for folder in (options.models, options.converted) if folder),

@@ -7,7 +7,7 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Depends, Query, Request, status
 
 from tiro.errors import Conflict, Forbidden, MediaRemoved, NotFound, Unauthorized
-from tiro.features.administration.schemas import AdminJob, AdminJobs, Queues
+from tiro.features.administration.schemas import AdminJob, AdminJobs, JobQueues
 from tiro.features.administration.service import AdministrationService
 from tiro.features.jobs.states import JobQueue, JobState
 from tiro.features.keys.dependencies import ADMIN
@@ -68,6 +68,6 @@ def requeue_job(service: Service, job_id: str) -> AdminJob:
 
 
 @queues.get("")
-def look_at_queues(service: Service) -> Queues:
+def look_at_queues(service: Service) -> JobQueues:
     """How many jobs wait and run in each queue, for how long, and which workers are alive."""
     return service.queues()

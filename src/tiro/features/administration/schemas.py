@@ -67,7 +67,7 @@ class AliveWorker(BaseModel):
     busy: int
 
 
-class Queues(BaseModel):
+class JobQueues(BaseModel):
     items: list[QueueLoad]
     workers: list[AliveWorker] = Field(description="Those of whom there was a sign of life just now.")
     states: dict[JobState, int] = Field(description="Recordings by the state of their latest job.")

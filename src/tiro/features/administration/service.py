@@ -10,9 +10,9 @@ from tiro.features.administration.schemas import (
     AdminJob,
     AdminJobs,
     AliveWorker,
+    JobQueues,
     Owner,
     QueueLoad,
-    Queues,
     UserStorage,
 )
 from tiro.features.jobs.fleet import Fleet, Worker
@@ -42,7 +42,7 @@ class AdministrationService:
         self._fleet = fleet
         self._here = here
 
-    def queues(self) -> Queues:
+    def queues(self) -> JobQueues:
         """What waits and runs, and who is there to do it."""
         with self._database.read() as session:
             load, running = self._jobs.load(session), self._jobs.running(session)
@@ -59,7 +59,7 @@ class AdministrationService:
             )
             for queue in JobQueue
         ]
-        return Queues(
+        return JobQueues(
             items=items,
             workers=[_worker(worker, busy.get(worker.id, 0)) for worker in workers],
             states={state: states.get(state, 0) for state in JobState},

@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-State = Literal["absent", "fetching", "failed", "present"]
+ModelState = Literal["absent", "fetching", "failed", "present"]
 
 
-class Download(BaseModel):
+class ModelDownload(BaseModel):
     """A model on its way, or one that did not arrive."""
 
     done: int = Field(description="Bytes.")
@@ -19,9 +19,9 @@ class Download(BaseModel):
     started_at: datetime
 
 
-class Model(BaseModel):
+class LocalModel(BaseModel):
     name: str
-    state: State = Field(description="`failed`: not here, and the last download broke off.")
+    state: ModelState = Field(description="`failed`: not here, and the last download broke off.")
     known: bool = Field(description="Whether it can be downloaded; else somebody put it there.")
     megabytes: int | None = Field(description="About what a download takes.")
     bytes: int = Field(description="What it takes on the disk; of one on its way what has arrived.")
@@ -33,21 +33,21 @@ class Model(BaseModel):
     speed: Literal["fastest", "fast", "medium", "slow", "slowest"] | None
     accuracy: int | None = Field(description="From 0 to 100, to put them in order.")
     default: bool = Field(description="Whether it is the one that `whisper` alone means.")
-    download: Download | None
+    download: ModelDownload | None
 
 
-class Engine(BaseModel):
+class LocalEngine(BaseModel):
     name: str
     ready: bool
     detail: str
     default: bool = Field(description="Whether it is used where a request names none.")
 
 
-class Models(BaseModel):
+class LocalModels(BaseModel):
     """Of the machine that answers. Best first, those that are here before those that are not."""
 
-    items: list[Model]
-    engines: list[Engine]
+    items: list[LocalModel]
+    engines: list[LocalEngine]
     folder: str
     free: int = Field(description="Bytes that are left on the disk of `folder`.")
     downloads: bool = Field(description="Whether TIRO_ENGINE_DOWNLOAD allows them.")

@@ -18,7 +18,7 @@ from tiro.engines.catalogue import PresentModel, WhisperModel
 from tiro.engines.survey import survey
 from tiro.errors import Conflict, NotFound, StorageFull, TiroError
 from tiro.features.audit.service import Action, record
-from tiro.features.models.schemas import Download, Engine, Model, Models, State
+from tiro.features.models.schemas import LocalEngine, LocalModel, LocalModels, ModelDownload, ModelState
 from tiro.kit import clock
 
 _log = structlog.get_logger(__name__)
@@ -75,18 +75,18 @@ class ModelService:
     def folder(self) -> Path:
         return self._options.models
 
-    def list(self) -> Models:
+    def list(self) -> LocalModels:
         """All that are known, and those that somebody put there."""
         here = {model.name: model for model in catalogue.present(self.folder)}
         names = [*here, *(name for name in catalogue.MODELS if name not in here)]
         items = [self._shown(name, here.get(name)) for name in names]
-        order: dict[State, int] = {"present": 0, "fetching": 0, "failed": 1, "absent": 1}
+        order: dict[ModelState, int] = {"present": 0, "fetching": 0, "failed": 1, "absent": 1}
         items.sort(key=lambda model: (order[model.state], -(model.accuracy or 0), model.name))
         engines = survey(self._options, self._default_model)
-        return Models(
+        return LocalModels(
             items=items,
             engines=[
-                Engine(
+                LocalEngine(
                     name=name, ready=found.ready, detail=found.detail, default=name == self._default_engine
                 )
                 for name, found in engines.items()
@@ -96,7 +96,7 @@ class ModelService:
             downloads=self._options.download,
         )
 
-    def get(self, model: str) -> Model:
+    def get(self, model: str) -> LocalModel:
         """Raises NotFound where no such model is known, and none is here."""
         name = catalogue.canonical(model)
         here = next((one for one in catalogue.present(self.folder) if one.name == name), None)
@@ -104,7 +104,7 @@ class ModelService:
             raise NotFound("There is no model of this name.")
         return self._shown(name, here)
 
-    def fetch(self, model: str) -> Model:
+    def fetch(self, model: str) -> LocalModel:
         """Begin to download a model, or go on with it. Where it is here, or on its way, nothing is begun.
 
         Raises:
@@ -137,7 +137,7 @@ class ModelService:
         threading.Thread(target=self._run, args=(name, fetch), name=f"model {name}", daemon=True).start()
         return self.get(name)
 
-    def stop(self, model: str) -> Model:
+    def stop(self, model: str) -> LocalModel:
         """End a download that this server is at; what has arrived is kept. Raises Conflict where none is."""
         name = self._known(model)
         with self._guard:
@@ -206,11 +206,11 @@ class ModelService:
             folder = folder.parent
         return shutil.disk_usage(folder).free
 
-    def _shown(self, name: str, here: PresentModel | None) -> Model:
+    def _shown(self, name: str, here: PresentModel | None) -> LocalModel:
         known: WhisperModel | None = catalogue.MODELS.get(name)
         fetch = self._fetches.get(name)
         partial = 0 if here else catalogue.partial_bytes(name, self.folder)
-        return Model(
+        return LocalModel(
             name=name,
             state=_state(here, fetch),
             known=known is not None,
@@ -224,11 +224,19 @@ class ModelService:
             default=name == self._default_model,
             download=None
             if here or fetch is None
-            else Download(done=fetch.done, total=fetch.total, error=fetch.error, started_at=fetch.started_at),
+            else ModelDownload(
+                done=fetch.done, total=fetch.total, error=fetch.error, started_at=fetch.started_at
+            ),
         )
 
 
-def _state(here: PresentModel | None, fetch: _Fetch | None) -> State:
+def _told(fetch: _Fetch | None) -> ModelDownload | None:
+    if fetch is None:
+        return None
+    return ModelDownload(done=fetch.done, total=fetch.total, error=fetch.error, started_at=fetch.started_at)
+
+
+def _state(here: PresentModel | None, fetch: _Fetch | None) -> ModelState:
     if here:
         return "present"
     if fetch is None:

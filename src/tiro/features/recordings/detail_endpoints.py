@@ -54,26 +54,26 @@ class Tags(BaseModel):
     items: list[Tag]
 
 
-class Speaker(BaseModel):
+class NamedSpeaker(BaseModel):
     name: str
     recordings: int = Field(description="In how many of yours they are heard.")
 
 
-class Speakers(BaseModel):
+class NamedSpeakers(BaseModel):
     """In the order of the alphabet."""
 
-    items: list[Speaker]
+    items: list[NamedSpeaker]
 
 
-class Spoken(BaseModel):
+class SpokenLanguage(BaseModel):
     language: str = Field(description="Its code.", examples=["en"])
     recordings: int
 
 
-class Languages(BaseModel):
+class SpokenLanguages(BaseModel):
     """Most recordings first."""
 
-    items: list[Spoken]
+    items: list[SpokenLanguage]
 
 
 @router.get("", responses=documented(InvalidRequest))
@@ -126,14 +126,14 @@ def list_tags(service: Service, who: Reader) -> Tags:
 
 
 @tags.get("/speakers")
-def list_speakers(service: Service, who: Reader) -> Speakers:
+def list_speakers(service: Service, who: Reader) -> NamedSpeakers:
     """The names that were given to voices in your recordings."""
     found = service.speakers(who.user_id)
-    return Speakers(items=[Speaker(name=name, recordings=count) for name, count in found])
+    return NamedSpeakers(items=[NamedSpeaker(name=name, recordings=count) for name, count in found])
 
 
 @tags.get("/languages")
-def list_languages(service: Service, who: Reader) -> Languages:
+def list_languages(service: Service, who: Reader) -> SpokenLanguages:
     """The languages of your recordings."""
     found = service.languages(who.user_id)
-    return Languages(items=[Spoken(language=code, recordings=count) for code, count in found])
+    return SpokenLanguages(items=[SpokenLanguage(language=code, recordings=count) for code, count in found])
