@@ -25,6 +25,7 @@ from tiro.features.comments import endpoints as comment_endpoints
 from tiro.features.defaults import endpoints as defaults_endpoints
 from tiro.features.editing import endpoints as editing_endpoints
 from tiro.features.feed import endpoints as feed_endpoints
+from tiro.features.following import endpoints as following_endpoints
 from tiro.features.groups import endpoints as group_endpoints
 from tiro.features.keys import endpoints as key_endpoints
 from tiro.features.keys.service import KeyService
@@ -71,6 +72,7 @@ _ROUTERS = (
     comment_endpoints.router,
     event_endpoints.router,
     feed_endpoints.router,
+    following_endpoints.router,
     peak_endpoints.router,
     retention_endpoints.holds,
     retention_endpoints.router,

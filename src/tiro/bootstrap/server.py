@@ -37,6 +37,7 @@ from tiro.features.defaults.service import DefaultsService
 from tiro.features.editing.service import EditingService
 from tiro.features.events.service import EventService
 from tiro.features.feed.service import FeedService, OwnerHints
+from tiro.features.following.service import FollowingService
 from tiro.features.groups.service import GroupService
 from tiro.features.idempotency.service import IdempotencyService
 from tiro.features.jobs.fleet import Fleet, Worker
@@ -106,6 +107,7 @@ class Runtime:
     peaks: PeakService
     editing: EditingService
     comments: CommentService
+    following: FollowingService
     batches: BatchService
     uploads: UploadService
     openai: OpenAIService
@@ -303,6 +305,8 @@ def build_runtime(
         Round("passing", lambda: bool(recordings.remove_passing(older=_DAY)), _HOUR),
     ]
     library = LibraryService(database, sharing, tags)
+    editing = EditingService(database, hub, jobs, transcripts)
+    comments = CommentService(database, hub)
     return Runtime(
         settings=settings,
         role=role,
@@ -327,8 +331,9 @@ def build_runtime(
         library=library,
         feed=FeedService(database, hub, library),
         peaks=PeakService(database, storage, speech.decoders, recordings),
-        editing=EditingService(database, jobs, transcripts),
-        comments=CommentService(database),
+        editing=editing,
+        comments=comments,
+        following=FollowingService(hub, editing, comments),
         batches=BatchService(database, hub, recordings, jobs),
         uploads=uploads,
         orphans=orphans,
