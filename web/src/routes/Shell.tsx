@@ -1,7 +1,9 @@
+import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
-import { BookOpenText, LibraryBig, type LucideIcon, Settings, WifiOff } from 'lucide-react';
+import { BookOpenText, LibraryBig, type LucideIcon, Settings, ShieldUser, WifiOff } from 'lucide-react';
 import { type ReactNode, useSyncExternalStore } from 'react';
 import { network } from '@/api/network';
+import { meQuery } from '@/api/queries';
 import { useLibraryFeed } from '@/features/library/feed';
 import { DropAnywhere } from '@/features/uploads/DropAnywhere';
 import { useT } from '@/i18n';
@@ -13,6 +15,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const t = useT();
   const navigate = useNavigate();
   useLibraryFeed();
+  const isAdmin = useQuery(meQuery).data?.scopes.includes('admin') ?? false;
   return (
     <>
       <a
@@ -30,6 +33,7 @@ export function Shell({ children }: { children: ReactNode }) {
             <nav aria-label={t('nav.main')} className="grid gap-1">
               <NavLink to="/" icon={LibraryBig} label={t('nav.library')} />
               <NavLink to="/settings" icon={Settings} label={t('nav.settings')} />
+              {isAdmin && <NavLink to="/admin" icon={ShieldUser} label={t('nav.admin')} />}
             </nav>
             <a
               href="/docs"
@@ -48,10 +52,11 @@ export function Shell({ children }: { children: ReactNode }) {
         </div>
         <nav
           aria-label={t('nav.main')}
-          className="glass fixed inset-x-0 bottom-0 z-30 grid grid-cols-2 pb-[env(safe-area-inset-bottom)] md:hidden"
+          className="glass fixed inset-x-0 bottom-0 z-30 grid auto-cols-fr grid-flow-col pb-[env(safe-area-inset-bottom)] md:hidden"
         >
           <TabLink to="/" icon={LibraryBig} label={t('nav.library')} />
           <TabLink to="/settings" icon={Settings} label={t('nav.settings')} />
+          {isAdmin && <TabLink to="/admin" icon={ShieldUser} label={t('nav.admin')} />}
         </nav>
       </div>
       <DropAnywhere onDropped={() => void navigate({ to: '/' })} />
@@ -61,7 +66,7 @@ export function Shell({ children }: { children: ReactNode }) {
 }
 
 interface LinkProps {
-  to: '/' | '/settings';
+  to: '/' | '/settings' | '/admin';
   icon: LucideIcon;
   label: string;
 }

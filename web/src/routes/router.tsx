@@ -9,6 +9,7 @@ import {
 import type { Order } from '@/api/queries';
 import type { Status } from '@/api/types';
 import { AuthGate } from '@/features/account/AuthGate';
+import { type AuditSearch, knownSearch } from '@/features/admin/audit';
 import { LibraryPage } from '@/features/library/LibraryPage';
 import { Broken, Missing } from './Fallbacks';
 import { PasswordPage } from './PasswordPage';
@@ -65,7 +66,18 @@ const settings = createRoute({
   component: lazyRouteComponent(() => import('@/features/account/SettingsPage'), 'SettingsPage'),
 });
 
-function section<const P extends string>(path: P, name: 'Profile' | 'Security' | 'ApiKeys' | 'Appearance') {
+type SettingsSection =
+  | 'Profile'
+  | 'Security'
+  | 'Transcription'
+  | 'Retention'
+  | 'ApiKeys'
+  | 'Webhooks'
+  | 'Usage'
+  | 'Activity'
+  | 'Appearance';
+
+function section<const P extends string>(path: P, name: SettingsSection) {
   return createRoute({
     getParentRoute: () => settings,
     path,
@@ -81,6 +93,37 @@ const settingsIndex = createRoute({
   },
 });
 
+const admin = createRoute({
+  getParentRoute: () => inside,
+  path: '/admin',
+  component: lazyRouteComponent(() => import('@/features/admin/sections'), 'AdminPage'),
+});
+
+type AdminSection = 'People' | 'Groups' | 'Jobs' | 'Models' | 'Storage' | 'Health' | 'ServerSettings';
+
+function adminSection<const P extends string>(path: P, name: AdminSection) {
+  return createRoute({
+    getParentRoute: () => admin,
+    path,
+    component: lazyRouteComponent(() => import('@/features/admin/sections'), name),
+  });
+}
+
+const adminIndex = createRoute({
+  getParentRoute: () => admin,
+  path: '/',
+  beforeLoad: () => {
+    throw redirect({ to: '/admin/people' });
+  },
+});
+
+const audit = createRoute({
+  getParentRoute: () => admin,
+  path: 'audit',
+  validateSearch: (search: Record<string, unknown>): AuditSearch => knownSearch(search),
+  component: lazyRouteComponent(() => import('@/features/admin/sections'), 'Audit'),
+});
+
 export const router = createRouter({
   routeTree: root.addChildren([
     password,
@@ -91,8 +134,24 @@ export const router = createRouter({
         settingsIndex,
         section('profile', 'Profile'),
         section('security', 'Security'),
+        section('transcription', 'Transcription'),
+        section('retention', 'Retention'),
         section('keys', 'ApiKeys'),
+        section('webhooks', 'Webhooks'),
+        section('usage', 'Usage'),
+        section('activity', 'Activity'),
         section('appearance', 'Appearance'),
+      ]),
+      admin.addChildren([
+        adminIndex,
+        audit,
+        adminSection('people', 'People'),
+        adminSection('groups', 'Groups'),
+        adminSection('jobs', 'Jobs'),
+        adminSection('models', 'Models'),
+        adminSection('storage', 'Storage'),
+        adminSection('health', 'Health'),
+        adminSection('settings', 'ServerSettings'),
       ]),
     ]),
   ]),

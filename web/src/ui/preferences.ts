@@ -5,6 +5,8 @@ export interface Preferences {
   speed?: number;
   skipSilence?: boolean;
   tintUnsure?: boolean;
+  /** What recordings added from this browser are heard with; the server's own choice where it is empty. */
+  engine?: string;
 }
 
 const PLACE = 'tiro.preferences';
