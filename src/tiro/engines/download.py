@@ -131,13 +131,22 @@ def _fetch(model: WhisperModel, arrived: Path, progress: Progress | None, hub: s
                     progress(done, total)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as err:
             raise ModelUnavailable(
-                f"Fetching '{model.name}' from {hub} broke off ({str(err) or type(err).__name__}). "
+                f"Fetching '{model.name}' from {hub} broke off ({_why(err)}). "
                 f"Run `tiro models pull {model.name}` again; it goes on where it stopped."
             ) from err
     if lacks := missing_files(arrived):
         raise ModelUnavailable(f"{hub} has no whole copy of '{model.name}': {', '.join(lacks)} missing.")
     for part in arrived.glob(".*.part"):  # of another revision
         part.unlink()
+
+
+def _why(error: Exception) -> str:
+    """In a few words: httpx's own have the whole address, and lead to a page about status codes."""
+    import httpx
+
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"it answered {error.response.status_code} {error.response.reason_phrase}".rstrip()
+    return str(error) or type(error).__name__
 
 
 def _listing(client: httpx.Client, repo: str) -> tuple[str, list[_File]]:

@@ -6,11 +6,10 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router';
-import type { Order } from '@/api/queries';
-import type { Status } from '@/api/types';
 import { AuthGate } from '@/features/account/AuthGate';
 import { type AuditSearch, knownSearch } from '@/features/admin/audit';
 import { LibraryPage } from '@/features/library/LibraryPage';
+import { librarySearch } from '@/features/library/search';
 import { Broken, Missing } from './Fallbacks';
 import { PasswordPage } from './PasswordPage';
 import { Shell } from './Shell';
@@ -18,6 +17,12 @@ import { Shell } from './Shell';
 const root = createRootRoute({ component: Outlet, notFoundComponent: Missing, errorComponent: Broken });
 
 const password = createRoute({ getParentRoute: () => root, path: '/password', component: PasswordPage });
+
+const shared = createRoute({
+  getParentRoute: () => root,
+  path: '/shared',
+  component: lazyRouteComponent(() => import('@/features/sharing/SharedPage'), 'SharedPage'),
+});
 
 const inside = createRoute({
   getParentRoute: () => root,
@@ -31,22 +36,10 @@ const inside = createRoute({
   ),
 });
 
-const STATUSES: readonly string[] = ['queued', 'running', 'completed', 'failed', 'cancelled'];
-
-export interface LibrarySearch {
-  status?: Status;
-  order?: Order;
-  title?: string;
-}
-
 const library = createRoute({
   getParentRoute: () => inside,
   path: '/',
-  validateSearch: (search: Record<string, unknown>): LibrarySearch => ({
-    ...(STATUSES.includes(String(search.status)) ? { status: search.status as Status } : {}),
-    ...(search.order === 'oldest' || search.order === 'title' ? { order: search.order } : {}),
-    ...(search.title ? { title: String(search.title).slice(0, 200) } : {}),
-  }),
+  validateSearch: librarySearch,
   component: LibraryPage,
 });
 
@@ -127,6 +120,7 @@ const audit = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([
     password,
+    shared,
     inside.addChildren([
       library,
       recording,

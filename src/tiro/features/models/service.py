@@ -80,7 +80,7 @@ class ModelService:
         here = {model.name: model for model in catalogue.present(self.folder)}
         names = [*here, *(name for name in catalogue.MODELS if name not in here)]
         items = [self._shown(name, here.get(name)) for name in names]
-        order: dict[ModelState, int] = {"present": 0, "fetching": 0, "failed": 1, "absent": 1}
+        order: dict[ModelState, int] = {"present": 0, "fetching": 0, "failed": 1, "absent": 2}
         items.sort(key=lambda model: (order[model.state], -(model.accuracy or 0), model.name))
         engines = survey(self._options, self._default_model)
         return LocalModels(

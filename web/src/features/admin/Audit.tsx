@@ -1,6 +1,6 @@
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
-import { FileJson, Table2 } from 'lucide-react';
+import { Download, FileJson, Table2 } from 'lucide-react';
 import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { sentence } from '@/features/account/sentence';
 import { useT } from '@/i18n';
@@ -39,7 +39,9 @@ export function Audit() {
             </>
           }
         >
-          <Button>{t('recording.export')}</Button>
+          <Button icon={Download} className="min-h-10.5">
+            {t('recording.export')}
+          </Button>
         </Menu>
       </div>
       {error && <Message kind="bad">{sentence(error)}</Message>}

@@ -1,5 +1,5 @@
 import { language, t } from '@/i18n';
-import { wholeMoment } from '@/ui/format';
+import { exactMoment } from '@/ui/format';
 import type { AuditSearch } from './audit';
 import type { Entry } from './queries';
 
@@ -15,8 +15,8 @@ export function AuditRow({ entry, onPick }: AuditRowProps) {
   const who = actor.user ?? actor.name ?? t(`audit.kind.${actor.kind}`);
   return (
     <div className="flex flex-wrap items-baseline gap-x-4 gap-y-0.5 px-4 py-2 text-sm">
-      <time dateTime={entry.at} className="tabular w-40 shrink-0 text-xs text-ink-faint">
-        {wholeMoment(entry.at, language())}
+      <time dateTime={entry.at} className="tabular w-36 shrink-0 text-xs text-ink-faint">
+        {exactMoment(entry.at, language())}
       </time>
       <button
         type="button"

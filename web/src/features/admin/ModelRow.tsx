@@ -62,13 +62,13 @@ export function ModelRow({ model, downloads, onRemove }: ModelRowProps) {
             {downloads && (
               <Button
                 icon={state === 'failed' || model.bytes > 0 ? HardDriveDownload : Download}
-                aria-label={t('models.download.of', { name })}
                 busy={deed.busy}
                 onClick={() =>
                   void deed.run(() => told(api.POST('/api/v1/admin/models/{name}/download', path)))
                 }
               >
                 {t(state === 'failed' ? 'action.retry' : model.bytes > 0 ? 'models.goOn' : 'models.download')}
+                <span className="sr-only">{name}</span>
               </Button>
             )}
           </>
