@@ -75,8 +75,11 @@ MATRIX = {
     ("GET", DOOR + "/{session_id}/events"): VIEW,
     ("GET", DOOR + "/{session_id}/peaks"): VIEW,
     ("GET", "/api/v1/me/events"): READ,
+    ("GET", DOOR + "/{session_id}/changes"): VIEW,
     ("PATCH", DOOR + "/{session_id}"): EDIT,
     ("GET", "/api/v1/tags"): READ,
+    ("GET", "/api/v1/speakers"): READ,
+    ("GET", "/api/v1/languages"): READ,
     ("GET", COMMENTS): VIEW,
     ("POST", COMMENTS): EDIT,
     ("PATCH", COMMENTS + "/{comment_id}"): EDIT,
@@ -156,6 +159,12 @@ MATRIX = {
     ("GET", "/api/v1/admin/jobs"): ADMIN,
     ("POST", "/api/v1/admin/jobs/{job_id}/cancel"): ADMIN,
     ("POST", "/api/v1/admin/jobs/{job_id}/requeue"): ADMIN,
+    ("GET", "/api/v1/admin/queues"): ADMIN,
+    ("GET", "/api/v1/admin/models"): ADMIN,
+    ("GET", "/api/v1/admin/models/{name}"): ADMIN | {"admin": "missing"},
+    ("POST", "/api/v1/admin/models/{name}/download"): ADMIN | {"admin": "missing"},
+    ("DELETE", "/api/v1/admin/models/{name}/download"): ADMIN | {"admin": "missing"},
+    ("DELETE", "/api/v1/admin/models/{name}"): ADMIN | {"admin": "missing"},
     ("GET", "/api/v1/admin/storage"): ADMIN,
     ("GET", "/api/v1/admin/settings"): ADMIN,
     ("GET", "/api/v1/admin/health"): ADMIN,
@@ -344,8 +353,8 @@ def call(client: Client, verb: str, path: str, **ids: str) -> httpx.Response:
         return client.post(path, files={"file": ("call.wav", SPEECH)}, data={"model": "echo"})
     if path.startswith(UPLOADS):
         return call_upload(client, verb, path, ids["upload_id"])
-    if path == "/api/v1/me/events":
-        return client.get(path, params={"seconds": 0})
+    if path == "/api/v1/me/events" or path.endswith("/changes"):
+        return client.get(path.format(**ids), params={"seconds": 0})
     body = BODIES.get((verb, path))
     extension = "csv" if "/audit" in path else "txt"
     return client.request(verb, path.format(extension=extension, name="echo", **ids), json=body)
