@@ -35,6 +35,7 @@ def again(folder: Path, *tests: str, ini: str = "[pytest]\n") -> tuple[int, str,
     notes = folder / "notes"
     done = subprocess.run(
         [sys.executable, ROOT / "tools" / "again", notes, pytest_here, "-q"],
+        check=False,
         cwd=folder,
         capture_output=True,
         text=True,

@@ -213,7 +213,16 @@ def bomb(line: bytes, times: int) -> bytes:
     return b"".join([*(packer.compress(line) for _ in range(times)), packer.flush()])
 
 
-@pytest.mark.parametrize("line", [b"[" * (1 << 20), b'"\n' * (1 << 19), b"\n" * (1 << 20)])
+_LINES = {"deep": b"[" * (1 << 20), "wide": b'"\n' * (1 << 19), "empty": b"\n" * (1 << 20)}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(_LINES[name], id=name, marks=[] if name == "wide" else pytest.mark.slow)
+        for name in _LINES
+    ],
+)
 def test_what_unpacks_without_end(archive: bytes, tmp_path: Path, line: bytes) -> None:
     packed_line = bomb(line, 300)
     assert len(packed_line) < 1_000_000

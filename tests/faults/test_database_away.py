@@ -57,6 +57,7 @@ def _assert_away(server: ThreadServer) -> None:
         assert int(answer.headers["retry-after"]) >= 1
 
 
+@pytest.mark.slow
 def test_a_database_that_comes_late_is_waited_for(server_of_ones_own: Postgres, tmp_path: Path) -> None:
     address = server_of_ones_own.empty_database()
     server_of_ones_own.stop()
@@ -96,6 +97,7 @@ def test_what_waiting_does_not_mend_ends_at_once(tmp_path: Path) -> None:
         open_database(make_settings(tmp_path, database={"url": "mysql://x/y"}), wait=60)
 
 
+@pytest.mark.slow
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
     """In a process of its own, where the driver cannot be found."""
     code = (

@@ -167,6 +167,7 @@ def test_a_cancelled_request_leaves_the_child_in_place(hosts: EngineHosts, pool:
     assert state(hosts, SLOW) == HostState(str(SLOW), hosts=1, busy=0, waiting=0, restarts=0)
 
 
+@pytest.mark.slow
 def test_an_engine_that_does_not_listen_is_killed(hosts: EngineHosts, pool: ThreadPoolExecutor) -> None:
     spec = EngineSpec("pocketsphinx")
     noise = np.random.default_rng(0).normal(0, 0.2, 300 * SAMPLE_RATE).astype(np.float32)

@@ -59,8 +59,8 @@ def children() -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.parametrize("cancellable", [False, True])
-@pytest.mark.parametrize("model", ["echo", "whisper"])
+@pytest.mark.parametrize("cancellable", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("model", ["echo", pytest.param("whisper", marks=pytest.mark.slow)])
 def test_a_child_that_stands_still_is_ended(tmp_path: Path, model: str, cancellable: bool) -> None:
     tinywhisper.make(tmp_path / "tiny")
     spec = EngineSpec("echo", "0") if model == "echo" else EngineSpec("whisper", "tiny")
@@ -81,6 +81,7 @@ def test_a_child_that_stands_still_is_ended(tmp_path: Path, model: str, cancella
         assert [state.restarts for state in hosts.state()] == [1]
 
 
+@pytest.mark.slow
 def test_all_who_wait_for_it_are_told(tmp_path: Path) -> None:
     tinywhisper.make(tmp_path / "tiny")
     spec = EngineSpec("whisper", "tiny")

@@ -79,6 +79,7 @@ def test_cancelled_in_the_middle_of_a_window(server: ThreadServer, engine_log: P
     assert server.client.until_ended(session_id, seconds=5)["status"] == "cancelled"
 
 
+@pytest.mark.slow
 def test_cancelled_while_the_engine_loads(server: ThreadServer, engine_log: Path) -> None:
     before = countingengine.asked(engine_log, "load")
     session_id = server.client.send_file("call.wav", wav(4), engine="counting:load=600").json()["session_id"]
@@ -87,6 +88,7 @@ def test_cancelled_while_the_engine_loads(server: ThreadServer, engine_log: Path
     assert server.client.until_ended(session_id, seconds=5)["status"] == "cancelled"
 
 
+@pytest.mark.slow
 def test_stopped_while_the_engine_loads(tmp_path: Path, engine_log: Path) -> None:
     settings = make_settings(tmp_path / "data")
     before = countingengine.asked(engine_log, "load")

@@ -90,7 +90,7 @@ class Run:
         return [window.engine for window in self.windows]
 
 
-IN_SHORT = {"remote_unavailable", "remote_nonsense"}
+IN_SHORT = {"remote_unavailable"}
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ def test_without_a_fallback_the_failure_is_the_answer(tmp_path: Path, remote: Sp
     ("fallback", "wishes"),
     [
         ("echo", {"language": "de"}),
-        ("echo", {"task": "translate"}),
-        ("whisper:tiny", {}),
-        ("nobody", {}),
+        pytest.param("echo", {"task": "translate"}, marks=pytest.mark.slow),
+        pytest.param("whisper:tiny", {}, marks=pytest.mark.slow),
+        pytest.param("nobody", {}, marks=pytest.mark.slow),
     ],
 )
 def test_a_fallback_that_cannot_do_it_leaves_the_failure(
@@ -177,6 +177,7 @@ def test_windows_longer_than_the_fallback_takes_are_cut(tmp_path: Path, remote: 
     )
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_what_each_engine_made(tmp_path: Path, remote: SpeechServer) -> None:
     settings = settings_for(tmp_path / "data", remote)
     remote.script.extend([good] * 2 + [FAILURES["quota_exceeded"]] * FOR_EVER)

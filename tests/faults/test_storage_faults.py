@@ -116,6 +116,7 @@ def settings_of(folder: Path, said: dict[str, Any]) -> Settings:
     return make_settings(folder, storage=said | {"timeout_seconds": 1})
 
 
+@pytest.mark.slow
 def test_a_server_without_its_store_says_so_and_comes_back(own: S3, tmp_path: Path) -> None:
     with thread_server(settings_of(tmp_path, own.settings())) as server:
         watch = server.runtime.storage_watch

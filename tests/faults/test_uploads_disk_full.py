@@ -120,6 +120,7 @@ def test_an_upload_that_outgrows_the_disk_leaves_nothing(small_disk: Path) -> No
     assert_sound(settings.data)
 
 
+@pytest.mark.slow
 def test_a_resumable_upload_waits_for_room(small_disk: Path) -> None:
     settings = make_settings(small_disk / "data", storage={"reserve": 8 * MEGABYTE})
     tus = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}

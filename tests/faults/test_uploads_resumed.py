@@ -176,7 +176,7 @@ def assert_becomes_one_recording(data: Path, upload_id: str) -> None:
     assert_sound(data)
 
 
-@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize("moved", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_server_dies_before_the_recording_is_made(tmp_path: Path, moved: bool) -> None:
     """All bytes are here, the recording's id is chosen, perhaps its file is in place; its row is missing."""
     with thread_server(make_settings(tmp_path)) as server:

@@ -174,6 +174,7 @@ def test_a_decoder_that_stands_still_is_killed(fork: bool, recording: Path) -> N
         assert not psutil.pid_exists(stream.pid)
 
 
+@pytest.mark.slow
 @either_way
 def test_processor_time_runs_out(fork: bool, tmp_path: Path) -> None:
     """To find the speech in half an hour takes seconds; to read it may take less than one, of which limits
@@ -210,6 +211,7 @@ def test_nothing_is_left_after_close(fork: bool, recording: Path) -> None:
     assert not {pid for pid in ours if psutil.pid_exists(pid)}
 
 
+@pytest.mark.slow
 def test_a_spare_that_died_is_replaced(recording: Path) -> None:
     with DecoderPool(spares=1, fork=False) as pool:
         before = {child.pid for child in psutil.Process().children()}

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests import speechserver
 from tests.speechserver import SpeechServer, Step, error, reply, serving, verbose
@@ -451,7 +451,6 @@ ANSWERS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60)
 @given(ANSWERS, st.floats(0.1, 30.0))
 def test_any_answer_is_segments_in_order_or_a_typed_error(answer: dict[str, Any], duration: float) -> None:
     try:

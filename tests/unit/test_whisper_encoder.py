@@ -81,7 +81,10 @@ def difference(found: Any, expected: Any) -> float:
     return float(np.sqrt(np.mean(np.square(found - expected)) / np.mean(np.square(expected))))
 
 
-@pytest.mark.parametrize("precision", [None, "float16", "int8", "int8_float16"])
+@pytest.mark.parametrize(
+    "precision",
+    [None, *(pytest.param(name, marks=pytest.mark.slow) for name in ("float16", "int8", "int8_float16"))],
+)
 def test_the_states_are_closer_than_ctranslate2s_own_in_8_bits(
     tmp_path: Path, mel: Mel, precision: str | None
 ) -> None:
