@@ -49,7 +49,7 @@ def test_who_follows_a_recording_is_told(hubs: Pair) -> None:
         async with hubs[1].listen("a") as hint, hubs[1].listen("a") as other:
             for _ in range(3):
                 await heard(lambda: hubs[0].announce("a"), hint)
-            await asyncio.wait_for(other.wait(), 10)
+            await asyncio.wait_for(other.wait(), 60)
 
     asyncio.run(follow())
 
@@ -80,7 +80,7 @@ def test_closing_sends_all_away(hubs: Pair) -> None:
         async with hubs[1].listen("a") as hint:
             assert not hubs[1].closed
             hubs[1].close()
-            await asyncio.wait_for(hint.wait(), 10)
+            await asyncio.wait_for(hint.wait(), 60)
             assert hubs[1].closed
 
     asyncio.run(follow())
@@ -100,7 +100,7 @@ def test_redis_may_go_and_come() -> None:
                 # Within a process it needs nobody.
                 hint.clear()
                 two.announce("a")
-                await asyncio.wait_for(hint.wait(), 10)
+                await asyncio.wait_for(hint.wait(), 60)
                 hint.clear()
                 await asyncio.to_thread(redis.start)
                 await heard(lambda: one.announce("a"), hint)

@@ -39,7 +39,7 @@ def test_r9_the_database_goes_and_comes_back(
         time.sleep(seconds)
         _assert_away(server)
         server_of_ones_own.start()
-        wait_until(lambda: server.client.get("/ready").status_code == 200, seconds=10, what="its return")
+        wait_until(lambda: server.client.get("/ready").status_code == 200, what="its return")
         done = server.client.send_file("call.wav", wav(1), wait=30).json()
         assert done["status"] == "completed"
         detail = server.client.get("/api/v1/health").json()["components"]["database"]["detail"]

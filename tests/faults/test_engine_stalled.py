@@ -72,7 +72,7 @@ def test_a_child_that_stands_still_is_ended(tmp_path: Path, model: str, cancella
         os.kill(child.pid, signal.SIGSTOP)
         first = pool.submit(hosts.transcribe, spec, REQUEST, stop)
         with pytest.raises(EngineStalled) as caught:
-            first.result(30)
+            first.result(60)
         assert isinstance(caught.value, EngineCrashed)
         assert caught.value.transient
         assert not child.is_running()
@@ -92,7 +92,7 @@ def test_all_who_wait_for_it_are_told(tmp_path: Path) -> None:
         calls = [pool.submit(hosts.transcribe, spec, REQUEST) for _ in range(3)]
         for call in calls:
             with pytest.raises(EngineCrashed):
-                call.result(30)
+                call.result(60)
 
 
 def test_one_that_hangs_while_it_loads_is_ended(tmp_path: Path, engine_log: Path) -> None:

@@ -162,7 +162,7 @@ def test_a_request_that_hangs_does_not_hold_up_the_change(tmp_path: Path, remote
     # Without a language the others would wait for the first window to find it.
     run = Run(settings_for(tmp_path / "data", remote, answer_seconds=3600), language="en")
     assert set(run.engines) == {"echo"}
-    assert remote.left.wait(20)
+    assert remote.left.wait(60)
 
 
 @pytest.mark.slow

@@ -525,7 +525,7 @@ def test_stopped_it_leaves_nothing_behind(archive: Path, tmp_path: Path, with_si
         waiting = Path(f"/proc/{process.pid}/wchan")
         wait_until(lambda: "partner" in waiting.read_text(), what="the wait")
         process.send_signal(with_signal)
-        assert process.wait(30) == 130
+        assert process.wait(60) == 130
     finally:
         process.kill()
         process.wait()

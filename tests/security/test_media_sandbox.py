@@ -282,7 +282,7 @@ def test_a_decoder_lost_in_a_loop_goes_with_its_parent() -> None:
         assert ours.recv(1) == b"x"
         ours.shutdown(socket.SHUT_RDWR)
         try:
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
         finally:
             process.kill()
             process.wait()
