@@ -43,6 +43,7 @@ def again(folder: Path, *tests: str, ini: str = "[pytest]\n") -> tuple[int, str,
     return done.returncode, done.stdout, notes.read_text() if notes.exists() else ""
 
 
+@pytest.mark.slow
 def test_what_passes_is_run_once(tmp_path: Path) -> None:
     code, said, notes = again(tmp_path)
     assert (code, notes) == (0, "")
@@ -68,15 +69,16 @@ def test_many_failures_are_no_chance(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "ini", ["[pytest]\naddopts = --no-such-option\n", "[pytest]\npython_files = none.py\n"]
+    "line", ["addopts = --no-such-option", pytest.param("python_files = none.py", marks=pytest.mark.slow)]
 )
-def test_what_is_no_tests_failure_stays_one(tmp_path: Path, ini: str) -> None:
-    code, said, notes = again(tmp_path, BROKEN, ini=ini)
+def test_what_is_no_tests_failure_stays_one(tmp_path: Path, line: str) -> None:
+    code, said, notes = again(tmp_path, BROKEN, ini=f"[pytest]\n{line}\n")
     assert code > 1
     assert notes == ""
     assert "Once more" not in said
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_read_fails(tmp_path: Path) -> None:
     code, _, notes = again(tmp_path, "import no_such_module")
     assert (code > 0, notes) == (True, "")

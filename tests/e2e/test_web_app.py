@@ -200,7 +200,7 @@ def test_a_network_that_is_down_is_said_and_got_over(browser: Browser, server: T
         expect(page.get_by_text("cannot be reached")).to_have_count(0)
 
 
-@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("language", [pytest.param("en", marks=pytest.mark.slow), "ar"])
 def test_nothing_is_wider_than_a_phone(
     browser: Browser, server: ThreadServer, recording: str, language: str
 ) -> None:
@@ -214,7 +214,7 @@ def test_nothing_is_wider_than_a_phone(
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_nothing(browser: Browser, server: ThreadServer, recording: str, theme: str) -> None:
     # Without animations nothing is half-way to its colour; what axe tries with styles of its own, it may.
     with opened(browser, server, reduced_motion="reduce", bypass_csp=True) as page:
