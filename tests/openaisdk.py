@@ -1,4 +1,4 @@
-"""OpenAI's library, imported by whoever uses it first: it takes most of a second, in each process of tests."""
+"""OpenAI's library, imported by the first who uses it: it takes most of a second, in each process."""
 
 from __future__ import annotations
 
