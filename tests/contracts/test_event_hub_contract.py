@@ -33,7 +33,7 @@ def hubs(request: pytest.FixtureRequest) -> Iterator[Pair]:
 
 async def heard(announce: Callable[[], None], hint: asyncio.Event) -> None:
     """Wait for the hint, announcing again and again: one may be lost."""
-    for _ in range(100):
+    for _ in range(600):
         announce()
         try:
             await asyncio.wait_for(hint.wait(), 0.1)
@@ -57,12 +57,13 @@ def test_who_follows_a_recording_is_told(hubs: Pair) -> None:
 def test_who_follows_another_is_not(hubs: Pair) -> None:
     async def follow() -> None:
         async with hubs[1].listen("a") as hint, hubs[1].listen("b") as other:
-            # A hub that has only begun to hear tells everybody to look; the second time it has begun.
-            for _ in range(2):
+            # A hub that has only begun to hear tells everybody to look, and that may be late.
+            for _ in range(20):
+                other.clear()
                 await heard(lambda: hubs[0].announce("a"), hint)
-            other.clear()
-            await heard(lambda: hubs[0].announce("a"), hint)
-            assert not other.is_set()
+                if not other.is_set():
+                    return
+            raise AssertionError("it is told of another each time")
 
     asyncio.run(follow())
 

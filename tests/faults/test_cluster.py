@@ -10,6 +10,8 @@ from tests.cluster import cluster
 from tests.makecall import wav
 from tests.serving import wait_until
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = {"retention", "idempotency", "audit", "orphans", "passing"}
 
 
@@ -36,7 +38,6 @@ def test_a_worker_elsewhere_does_what_the_api_takes_in(tmp_path: Path) -> None:
         assert not house.rows("SELECT * FROM workers")
 
 
-@pytest.mark.slow
 def test_beat_does_what_is_to_be_done_regularly(tmp_path: Path) -> None:
     with cluster(tmp_path) as house:
         assert not house.rows("SELECT * FROM rounds")

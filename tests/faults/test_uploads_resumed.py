@@ -103,7 +103,7 @@ def upload_through_faults(folder: Path, megabytes: int, **options: Any) -> Uploa
 
         def kill_in_the_middle() -> None:
             [part] = wait_until(lambda: list((data / "uploads").glob("*-*-*-*-????????????")), what="a part")
-            wait_until(lambda: part.stat().st_size > size // 2, seconds=100, pause=0.001, what="half of it")
+            wait_until(lambda: part.stat().st_size > size // 2, seconds=240, pause=0.001, what="half of it")
             house.kill_and_restart()
             proxy.target = house.server.address
 
