@@ -32,7 +32,7 @@ def server_of_ones_own() -> Iterator[Postgres]:
     ("seconds", "rounds"),
     [
         (0.5, 1),
-        pytest.param(30.0, ROUNDS, marks=[pytest.mark.slow, pytest.mark.timeout(60 + 60 * ROUNDS)]),
+        pytest.param(30.0, ROUNDS, marks=[pytest.mark.slow, pytest.mark.timeout(300 * ROUNDS)]),
     ],
 )
 def test_r9_the_database_goes_and_comes_back(

@@ -15,7 +15,7 @@ from tests.services.redis import Redis
 from tests.services.s3 import s3
 from tests.serving import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(100 * ROUNDS)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 * ROUNDS)]
 
 LEASE = 3.0
 CALL = wav(seconds=50, channels=2)
