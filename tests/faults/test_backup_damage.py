@@ -96,7 +96,7 @@ def place(members: Members, start: str) -> int:
 def test_cut_anywhere(archive: bytes, tmp_path: Path) -> None:
     random.seed(1)
     end = len(archive)
-    for length in [0, 1, 511, 512, 513, end - 1, end - 512, end - 1024, *random.sample(range(end), 40)]:
+    for length in [0, 1, 511, 512, 513, end - 1, end - 512, end - 1024, *random.sample(range(end), 12)]:
         with pytest.raises(BackupDamaged):
             verify(io.BytesIO(archive[:length]), nothing)
     for length in (0, 700, end // 2, end - 1):
@@ -109,7 +109,7 @@ def test_any_byte_that_is_another(archive: bytes, tmp_path: Path) -> None:
     members = unpacked(archive)
     small = [info for info, data in members if len(data) < 20_000]
     places = [random.randrange(info.offset, info.offset_data + max(info.size, 1)) for info in small]
-    for at in (*places, *random.sample(range(len(archive)), 60)):
+    for at in (*places, *random.sample(range(len(archive)), 30)):
         changed = bytearray(archive)
         changed[at] ^= 1 << random.randrange(8)
         with pytest.raises(BackupDamaged):

@@ -231,6 +231,7 @@ def test_hosts_are_added_up_to_what_the_engine_asks_for(hosts: EngineHosts, pool
             request.result(DEADLINE)
 
 
+@pytest.mark.slow
 def test_idle_hosts_are_unloaded_and_come_back(tmp_path: Path) -> None:
     with EngineHosts(EngineOptions(tmp_path), idle_seconds=1.0) as hosts:
         hosts.warm(ECHO)
@@ -346,6 +347,7 @@ def test_a_strangers_engine_may_print_and_fail(
     assert state(hosts, spec).restarts == 0
 
 
+@pytest.mark.slow
 def test_errors_cross_the_pipe_as_what_they_are(hosts: EngineHosts, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged"
     damaged.mkdir()

@@ -135,6 +135,7 @@ def test_one_that_computes_or_rests_is_let_alone(monkeypatch: pytest.MonkeyPatch
     assert dog.is_stuck()
 
 
+@pytest.mark.slow
 def test_a_job_goes_on_after_its_engine_hung(tmp_path: Path, engine_log: Path) -> None:
     settings = make_settings(tmp_path / "data", engine={"download": False, "stall_seconds": STALL})
     before = countingengine.asked(engine_log)

@@ -126,13 +126,14 @@ def test_without_a_fallback_the_failure_is_the_answer(tmp_path: Path, remote: Sp
     assert caught.value.code == "quota_exceeded"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fallback", "wishes"),
     [
         ("echo", {"language": "de"}),
-        pytest.param("echo", {"task": "translate"}, marks=pytest.mark.slow),
-        pytest.param("whisper:tiny", {}, marks=pytest.mark.slow),
-        pytest.param("nobody", {}, marks=pytest.mark.slow),
+        ("echo", {"task": "translate"}),
+        ("whisper:tiny", {}),
+        ("nobody", {}),
     ],
 )
 def test_a_fallback_that_cannot_do_it_leaves_the_failure(
@@ -204,6 +205,7 @@ def test_a_resumed_run_keeps_what_each_engine_made(tmp_path: Path, remote: Speec
     assert len(remote.uploads) == uploads + len(whole.windows) - len(kept)
 
 
+@pytest.mark.slow
 def test_a_job_says_which_engine_made_what(tmp_path: Path, remote: SpeechServer) -> None:
     remote.script.extend([good] * 2 + [FAILURES["quota_exceeded"]] * FOR_EVER)
     settings = settings_for(tmp_path / "data", remote)

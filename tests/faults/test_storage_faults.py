@@ -101,6 +101,7 @@ def test_a_server_that_goes_away_on_the_way(own: S3) -> None:
         storage.check()
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_is_not_waited_for(own: S3) -> None:
     with storage_of(own.settings() | {"timeout_seconds": 4}) as storage:
         keep(storage, "a", SPEECH)

@@ -74,6 +74,7 @@ def test_text_on_the_screen_all_else_on_standard_error(folder: Path) -> None:
     assert "echo engine only counts" in done.stderr
 
 
+@pytest.mark.slow
 def test_standard_input_and_json(folder: Path) -> None:
     done = run(folder, "transcribe", "-", "--format", "json", stdin=wav(3))
     result = json.loads(done.stdout)

@@ -156,6 +156,7 @@ def test_a_decoder_killed_at_work_is_a_typed_error(stream: MediaStream) -> None:
     assert not psutil.pid_exists(stream.pid)
 
 
+@pytest.mark.slow
 def test_a_decoder_that_aborts_is_a_typed_error(stream: MediaStream) -> None:
     os.kill(stream.pid, signal.SIGABRT)
     with pytest.raises(DecoderCrashed):

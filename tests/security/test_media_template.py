@@ -131,6 +131,7 @@ def test_many_files_leave_nothing_open(pool: DecoderPool, tmp_path: Path) -> Non
     assert len(descriptors(os.getpid())) < own
 
 
+@pytest.mark.slow
 def test_a_dead_template_harms_no_file_and_is_replaced(pool: DecoderPool, recording: Path) -> None:
     with pool.open(recording) as stream:
         first = next(stream)
