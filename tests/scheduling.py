@@ -12,7 +12,7 @@ from xdist.scheduler import LoadFileScheduling
 _SERVICE = re.compile(r"^from tests\.(?:services\.)?(s3|postgres|redis|cluster)\b", re.MULTILINE)
 
 
-class ByFileAndService(LoadFileScheduling):
+class ByFileAndService(LoadFileScheduling):  # type: ignore[misc]
     """A file's tests stay together; so do the files that need PostgreSQL and Redis, and those that need S3:
     each process starts its own, which takes seconds."""
 
