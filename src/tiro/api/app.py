@@ -25,9 +25,11 @@ from tiro.features.comments import endpoints as comment_endpoints
 from tiro.features.defaults import endpoints as defaults_endpoints
 from tiro.features.editing import endpoints as editing_endpoints
 from tiro.features.feed import endpoints as feed_endpoints
+from tiro.features.following import endpoints as following_endpoints
 from tiro.features.groups import endpoints as group_endpoints
 from tiro.features.keys import endpoints as key_endpoints
 from tiro.features.keys.service import KeyService
+from tiro.features.models import endpoints as model_endpoints
 from tiro.features.openai import endpoints as openai_endpoints
 from tiro.features.peaks import endpoints as peak_endpoints
 from tiro.features.quotas import endpoints as quota_endpoints
@@ -70,6 +72,7 @@ _ROUTERS = (
     comment_endpoints.router,
     event_endpoints.router,
     feed_endpoints.router,
+    following_endpoints.router,
     peak_endpoints.router,
     retention_endpoints.holds,
     retention_endpoints.router,
@@ -90,6 +93,8 @@ _ROUTERS = (
     audit_endpoints.own,
     audit_endpoints.router,
     job_endpoints.router,
+    job_endpoints.queues,
+    model_endpoints.router,
     admin.router,
     health.router,
 )
@@ -109,6 +114,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         openapi_url="/openapi.json",
     )
     app.state.runtime = runtime
+    app.state.home = "/" if webapp.is_built() else "/docs"
     problems.install(app)
     # The last one is the first to see a request.
     idempotency.install(app)

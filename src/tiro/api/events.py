@@ -10,8 +10,10 @@ from typing import Any
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
+from tiro.features.editing.schemas import Edit
 from tiro.features.events.schemas import END, EventType
 from tiro.features.feed.schemas import Counts, Removed
+from tiro.features.following.schemas import CommentsStand, TranscriptStands
 from tiro.features.recordings.schemas import ChannelUse, NoticeBody, Problem, SessionListItem, Status, Word
 
 _REF = "#/components/schemas/{model}"
@@ -91,9 +93,16 @@ LIBRARY_PAYLOADS: dict[str, type[BaseModel]] = {
     "counts": Counts,
 }
 """Of `/api/v1/me/events`."""
+CHANGE_PAYLOADS: dict[str, type[BaseModel]] = {
+    "edit": Edit,
+    "transcript": TranscriptStands,
+    "comments": CommentsStand,
+}
+"""Of `/api/v1/transcribe/{session_id}/changes`."""
 _STREAMS: dict[str, Mapping[str, type[BaseModel]]] = {
     "RecordingEvents": {**{str(kind): model for kind, model in PAYLOADS.items()}, END: EndEvent},
     "LibraryEvents": LIBRARY_PAYLOADS,
+    "ChangeEvents": CHANGE_PAYLOADS,
 }
 
 

@@ -37,12 +37,14 @@ from tiro.features.defaults.service import DefaultsService
 from tiro.features.editing.service import EditingService
 from tiro.features.events.service import EventService
 from tiro.features.feed.service import FeedService, OwnerHints
+from tiro.features.following.service import FollowingService
 from tiro.features.groups.service import GroupService
 from tiro.features.idempotency.service import IdempotencyService
 from tiro.features.jobs.fleet import Fleet, Worker
 from tiro.features.jobs.service import JobService
 from tiro.features.jobs.states import JobQueue
 from tiro.features.keys.service import KeyService
+from tiro.features.models.service import ModelService
 from tiro.features.openai.service import OpenAIService
 from tiro.features.orphans.service import OrphanService
 from tiro.features.peaks.service import PeakService
@@ -105,6 +107,7 @@ class Runtime:
     peaks: PeakService
     editing: EditingService
     comments: CommentService
+    following: FollowingService
     batches: BatchService
     uploads: UploadService
     openai: OpenAIService
@@ -118,6 +121,7 @@ class Runtime:
     audit: AuditService
     retention: RetentionService
     administration: AdministrationService
+    models: ModelService
     idempotency: IdempotencyService
     hub: EventHub
     fleet: Fleet
@@ -131,6 +135,7 @@ class Runtime:
         self.runner.stop()
 
     def close(self) -> None:
+        self.models.close()
         self.speech.hosts.close()
         self.speech.decoders.close()
         self.resolver.close()
@@ -257,7 +262,7 @@ def build_runtime(
     groups = GroupService(database, users)
     sharing = SharingService(database, users, groups)
     tags = TagService()
-    comments = CommentService(database)
+    comments = CommentService(database, hub)
     recordings = RecordingService(
         database,
         storage,
@@ -305,6 +310,7 @@ def build_runtime(
         Round("passing", lambda: bool(recordings.remove_passing(older=_DAY)), _HOUR),
     ]
     library = LibraryService(database, sharing, tags)
+    editing = EditingService(database, hub, jobs, transcripts)
     return Runtime(
         settings=settings,
         role=role,
@@ -329,8 +335,9 @@ def build_runtime(
         library=library,
         feed=FeedService(database, hub, library),
         peaks=PeakService(database, storage, speech.decoders, recordings),
-        editing=EditingService(database, jobs, transcripts),
+        editing=editing,
         comments=comments,
+        following=FollowingService(hub, editing, comments),
         batches=BatchService(database, hub, recordings, jobs),
         uploads=uploads,
         orphans=orphans,
@@ -348,7 +355,14 @@ def build_runtime(
         sender=sender,
         audit=audit,
         retention=retention,
-        administration=AdministrationService(database, recordings),
+        administration=AdministrationService(database, recordings, jobs, fleet, worker),
+        models=ModelService(
+            database,
+            speech.options,
+            speech.default_engine,
+            speech.default_model,
+            reserve=int(settings.storage.reserve),
+        ),
         idempotency=idempotency,
         hub=hub,
         fleet=fleet,

@@ -1,8 +1,11 @@
 import type { LucideIcon } from 'lucide-react';
 import { DropdownMenu } from 'radix-ui';
-import type { ReactNode } from 'react';
+import { createContext, type ReactNode, type RefObject, useContext, useRef } from 'react';
 import { LANGUAGES, language } from '@/i18n';
 import { cx } from './classes';
+
+/** Whether what was chosen takes the focus. */
+const Handed = createContext<RefObject<boolean> | null>(null);
 
 interface MenuProps {
   /** The button that opens it. */
@@ -12,6 +15,7 @@ interface MenuProps {
 }
 
 export function Menu({ children, items, align = 'end' }: MenuProps) {
+  const handed = useRef(false);
   return (
     <DropdownMenu.Root modal={false} dir={LANGUAGES[language()].direction}>
       <DropdownMenu.Trigger asChild>{children}</DropdownMenu.Trigger>
@@ -20,9 +24,13 @@ export function Menu({ children, items, align = 'end' }: MenuProps) {
           align={align}
           sideOffset={6}
           collisionPadding={12}
+          onCloseAutoFocus={(event) => {
+            if (handed.current) event.preventDefault();
+            handed.current = false;
+          }}
           className="z-50 min-w-52 animate-rise rounded-lg border border-line bg-surface p-1.5 shadow-3"
         >
-          {items}
+          <Handed value={handed}>{items}</Handed>
         </DropdownMenu.Content>
       </DropdownMenu.Portal>
     </DropdownMenu.Root>
@@ -36,9 +44,24 @@ interface ItemProps {
   href?: string;
   download?: boolean;
   danger?: boolean;
+  /** Whether it hands the focus on to what it opens, rather than back to the button. */
+  hands?: boolean;
 }
 
-export function MenuItem({ icon: Icon, children, onSelect, href, download, danger = false }: ItemProps) {
+export function MenuItem({
+  icon: Icon,
+  children,
+  onSelect,
+  href,
+  download,
+  danger = false,
+  hands = false,
+}: ItemProps) {
+  const handed = useContext(Handed);
+  function select(): void {
+    if (handed) handed.current = hands;
+    onSelect?.();
+  }
   const className = cx(
     'flex min-h-9 items-center gap-2.5 rounded-md px-2.5 text-sm outline-none select-none',
     'data-highlighted:bg-raised',
@@ -60,7 +83,7 @@ export function MenuItem({ icon: Icon, children, onSelect, href, download, dange
     );
   }
   return (
-    <DropdownMenu.Item className={className} {...(onSelect ? { onSelect } : {})}>
+    <DropdownMenu.Item className={className} onSelect={select}>
       {body}
     </DropdownMenu.Item>
   );

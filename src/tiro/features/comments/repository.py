@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -39,6 +40,20 @@ def page(
 
 def count(session: Session, recording_id: str) -> int:
     return session.scalar(select(func.count()).where(CommentTable.recording_id == recording_id)) or 0
+
+
+def standing(
+    session: Session, recording_id: str
+) -> tuple[int, int, datetime | None, datetime | None, datetime | None]:
+    """How many there are and how many are dealt with, and when last one was made, changed, and dealt with."""
+    query = select(
+        func.count(),
+        func.count(CommentTable.resolved_at),
+        func.max(CommentTable.created_at),
+        func.max(CommentTable.changed_at),
+        func.max(CommentTable.resolved_at),
+    ).where(CommentTable.recording_id == recording_id)
+    return session.execute(query).tuples().one()
 
 
 def name_of(session: Session, user_id: str | None) -> str | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from tiro.db.session import Database
+from tiro.db.session import Database, after_commit
 from tiro.db.tables import CommentTable
 from tiro.errors import Forbidden, InvalidRequest, NotFound
+from tiro.events.base import EventHub
 from tiro.features.audit.service import Action, record
 from tiro.features.comments import repository
 from tiro.kit import clock
@@ -17,6 +20,16 @@ from tiro.kit.ids import uuid7
 MOST = 10_000
 """Of one recording."""
 
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many comments there are, how many of them are dealt with, and when anything happened last."""
+
+    count: int
+    resolved: int
+    moments: tuple[datetime | None, ...]
+
+
 Authored = tuple[CommentTable, str | None]
 """A comment and its author's name; None where they are gone."""
 
@@ -24,13 +37,20 @@ Authored = tuple[CommentTable, str | None]
 class CommentService:
     """Comments. Whether the caller may comment the recording is for the caller to check."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, hub: EventHub) -> None:
         self._database = database
+        self._hub = hub
 
     def page(self, recording_id: str, after: str | None, limit: int) -> Sequence[Authored]:
         """Oldest first, those after the comment ``after``."""
         with self._database.read() as session:
             return repository.page(session, recording_id, after, limit)
+
+    def standing(self, recording_id: str) -> Standing:
+        """How things stand; it is another one whenever anything about the comments is."""
+        with self._database.read() as session:
+            count, resolved, *moments = repository.standing(session, recording_id)
+        return Standing(count, resolved, tuple(moments))
 
     def add(self, recording_id: str, user_id: str, text: str, at: float | None) -> Authored:
         """Raises InvalidRequest where the text is empty or there are too many already."""
@@ -57,6 +77,7 @@ class CommentService:
         )
         repository.add(session, comment)
         record(session, Action.COMMENT_CREATED, recording_id, owner=owner_id, comment_id=comment.id)
+        self._tell(session, recording_id)
         return comment
 
     def change(
@@ -78,6 +99,7 @@ class CommentService:
                 comment.resolved_at = (comment.resolved_at or now) if resolved else None
             owner_id = _owner(session, recording_id)
             record(session, Action.COMMENT_CHANGED, recording_id, owner=owner_id, comment_id=comment_id)
+            self._tell(session, recording_id)
             return comment, repository.name_of(session, comment.user_id)
 
     def remove(self, recording_id: str, comment_id: str, user_id: str) -> None:
@@ -89,6 +111,10 @@ class CommentService:
                 raise Forbidden("Only who wrote a comment may remove it, and the owner of the recording.")
             repository.remove(session, comment)
             record(session, Action.COMMENT_REMOVED, recording_id, owner=owner_id, comment_id=comment_id)
+            self._tell(session, recording_id)
+
+    def _tell(self, session: Session, recording_id: str) -> None:
+        after_commit(session, lambda: self._hub.announce(recording_id))
 
     def _get(self, session: Session, recording_id: str, comment_id: str) -> CommentTable:
         comment = repository.get(session, recording_id, comment_id)

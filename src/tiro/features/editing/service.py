@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from tiro.db.session import Database
+from tiro.db.session import Database, after_commit
+from tiro.db.tables import EditTable
 from tiro.errors import Conflict, EditConflict, NotFound
+from tiro.events.base import EventHub
 from tiro.features.audit.service import Action, record
 from tiro.features.editing.draft import Draft, latest, touched, wanted_text
 from tiro.features.editing.schemas import Edit, Edited, Edits, EditWish
@@ -16,6 +19,18 @@ from tiro.features.transcripts.service import Difference, StoredTranscript, Tran
 from tiro.speech.result import segment_json
 from tiro.speech.types import Segment
 
+_MOST_MISSED = 100
+"""Whoever has missed more edits than these reads the whole transcript in less time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """What somebody has missed who knows a former version; ``edits`` are None where they are of no use: the
+    former version is another transcript's, or they are too many."""
+
+    version: int
+    edits: list[Edit] | None
+
 
 class EditingService:
     """Edits of finished transcripts. Whether the caller may edit is for the caller to check.
@@ -23,8 +38,11 @@ class EditingService:
     Every edit is one transaction that no other writer shares: what it read is still so when it writes.
     """
 
-    def __init__(self, database: Database, jobs: JobService, transcripts: TranscriptService) -> None:
+    def __init__(
+        self, database: Database, hub: EventHub, jobs: JobService, transcripts: TranscriptService
+    ) -> None:
         self._database = database
+        self._hub = hub
         self._jobs = jobs
         self._transcripts = transcripts
 
@@ -69,18 +87,29 @@ class EditingService:
     def history(self, recording_id: str, before: int | None, limit: int) -> Edits:
         """The newest edits of the current transcript, below version ``before``."""
         with self._database.read() as session:
-            transcript = self._transcripts.current(session, recording_id)
+            transcript = self._transcripts.current(session, recording_id, whole=False)
             if transcript is None:
                 return Edits(items=[], next=None)
             found = self._transcripts.history(session, transcript.job_id, before, limit)
-            items = [
-                _shown(
-                    self._transcripts.read(edit),
-                    {"version": edit.version, "at": edit.created_at, "by": name, "undoes": edit.undoes},
-                )
-                for edit, name in found
-            ]
+            items = [self._edit(edit, name) for edit, name in found]
         return Edits(items=items, next=items[-1].version if len(items) == limit else None)
+
+    def missed(self, recording_id: str, version: int) -> Missed:
+        """What was done since a version, oldest first; 0 is that of a transcript that is not finished."""
+        with self._database.read() as session:
+            transcript = self._transcripts.current(session, recording_id, whole=False)
+            if transcript is None or transcript.version == version:
+                return Missed(version if transcript else 0, [])
+            if not transcript.first_version <= version < transcript.version:
+                return Missed(transcript.version, None)
+            found = self._transcripts.history(session, transcript.job_id, None, _MOST_MISSED, version)
+            if len(found) < transcript.version - version:
+                return Missed(transcript.version, None)
+            return Missed(transcript.version, [self._edit(edit, name) for edit, name in reversed(found)])
+
+    def _edit(self, edit: EditTable, name: str | None) -> Edit:
+        head = {"version": edit.version, "at": edit.created_at, "by": name, "undoes": edit.undoes}
+        return _shown(self._transcripts.read(edit), head)
 
     def _current(self, session: Session, recording_id: str) -> StoredTranscript:
         transcript = self._transcripts.current(session, recording_id, to_change=True)
@@ -110,6 +139,7 @@ class EditingService:
                 segments=len(difference.after),
                 undoes=undoes,
             )
+            after_commit(session, lambda: self._hub.announce(recording_id))
         names = transcript.speakers | {label: name for label, (_, name) in difference.names.items()}
         changed = {number: said for number, said in difference.after.items() if said is not None}
         return Edited.model_validate(

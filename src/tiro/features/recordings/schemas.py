@@ -54,6 +54,7 @@ _EXAMPLE_SESSION: dict[str, Any] = {
         "notices": [],
         "dropped": [],
     },
+    "access": "owner",
     "links": {"self": "/api/v1/transcribe/0199f3c2-7a51-7cc0-9d5e-3f1f0a7b6c55"},
 }
 
@@ -190,6 +191,7 @@ class SessionResult(SessionSummary):
     transcript: TranscriptBody
     summary: None = None
     metadata: Metadata
+    access: Literal["owner", "editor", "viewer"] = Field(description="What you may do with it.")
 
 
 class SessionListItem(SessionSummary):

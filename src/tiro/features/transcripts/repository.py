@@ -97,13 +97,14 @@ def edits_since(session: Session, job_id: str, version: int) -> Sequence[EditTab
 
 
 def edits(
-    session: Session, job_id: str, before: int | None, limit: int
+    session: Session, job_id: str, before: int | None, limit: int, after: int
 ) -> Sequence[tuple[EditTable, str | None]]:
-    """The newest edits that made a version below ``before``, each with the name of who made it."""
+    """The newest edits that made a version above ``after`` and below ``before``, each with the name of who
+    made it."""
     query = (
         select(EditTable, UserTable.name)
         .outerjoin(UserTable, UserTable.id == EditTable.user_id)
-        .where(EditTable.job_id == job_id)
+        .where(EditTable.job_id == job_id, EditTable.version > after)
     )
     if before is not None:
         query = query.where(EditTable.version < before)

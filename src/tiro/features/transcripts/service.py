@@ -91,9 +91,10 @@ class TranscriptService:
         return {row.position: _segment(row) for row in repository.segments(session, job_id)}
 
     def current(
-        self, session: Session, recording_id: str, *, to_change: bool = False
+        self, session: Session, recording_id: str, *, to_change: bool = False, whole: bool = True
     ) -> StoredTranscript | None:
-        """With ``to_change`` no job makes another the current one until the transaction ends."""
+        """With ``to_change`` no job makes another the current one until the transaction ends; without
+        ``whole`` the segments are left out."""
         row = repository.current(session, recording_id, to_change=to_change)
         if row is None:
             return None
@@ -101,7 +102,7 @@ class TranscriptService:
             row.job_id,
             row.version,
             row.first_version,
-            self.numbered(session, row.job_id),
+            self.numbered(session, row.job_id) if whole else {},
             row.speakers,
             row.summary,
             row.next_position,
@@ -158,10 +159,10 @@ class TranscriptService:
         return Difference(side(edit.before), side(edit.after), names)
 
     def history(
-        self, session: Session, job_id: str, before: int | None, limit: int
+        self, session: Session, job_id: str, before: int | None, limit: int, after: int = 0
     ) -> Sequence[tuple[EditTable, str | None]]:
-        """The newest edits, below version ``before``, each with the name of who made it."""
-        return repository.edits(session, job_id, before, limit)
+        """The newest edits, between the versions ``after`` and ``before``, each with who made it."""
+        return repository.edits(session, job_id, before, limit, after)
 
 
 def _row(job_id: str, position: int, segment: Segment) -> Json:

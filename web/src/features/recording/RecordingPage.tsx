@@ -24,6 +24,7 @@ import { useLive } from './live';
 import { PlayerBar } from './PlayerBar';
 import { Player } from './player';
 import { speakerName } from './speakers';
+import { Title } from './Title';
 import { Transcript } from './Transcript';
 import { afterSilence, asText, lastAt, voices } from './timeline';
 
@@ -104,9 +105,7 @@ function Loaded({ id, result }: { id: string; result: Result }) {
         </Link>
         <header className="flex flex-wrap items-start justify-between gap-x-6 gap-y-3">
           <div className="min-w-0">
-            <h1 className="display text-2xl break-words">
-              <bdi>{result.title}</bdi>
-            </h1>
+            <Title id={id} title={result.title} mayWrite={result.access !== 'viewer'} />
             <p className="mt-1 flex flex-wrap items-center gap-x-3 gap-y-1 text-sm text-ink-faint">
               <StatusChip status={result.status} small />
               <time dateTime={result.created_at}>{wholeMoment(result.created_at, language())}</time>

@@ -1,0 +1,1 @@
+"""A finished recording, followed while people work on it."""
