@@ -29,9 +29,9 @@ _FLAGS = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-re
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(*flags: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=PROGRAM, args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=PROGRAM, args=[*_FLAGS, *flags])
         try:
             yield browser
         finally:
@@ -39,12 +39,20 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
+def listening(heard: Path) -> Iterator[Browser]:
+    """A browser with a microphone that hears this WAV, over and over."""
+    device = "--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={heard}"
+    with chromium(*device) as browser:
+        yield browser
+
+
+@contextmanager
 def opened(browser: Browser, server: ThreadServer, **options: Any) -> Iterator[Page]:
     """A page of a browser that knows nothing yet. What its console has to complain of is an error at the end:
     that a script was blocked, or broke, goes unseen otherwise."""
     context = browser.new_context(base_url=server.address, locale="en-GB", **options)
-    context.set_default_timeout(15_000)
-    expect.set_options(timeout=15_000)
+    context.set_default_timeout(60_000)
+    expect.set_options(timeout=60_000)
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))

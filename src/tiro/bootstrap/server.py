@@ -262,6 +262,7 @@ def build_runtime(
     groups = GroupService(database, users)
     sharing = SharingService(database, users, groups)
     tags = TagService()
+    comments = CommentService(database, hub)
     recordings = RecordingService(
         database,
         storage,
@@ -272,6 +273,9 @@ def build_runtime(
         sharing,
         tags,
         quotas,
+        lambda session, recording_id, owner_id, mark: comments.keep(
+            session, recording_id, owner_id, mark.text, mark.at, owner_id=owner_id
+        ),
         check_engine=lambda text: survey.check(text, speech.options, speech.default_model),
         limits=limits,
         webhooks=webhooks,
@@ -283,6 +287,7 @@ def build_runtime(
         recordings,
         quotas,
         lifetime=timedelta(hours=settings.http.upload_expires),
+        silence=timedelta(seconds=settings.http.live_silence),
         alone=is_alone(settings) and role is Role.ALL,
     )
     transcription = TranscriptionService(records, storage, speech.pipeline, speech.prepare)
@@ -306,7 +311,6 @@ def build_runtime(
     ]
     library = LibraryService(database, sharing, tags)
     editing = EditingService(database, hub, jobs, transcripts)
-    comments = CommentService(database, hub)
     return Runtime(
         settings=settings,
         role=role,

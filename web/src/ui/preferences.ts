@@ -5,6 +5,9 @@ export interface Preferences {
   speed?: number;
   skipSilence?: boolean;
   tintUnsure?: boolean;
+  /** What was last recorded from. */
+  source?: string;
+  microphone?: string;
   /** What recordings added from this browser are heard with; the server's own choice where it is empty. */
   engine?: string;
 }

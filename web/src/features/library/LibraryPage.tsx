@@ -3,6 +3,7 @@ import { RotateCcw, Tag, Trash2, X } from 'lucide-react';
 import { lazy, Suspense, useMemo, useState } from 'react';
 import type { Recording } from '@/api/types';
 import { sentence } from '@/features/account/sentence';
+import { RecordLink } from '@/features/record/RecordLink';
 import { AddButton } from '@/features/uploads/AddButton';
 import { UploadTray } from '@/features/uploads/UploadTray';
 import { useT } from '@/i18n';
@@ -74,7 +75,10 @@ export function LibraryPage() {
             {total !== null && (filtered || total > 0) && t('library.count', { n: total })}
           </p>
         </div>
-        <AddButton />
+        <div className="flex flex-wrap gap-3">
+          <RecordLink />
+          <AddButton />
+        </div>
       </header>
       <UploadTray />
       {rows.error && (
