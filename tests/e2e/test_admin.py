@@ -85,7 +85,7 @@ def titles(page: Page) -> list[str]:
 SETTLED = """async () => {
     // Colours are handed down, each from when the one above has changed.
     const moving = () => document.getAnimations().some((each) => each.playState === 'running');
-    for (let calm = 0; calm < 3; calm += moving() ? 0 : 1)
+    for (let calm = 0, frame = 0; calm < 3 && frame < 120; calm += moving() ? 0 : 1, frame++)
         await new Promise(requestAnimationFrame);
 }"""
 
