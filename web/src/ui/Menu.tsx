@@ -4,6 +4,8 @@ import type { ReactNode } from 'react';
 import { LANGUAGES, language } from '@/i18n';
 import { cx } from './classes';
 
+export const MENU_LOOK = 'z-50 min-w-52 animate-rise rounded-lg border border-line bg-surface p-1.5 shadow-3';
+
 interface MenuProps {
   /** The button that opens it. */
   children: ReactNode;
@@ -16,12 +18,7 @@ export function Menu({ children, items, align = 'end' }: MenuProps) {
     <DropdownMenu.Root modal={false} dir={LANGUAGES[language()].direction}>
       <DropdownMenu.Trigger asChild>{children}</DropdownMenu.Trigger>
       <DropdownMenu.Portal>
-        <DropdownMenu.Content
-          align={align}
-          sideOffset={6}
-          collisionPadding={12}
-          className="z-50 min-w-52 animate-rise rounded-lg border border-line bg-surface p-1.5 shadow-3"
-        >
+        <DropdownMenu.Content align={align} sideOffset={6} collisionPadding={12} className={MENU_LOOK}>
           {items}
         </DropdownMenu.Content>
       </DropdownMenu.Portal>
@@ -36,9 +33,19 @@ interface ItemProps {
   href?: string;
   download?: boolean;
   danger?: boolean;
+  /** The key that does the same. */
+  keys?: string;
 }
 
-export function MenuItem({ icon: Icon, children, onSelect, href, download, danger = false }: ItemProps) {
+export function MenuItem({
+  icon: Icon,
+  children,
+  onSelect,
+  href,
+  download,
+  danger = false,
+  keys,
+}: ItemProps) {
   const className = cx(
     'flex min-h-9 items-center gap-2.5 rounded-md px-2.5 text-sm outline-none select-none',
     'data-highlighted:bg-raised',
@@ -48,6 +55,11 @@ export function MenuItem({ icon: Icon, children, onSelect, href, download, dange
     <>
       {Icon && <Icon aria-hidden className="size-4 shrink-0 opacity-75" />}
       {children}
+      {keys && (
+        <kbd dir="ltr" className="ms-auto ps-4 font-sans text-xs text-ink-faint">
+          {keys}
+        </kbd>
+      )}
     </>
   );
   if (href !== undefined) {
