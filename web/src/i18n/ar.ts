@@ -325,6 +325,7 @@ export const ar: Catalogue = {
   'panel.comments': 'التعليقات',
   'panel.history': 'السجل',
   'comments.empty': 'لم يقل أحد شيئًا بعد. المفتاح M يعلّق على ما تسمعه.',
+  'comments.new': 'التعليق على هذه اللحظة',
   'comments.write': 'اكتب تعليقًا عند {time}',
   'comments.text': 'تعليق',
   'comments.add': 'علّق',

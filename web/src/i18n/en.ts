@@ -260,6 +260,7 @@ export const en = {
   'panel.comments': 'Comments',
   'panel.history': 'History',
   'comments.empty': 'Nobody has said anything yet. M comments on what you are hearing.',
+  'comments.new': 'Comment on this moment',
   'comments.write': 'Write a comment at {time}',
   'comments.text': 'Comment',
   'comments.add': 'Comment',

@@ -2,6 +2,7 @@ import { Link, useNavigate } from '@tanstack/react-router';
 import { BookOpenText, LibraryBig, type LucideIcon, Settings, WifiOff } from 'lucide-react';
 import { type ReactNode, useSyncExternalStore } from 'react';
 import { network } from '@/api/network';
+import { useLeftEdits } from '@/features/editing/left';
 import { useLibraryFeed } from '@/features/library/feed';
 import { DropAnywhere } from '@/features/uploads/DropAnywhere';
 import { useT } from '@/i18n';
@@ -13,6 +14,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const t = useT();
   const navigate = useNavigate();
   useLibraryFeed();
+  useLeftEdits();
   return (
     <>
       <a

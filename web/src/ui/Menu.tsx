@@ -4,6 +4,11 @@ import type { ReactNode } from 'react';
 import { LANGUAGES, language } from '@/i18n';
 import { cx } from './classes';
 
+/** Menus belong to the page's main part, for those who go from landmark to landmark. */
+export function inMain(): HTMLElement | null {
+  return document.getElementById('content');
+}
+
 export const MENU_LOOK = 'z-50 min-w-52 animate-rise rounded-lg border border-line bg-surface p-1.5 shadow-3';
 
 interface MenuProps {
@@ -17,7 +22,7 @@ export function Menu({ children, items, align = 'end' }: MenuProps) {
   return (
     <DropdownMenu.Root modal={false} dir={LANGUAGES[language()].direction}>
       <DropdownMenu.Trigger asChild>{children}</DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
+      <DropdownMenu.Portal container={inMain()}>
         <DropdownMenu.Content align={align} sideOffset={6} collisionPadding={12} className={MENU_LOOK}>
           {items}
         </DropdownMenu.Content>

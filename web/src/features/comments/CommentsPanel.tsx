@@ -1,9 +1,9 @@
-import { Check, Pencil, RotateCcw, Trash2 } from 'lucide-react';
+import { Check, MessageSquarePlus, Pencil, RotateCcw, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import type { Comment } from '@/api/types';
 import { sentence } from '@/features/account/sentence';
 import { language, useT } from '@/i18n';
-import { IconButton } from '@/ui/Button';
+import { Button, IconButton } from '@/ui/Button';
 import { cx } from '@/ui/classes';
 import { clock, moment } from '@/ui/format';
 import { Message } from '@/ui/Message';
@@ -19,6 +19,8 @@ interface CommentsPanelProps {
   /** Where a new one is being written; null where none is. */
   writing: number | null;
   onWrite: (at: number | null) => void;
+  /** Where in the recording one is. */
+  now: () => number;
   onJump: (at: number) => void;
 }
 
@@ -30,6 +32,7 @@ export function CommentsPanel({
   editable,
   writing,
   onWrite,
+  now,
   onJump,
 }: CommentsPanelProps) {
   const t = useT();
@@ -62,6 +65,11 @@ export function CommentsPanel({
           }}
           onCancel={() => onWrite(null)}
         />
+      )}
+      {editable && writing === null && (
+        <Button icon={MessageSquarePlus} onClick={() => onWrite(now())}>
+          {t('comments.new')}
+        </Button>
       )}
       {items?.length === 0 && writing === null && (
         <p className="text-sm text-ink-soft">{t('comments.empty')}</p>

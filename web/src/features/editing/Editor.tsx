@@ -152,7 +152,7 @@ function useDraft(segment: Segment, version: number, hands: Hands): Draft {
       const { text, begun, done } = now.current;
       if (!begun || done) return;
       if (!emptyToo && clean(text) === '') return;
-      hands.commit(id, text, begun.version, emptyToo);
+      hands.commit(id, text, begun.version, begun.text, emptyToo);
       now.current.begun = null;
       setBegun(null);
     };

@@ -35,6 +35,12 @@ export function FindBar({ find, editable, asked }: FindBarProps) {
     event.stopPropagation();
   }
 
+  /** What then has nothing left to do must not take the focus with it. */
+  function all(): void {
+    field.current?.focus();
+    find.replaceAll();
+  }
+
   const count =
     wanted.find === ''
       ? ''
@@ -99,7 +105,7 @@ export function FindBar({ find, editable, asked }: FindBarProps) {
           <Button onClick={find.replaceOne} disabled={found.length === 0}>
             {t('editing.find.one')}
           </Button>
-          <Button onClick={find.replaceAll} disabled={found.length === 0}>
+          <Button onClick={all} disabled={found.length === 0}>
             {t('editing.find.all')}
           </Button>
         </div>

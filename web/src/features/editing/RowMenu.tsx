@@ -11,7 +11,7 @@ import {
 } from 'lucide-react';
 import { DropdownMenu } from 'radix-ui';
 import { LANGUAGES, language, useT } from '@/i18n';
-import { MENU_LOOK, MenuItem, MenuLine } from '@/ui/Menu';
+import { inMain, MENU_LOOK, MenuItem, MenuLine } from '@/ui/Menu';
 import type { Hands, Place } from './hands';
 
 interface RowMenuProps {
@@ -41,7 +41,7 @@ export function RowMenu({ place, hands, editable, playable, onQuote, onComment }
         className="pointer-events-none fixed opacity-0"
         style={{ left, top, width, height }}
       />
-      <DropdownMenu.Portal>
+      <DropdownMenu.Portal container={inMain()}>
         <DropdownMenu.Content
           align="end"
           sideOffset={4}

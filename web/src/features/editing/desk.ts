@@ -115,13 +115,14 @@ export class Desk {
   }
 
   /** Make an edit, and get the numbers of the segments that it makes. `since` is the version that a person saw
-   * when they began with it. */
-  edit(changes: Change[], since: number = this.base.version): number[] {
+   * when they began with it, `began` the text that they began with. */
+  edit(changes: Change[], since: number = this.base.version, began: string | null = null): number[] {
     if (changes.length === 0) return [];
     this.redos = [];
     const next = changes.map((change) => renumbered(change, (id) => this.real(id)));
     if (this.joined(next)) return [];
     const entry = this.entry(next, null, since);
+    if (began !== null) entry.was = entry.was.map(([id, was]) => [id, { ...was, text: began }]);
     this.undos.push(entry.key);
     this.add(entry);
     return entry.fresh;

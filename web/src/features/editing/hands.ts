@@ -55,12 +55,12 @@ export class Hands {
   }
 
   /** Give a segment another text; one without words is deleted. False where nothing is to be done. */
-  commit(id: number, text: string, since: number, emptyToo = true): boolean {
+  commit(id: number, text: string, since: number, began: string, emptyToo = true): boolean {
     const { desk } = this.table();
     const segment = desk?.segment(id);
     const cleaned = clean(text);
     if (!desk || !segment || cleaned === segment.text) return false;
-    if (cleaned !== '') desk.edit([{ op: 'text', segment: id, text: cleaned }], since);
+    if (cleaned !== '') desk.edit([{ op: 'text', segment: id, text: cleaned }], since, began);
     else if (emptyToo) this.remove([id]);
     return true;
   }

@@ -9,7 +9,7 @@ import { commentsQuery } from '@/features/comments/queries';
 import { say } from '@/ui/Toast';
 import { Desk, type DeskState } from './desk';
 import { historyQuery, serverOf } from './server';
-import { Shelf, thisTab } from './shelf';
+import { recordingsWithEdits, Shelf, thisTab } from './shelf';
 
 const desks = new Map<string, Desk>();
 
@@ -29,6 +29,15 @@ export async function deskOf(client: QueryClient, id: string, transcript: Transc
   desk.onRefusal = (message) => say(message, { bad: true });
   desks.set(id, desk);
   return desk;
+}
+
+/** Send what lies in this browser of former visits, whichever recordings it is of. */
+export async function sendLeft(client: QueryClient): Promise<void> {
+  const me = await client.fetchQuery(meQuery);
+  for (const id of recordingsWithEdits(localStorage, me.id)) {
+    const result = await client.fetchQuery(recordingQuery(id)).catch(() => null);
+    if (result && result.transcript.version > 0) await deskOf(client, id, result.transcript);
+  }
 }
 
 function retryAll(): void {

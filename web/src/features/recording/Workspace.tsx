@@ -171,6 +171,7 @@ export function Workspace({ id, result: told }: { id: string; result: Result }) 
                   editable={told.access !== 'viewer'}
                   writing={writing}
                   onWrite={setWriting}
+                  now={() => player?.time ?? 0}
                   onJump={jump}
                 />
               ),

@@ -198,12 +198,17 @@ function isTyping(target: EventTarget | null, key: string): boolean {
   return (key === ' ' || key === 'Enter') && target.closest('button, a, [role="button"], input') !== null;
 }
 
+/** Whether one is finding already: then the key is the browser's own, for the whole page. */
+function isFinding(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && target.closest('search, dialog') !== null;
+}
+
 export function useKeys(run: (command: Command) => void): void {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
-      if (event.defaultPrevented || isTyping(event.target, event.key)) return;
+      if (event.defaultPrevented) return;
       const binding = BINDINGS.find((each) => each.matches(event));
-      if (!binding) return;
+      if (!binding || (binding.command === 'find' ? isFinding : isTyping)(event.target, event.key)) return;
       event.preventDefault();
       run(binding.command);
     };
