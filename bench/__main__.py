@@ -20,6 +20,7 @@ from bench import (
     scaling,
     starting,
     uploads,
+    web,
     whisper,
 )
 from bench.report import machine, say
@@ -38,6 +39,7 @@ _ALL = {
     "scaling": scaling,
     "database": database,
     "cluster": cluster,
+    "web": web,
     "whisper": whisper,
 }
 

@@ -193,8 +193,8 @@ class RecordingService:
         with self._database.read() as session:
             recording = self._get(session, recording_id)
             job = self._jobs.latest(session, recording_id)
-            current = self._transcripts.current(session, recording_id)
-            numbered = current.numbered if current else self._transcripts.numbered(session, job.id)
+            current = self._transcripts.current(session, recording_id, whole=False)
+            segments = self._transcripts.shown(session, current.job_id if current else job.id)
             waiting_for = self._jobs.waiting_for(session, job)
             listed = self._listed(session, recording, job)
             access = self._access(session, recording, reader_id)
@@ -202,7 +202,7 @@ class RecordingService:
             {
                 **shown.summary(listed),
                 "waiting_for": waiting_for,
-                "transcript": shown.transcript(current, numbered),
+                "transcript": shown.transcript(current, segments),
                 "metadata": shown.metadata(
                     current.metadata if current else shown.metadata_so_far(recording, job),
                     own=reader_id == recording.owner_id,
