@@ -66,7 +66,7 @@ fix: .venv/dev.stamp ## format, and mend what a machine can mend
 docs openapi: .venv/dev.stamp ## write docs/reference anew
 	.venv/bin/python tools/reference
 
-bench: .venv/dev.stamp ## measure all but Whisper: overhead, start, keys, listing, decoding, memory, guard, cancelling
+bench: .venv/dev.stamp ## measure all but Whisper and the many kills (python -m bench faults)
 	.venv/bin/python -m bench
 
 bench-whisper: .venv/dev.stamp ## Whisper beside faster-whisper and CTranslate2, most of an hour

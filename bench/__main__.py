@@ -1,4 +1,4 @@
-"""Run the measurements named on the command line, or all but the long one, ``whisper``."""
+"""Run the measurements named on the command line, or all but the long ones, ``faults`` and ``whisper``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from bench import (
     cluster,
     database,
     decoding,
+    faults,
     guard,
     listing,
     memory,
@@ -40,8 +41,11 @@ _ALL = {
     "database": database,
     "cluster": cluster,
     "web": web,
+    "faults": faults,
     "whisper": whisper,
 }
+
+_LONG = {"faults", "whisper"}
 
 
 def main() -> None:
@@ -56,7 +60,7 @@ def main() -> None:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are: {', '.join(_ALL)}")
     # With it, every process would compile what it imports, as happens to nobody who runs Tiro.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    for name in names or [name for name in _ALL if name != "whisper"]:
+    for name in names or [name for name in _ALL if name not in _LONG]:
         started = time.monotonic()
         module = _ALL[name]
         say(f"## {name}: {' '.join((module.__doc__ or '').split())}")

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,9 @@ from tiro.bootstrap.roles import Role
 from tiro.bootstrap.server import Runtime, build_runtime
 from tiro.db.tables import UserTable
 from tiro.settings import Settings
+
+ROUNDS = int(os.environ.get("TIRO_TEST_ROUNDS", "3"))
+"""How often each thing that must not happen is tried; `python -m bench faults` tries more often."""
 
 
 @dataclass
@@ -119,16 +122,23 @@ class Cluster:
 
 @contextmanager
 def cluster(
-    folder: Path, *, redis: Redis | None = None, server: Postgres | None = None, **jobs: object
+    folder: Path,
+    *,
+    redis: Redis | None = None,
+    server: Postgres | None = None,
+    storage: Mapping[str, Any] | None = None,
+    **jobs: object,
 ) -> Iterator[Cluster]:
     """Args:
     redis, server: of the caller's own, to be killed or measured; else those that all tests share.
-    jobs: settings of `jobs`, for all processes.
+    storage, jobs: settings of `storage` and `jobs`, for all processes; recordings are in the data folder by
+        default.
     """
     data = folder / "data"
     url = (server or postgres()).database()
     broker = (redis or shared_redis()).database()
-    settings = make_settings(data, database={"url": url}, broker={"url": broker}, jobs=jobs)
+    storage = storage or {}
+    settings = make_settings(data, database={"url": url}, broker={"url": broker}, jobs=jobs, storage=storage)
     environment = {name: text for name, text in os.environ.items() if not name.startswith("TIRO_")}
     environment |= {
         "TIRO_DATA": str(data),
@@ -141,7 +151,8 @@ def cluster(
             filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
         ),
     }
-    environment |= {f"TIRO_JOBS_{name.upper()}": str(value) for name, value in jobs.items()}
+    for group, values in (("JOBS", jobs), ("STORAGE", storage)):
+        environment |= {f"TIRO_{group}_{name.upper()}": str(value) for name, value in values.items()}
     runtime = build_runtime(settings, Role.API)
     try:
         yield Cluster(data, settings, runtime, environment)

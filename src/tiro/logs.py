@@ -51,6 +51,8 @@ def configure(level: str, style: str) -> None:
         )
     )
     logging.basicConfig(level=max(_level, logging.WARNING), handlers=[handler], force=True)
+    # That a connection died is an answer to whoever had it; its pool would add a traceback for each.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
 def _one_line(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.cluster import ROUNDS
 from tests.conftest import make_settings
 from tests.databases import SECRET
 from tests.makecall import wav
@@ -27,21 +28,28 @@ def server_of_ones_own() -> Iterator[Postgres]:
     server.close()
 
 
-@pytest.mark.parametrize("seconds", [0.5, pytest.param(30.0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("seconds", "rounds"),
+    [
+        (0.5, 1),
+        pytest.param(30.0, ROUNDS, marks=[pytest.mark.slow, pytest.mark.timeout(60 + 60 * ROUNDS)]),
+    ],
+)
 def test_r9_the_database_goes_and_comes_back(
-    server_of_ones_own: Postgres, tmp_path: Path, seconds: float
+    server_of_ones_own: Postgres, tmp_path: Path, seconds: float, rounds: int
 ) -> None:
     settings = make_settings(tmp_path, database={"url": server_of_ones_own.database()})
     with thread_server(settings) as server:
         assert server.client.send_file("call.wav", wav(1), wait=30).json()["status"] == "completed"
-        server_of_ones_own.stop()
-        _assert_away(server)
-        time.sleep(seconds)
-        _assert_away(server)
-        server_of_ones_own.start()
-        wait_until(lambda: server.client.get("/ready").status_code == 200, seconds=10, what="its return")
-        done = server.client.send_file("call.wav", wav(1), wait=30).json()
-        assert done["status"] == "completed"
+        for _ in range(rounds):
+            server_of_ones_own.stop()
+            _assert_away(server)
+            time.sleep(seconds)
+            _assert_away(server)
+            server_of_ones_own.start()
+            wait_until(lambda: server.client.get("/ready").status_code == 200, seconds=10, what="its return")
+            done = server.client.send_file("call.wav", wav(1), wait=30).json()
+            assert done["status"] == "completed"
         detail = server.client.get("/api/v1/health").json()["components"]["database"]["detail"]
         assert detail.startswith("PostgreSQL 18")
 

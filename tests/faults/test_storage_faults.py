@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cluster import cluster
 from tests.conftest import make_settings
 from tests.makecall import wav
 from tests.services.s3 import S3, s3
@@ -144,6 +145,15 @@ def test_a_bucket_that_is_closed_is_said_with_what_is_missing(tmp_path: Path) ->
         ready = server.client.get("/ready")
         assert ready.status_code == 503
         assert "Create it, or correct TIRO_STORAGE_URL" in ready.json()["detail"]
+
+
+@pytest.mark.slow
+def test_a_worker_says_at_once_that_it_has_no_bucket(tmp_path: Path) -> None:
+    with (
+        cluster(tmp_path, storage=s3().settings("no-such-bucket")) as house,
+        house.process("worker", ready="storage.unusable"),
+    ):
+        assert "Create it, or correct TIRO_STORAGE_URL" in house.logs[-1].read_text()
 
 
 @pytest.fixture

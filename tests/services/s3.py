@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -107,10 +108,37 @@ def s3() -> S3:
     return service
 
 
+def _tell_ages() -> None:
+    """moto says of every multipart upload that it began in 2010: whoever clears up what was left unfinished
+    would take what is still coming in."""
+    from moto.s3.models import FakeMultipart
+    from moto.s3.responses import S3Response
+
+    begin, answer = FakeMultipart.__init__, S3Response.list_multipart_uploads
+
+    def began(self: Any, *args: Any, **named: Any) -> None:
+        begin(self, *args, **named)
+        self.began = datetime.now(UTC)
+
+    def listed(self: Any) -> Any:
+        status, headers, body = answer(self)
+        known = self.backend.list_multipart_uploads(self.bucket_name).values()
+
+        def told(entry: re.Match[str]) -> str:
+            [began] = [upload.began for upload in known if upload.id in entry[0]]
+            return re.sub("(?<=<Initiated>)[^<]*", began.strftime("%Y-%m-%dT%H:%M:%S.000Z"), entry[0])
+
+        return status, headers, re.sub("(?s)<Upload>.*?</Upload>", told, str(body))
+
+    FakeMultipart.__init__ = began  # type: ignore[method-assign]
+    S3Response.list_multipart_uploads = listed  # type: ignore[method-assign]
+
+
 def _serve(port: int) -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
+    _tell_ages()
     server = make_server("127.0.0.1", port, DomainDispatcherApplication(create_backend_app), threaded=True)
     print(server.socket.getsockname()[1], flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from tiro import logs
 from tiro.cli.signals import on_signals
+from tiro.errors import StorageUnavailable
 from tiro.settings import Settings
 
 
@@ -42,6 +44,8 @@ def worker(
     async def run(runtime: Runtime) -> None:
         on_signals(runtime.runner.stop)
         runtime.speech.decoders.warm()
+        with suppress(StorageUnavailable):  # the log has it; the store may come, as it may go
+            await asyncio.to_thread(runtime.storage_watch.look)
         consumer = build_consumer(runtime)
         me = runtime.runner.jobs.worker
         engines = "" if me.engines is None else f"; engines {', '.join(me.engines) or 'none'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from tiro.storage.signing import S3Signer
 
 _log = structlog.get_logger(__name__)
 _THREADS = 8
+_STREAMS = 4
 _RETRIES = 4
 _RETRY_SECONDS = 20.0
 _DENIED = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403 Forbidden", "401 Unauthorized")
@@ -43,7 +45,9 @@ class Bucket:
     """Objects by path below the address. Blocking, for use from many threads; close it when done.
 
     ``senders`` carries all parts of all uploads and ``readers`` all that is read ahead, so that what is in
-    memory does not grow with the number of people. ``tidiers`` may wait for the other two.
+    memory does not grow with the number of people. ``tidiers`` may wait for the other two. ``streams`` are
+    the uploads that may be open at the store while they still come in, ``joiners`` those whose pieces are
+    being put together.
 
     Args:
         url: s3://bucket/prefix or gs://bucket/prefix.
@@ -68,6 +72,8 @@ class Bucket:
         self.senders = ThreadPoolExecutor(_THREADS, "tiro-send")
         self.readers = ThreadPoolExecutor(_THREADS, "tiro-read")
         self.tidiers = ThreadPoolExecutor(2, "tiro-tidy")
+        self.streams = threading.BoundedSemaphore(_STREAMS)
+        self.joiners = threading.BoundedSemaphore(_STREAMS)
 
     def close(self) -> None:
         for threads in (self.tidiers, self.senders, self.readers):

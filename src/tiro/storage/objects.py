@@ -15,7 +15,7 @@ from tiro.errors import StorageUnavailable, TiroError, UploadInterrupted
 from tiro.storage import reading
 from tiro.storage.base import Kept
 from tiro.storage.bucket import Bucket
-from tiro.storage.sending import PART, Parts
+from tiro.storage.sending import PART, Part, Parts
 
 _log = structlog.get_logger(__name__)
 _MONTH = timedelta(days=30)
@@ -109,8 +109,9 @@ class ObjectUpload:
         self._path = path
         self._part = max(PART, -(-(size or 0) // _MOST_PARTS))
         # The first part is a byte longer: see `_send`.
-        self._parts = Parts(bucket.senders, self._send, self._part, self._part + 1)
+        self._parts = Parts(bucket.senders, self._send, self._part, self._part + 1, may_send=self._may_send)
         self._writer: Any = None
+        self._streams = False
         self._complete = self._committed = self._abandoned = False
         # `close` may come while a thread still commits for a request that was given up.
         self._settling = threading.Lock()
@@ -148,17 +149,28 @@ class ObjectUpload:
                 return
         self._parts.close()
 
-    def _send(self, part: memoryview) -> None:
+    def _may_send(self) -> bool:
+        """An open multipart upload has a part's room in memory: a few are sent while they come in, and of a
+        crowd the others wait in their files."""
+        if not self._streams:
+            self._streams = self._bucket.streams.acquire(blocking=False)
+        return self._streams
+
+    def _done_streaming(self) -> None:
+        if self._streams:
+            self._streams = False
+            self._bucket.streams.release()
+
+    def _send(self, part: Part) -> None:
         """obstore says that a part has arrived only to whoever has more: so the last byte stays behind until
         the next part, and when it is taken all before it is there, and its memory free."""
         with self._bucket.translated("write"):
-            self._open().write(part[:-1])
-            self._open().write(part[-1:])
+            for piece in part.pieces():
+                self._open().write(piece)
 
-    def _send_last(self, part: memoryview) -> None:
+    def _send_last(self, part: Part) -> None:
+        self._send(part)
         with self._bucket.translated("write"):
-            if part:
-                self._open().write(part)
             self._open().close()
 
     def _open(self) -> Any:
@@ -173,6 +185,7 @@ class ObjectUpload:
                 return
             self._parts.finish(self._send_last)
             self._complete = True
+            self._done_streaming()
             found = self._bucket.size(self._path)
             if found != self._parts.written:
                 raise StorageUnavailable(
@@ -192,6 +205,7 @@ class ObjectUpload:
                 # The clean-up of unfinished uploads, or the bucket's own, will find it.
                 _log.warning("storage.not_taken_back", path=self._path, code=error.code)
             finally:
+                self._done_streaming()
                 self._parts.close()
 
 

@@ -14,9 +14,10 @@ from tiro.errors import NotFound
 from tiro.storage import reading
 from tiro.storage.bucket import Bucket
 from tiro.storage.objects import ObjectUpload, media_path
-from tiro.storage.sending import PART, Parts
+from tiro.storage.sending import PART, Part, Parts
 
 _UPLOADS = "uploads"
+_PIECE = 1024**2
 _BEGUN, _KEPT, _UNPROVEN = "begun", "kept-", "-unproven"
 _NAME = re.compile(r"(\d{20})-([0-9a-f]{32})(-unproven)?")
 
@@ -156,14 +157,14 @@ class ObjectPartWriter:
         finally:
             self._parts.close()
 
-    def _send(self, part: memoryview) -> None:
-        if not part:
+    def _send(self, part: Part) -> None:
+        if not part.size:
             return
         name = f"{self._offset:020}-{self._token}{_UNPROVEN if self._unproven else ''}"
         path = f"{_folder(self._key)}/{name}"
         self._sent.append(path)
-        self._bucket.put(path, part)
-        self._offset += len(part)
+        self._bucket.put(path, part.read())
+        self._offset += part.size
 
 
 class WholePieces:
@@ -182,8 +183,11 @@ class WholePieces:
     def commit(self) -> None:
         upload = ObjectUpload(self._bucket, self._path, self._size)
         try:
-            with reading.remote_file(self._get, self._size, self._bucket.readers) as file:
-                while data := file.read(PART):
+            with (
+                self._bucket.joiners,
+                reading.remote_file(self._get, self._size, self._bucket.readers) as file,
+            ):
+                while data := file.read(_PIECE):
                     upload.write(data)
             upload.commit()
         finally:

@@ -15,7 +15,7 @@ from tiro.storage.local import full_disk_translated
 
 FIRST = 256 * 1024
 _LARGEST = 4 * 1024**2
-_PIECE = 8 * 1024**2
+_PIECE = 4 * 1024**2
 _HEAD, _TAIL = 8 * 1024**2, 4 * 1024**2
 _LOOK_SECONDS = 0.2
 

@@ -1,4 +1,4 @@
-"""R3 to R6, R10 and R16 on PostgreSQL, Redis and real workers, which are killed."""
+"""R3 to R6, R10 and R16 on PostgreSQL, Redis, S3 and real workers, which are killed."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 from tests import countingengine
-from tests.cluster import Cluster, cluster
+from tests.cluster import ROUNDS, Cluster, cluster
 from tests.makecall import wav
 from tests.services.redis import Redis
+from tests.services.s3 import s3
 from tests.serving import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(100 * ROUNDS)]
 
 LEASE = 3.0
-ROUNDS = 3
 CALL = wav(seconds=50, channels=2)
 
 
@@ -29,7 +29,7 @@ def engine_log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def house(tmp_path: Path, engine_log: Path) -> Iterator[Cluster]:
-    with cluster(tmp_path, lease_seconds=LEASE) as found:
+    with cluster(tmp_path, storage=s3().settings(), lease_seconds=LEASE) as found:
         yield found
 
 
@@ -115,7 +115,10 @@ def test_redis_killed_and_emptied_with_fifty_waiting(tmp_path: Path, engine_log:
     """R10."""
     redis = Redis()
     try:
-        with cluster(tmp_path, redis=redis, lease_seconds=LEASE) as house, house.worker("--concurrency", "2"):
+        with (
+            cluster(tmp_path, redis=redis, storage=s3().settings(), lease_seconds=LEASE) as house,
+            house.worker("--concurrency", "2"),
+        ):
             for turn in range(ROUNDS):
                 sent = [house.send(wav(seconds=2), "echo") for _ in range(20)]
                 redis.kill()
