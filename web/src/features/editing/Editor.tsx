@@ -34,8 +34,9 @@ export function Editor({ segment, caret, version, player, hands, onCommand }: Ed
 
   useLayoutEffect(() => {
     const place = caret === 'start' ? 0 : caret === 'end' ? Number.MAX_SAFE_INTEGER : caret;
+    const { from, to } = typeof place === 'number' ? { from: place, to: place } : place;
     area.current?.focus({ preventScroll: true });
-    area.current?.setSelectionRange(place, place);
+    area.current?.setSelectionRange(from, to);
     area.current?.scrollIntoView({ block: 'nearest' });
   }, [caret]);
 

@@ -4,8 +4,8 @@ import type { Player } from '@/features/recording/player';
 import type { Desk } from './desk';
 import { clean } from './text';
 
-/** Where the cursor is put: a character, or an end of the text. */
-export type Caret = number | 'start' | 'end';
+/** Where the cursor is put: at a character, at an end of the text, or around a word. */
+export type Caret = number | 'start' | 'end' | { from: number; to: number };
 
 /** A segment that somebody types in. */
 export interface Open {

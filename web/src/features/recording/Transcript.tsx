@@ -208,8 +208,10 @@ function useMouse({ player, editable, bench }: TranscriptProps) {
       if (player && !wasPlaying.current) player.pause();
       const words = [...row.querySelectorAll('[data-text] > .word')];
       const word = words.indexOf(target);
-      const text = words.map((each) => each.textContent).join(' ');
-      hands.edit(Number(row.dataset.segment), word < 0 ? 'end' : characterOfWord(text, word));
+      const from = characterOfWord(words.map((each) => each.textContent).join(' '), word);
+      // The word is chosen, so that what is typed stands in its place.
+      const caret = word < 0 ? 'end' : { from, to: from + (target.textContent ?? '').length };
+      hands.edit(Number(row.dataset.segment), caret);
     },
     [editable, player, hands],
   );
