@@ -197,7 +197,7 @@ class RecordingService:
             segments = self._transcripts.shown(session, current.job_id if current else job.id)
             waiting_for = self._jobs.waiting_for(session, job)
             listed = self._listed(session, recording, job)
-            access = self._access(session, recording, reader_id)
+            access = self._sharing.access_of_reader(session, recording_id, recording.owner_id, reader_id)
         return SessionResult.model_validate(
             {
                 **shown.summary(listed),
@@ -354,14 +354,6 @@ class RecordingService:
             raise _no_recording()
         if access < least:
             raise NotShared
-
-    def _access(self, session: Session, recording: RecordingTable, reader_id: str | None) -> Access:
-        """What a reader may do who may read; whoever has a link may do no more."""
-        if reader_id is None:
-            return Access.VIEWER
-        if recording.owner_id == reader_id:
-            return Access.OWNER
-        return self._sharing.access(session, recording.id, reader_id) or Access.VIEWER
 
     def _ended(self, recording_id: str) -> bool:
         with self._database.read() as session:
