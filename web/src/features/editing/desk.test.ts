@@ -232,14 +232,14 @@ describe('a network that is down', () => {
     const { house, desk } = open('one two', 'three');
     house.losing = true;
     desk.edit([{ op: 'split', segment: 0, at: 4 }]);
-    desk.edit([text(1, 'THREE')]);
+    desk.edit([text(0, 'ONE')]);
     await vi.waitFor(() => expect(desk.get().away).toBe(true));
     // It was made, though nobody was told; the stream of changes tells of it as of anybody's.
     desk.heard(house.edits[0] as Edit);
     desk.retry();
     await quiet(desk);
-    expect(house.now.segments.map((each) => each.text)).toEqual(['one', 'two', 'THREE']);
-    expect(shown(desk)).toEqual(['one', 'two', 'THREE']);
+    expect(house.now.segments.map((each) => each.text)).toEqual(['ONE', 'two', 'three']);
+    expect(shown(desk)).toEqual(['ONE', 'two', 'three']);
     expect(desk.get().trouble).toBeNull();
   });
 
