@@ -95,7 +95,9 @@ class Cluster:
             )
         try:
             wait_until(
-                lambda: ready in log.read_text() or process.poll() is not None, what=f"the start of {words}"
+                lambda: ready in log.read_text() or process.poll() is not None,
+                seconds=120,
+                what=f"the start of {words}",
             )
             assert process.poll() is None, log.read_text()
             yield process

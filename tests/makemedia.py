@@ -222,3 +222,31 @@ jSyV3RYI1UED/enhMQBxriMOsjBZxpmiIIbAEwSe9vkDZCcmvhDjM6D7og0KM+hEKs5qlsrBj+pIdXgJ
 KhGDEps+pJFj/uHCTLOwANT666J/c2isOs1U+YmTaSREO1pmsxNdSIFcXXEw6kEEP/TVJEQXziThFQBhO/ajTNdCZueoir2GVToD2F0UM
 dSoENf0Kt0UCZmIbYAoAQjKQHRQWThS0Rb9kKhrz1eVuUkGZjZEs9snQaDDBczN88TzI38gcfNoB2cYNz/OFntyw==
 """
+
+
+class _Stream:
+    """Takes what is written, and can go nowhere back."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self.parts.append(bytes(data))
+        return len(data)
+
+
+def browser_webm(samples: npt.NDArray[np.int16], rate: int) -> bytes:
+    """Mono sound as a browser's recorder writes it while it hears: Opus in clusters of a second, whose sizes
+    are not told, without a duration and without an index."""
+    stream = _Stream()
+    options = {"live": "1", "cluster_time_limit": "1000"}
+    with av.open(stream, "w", format="webm", options=options) as container:
+        track = container.add_stream("libopus", rate=48_000, layout="mono")
+        resampler = av.AudioResampler("s16", "mono", 48_000, 960)
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), "s16", "mono")
+        frame.sample_rate = rate
+        for each in (frame, None):
+            for piece in resampler.resample(each):
+                container.mux(track.encode(piece))
+        container.mux(track.encode(None))
+    return b"".join(stream.parts)

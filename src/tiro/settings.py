@@ -41,6 +41,12 @@ class HttpSettings(BaseModel):
     upload_expires: float = Field(
         24.0, gt=0, description="Hours for which a resumable upload that nobody continues is kept."
     )
+    live_silence: float = Field(
+        60.0,
+        gt=0,
+        description="Seconds without a sign of life after which a recording that is being made in a browser "
+        "is finished with what has come of it.",
+    )
     origins: str = Field(
         "",
         pattern=r"^\s*(https?://[^\s,/*]+(\s*[\s,]\s*https?://[^\s,/*]+)*)?\s*$",

@@ -353,6 +353,33 @@ def test_a_part_is_taken_back_from_a_process_that_died(place: Place) -> None:
     assert content(place.storage, "a") == b"hello"
 
 
+def test_a_copy_of_a_part_goes_where_its_process_died(place: Place) -> None:
+    place.parts.begin("u", 5)
+    with place.parts.append("u", unproven=False) as writer:
+        writer.write(b"parts")
+    with place.storage.create("copied") as copy:
+        copy.write(b"made of it")
+        copy.commit()
+    place.parts.reclaim("u", "copied")
+    assert place.parts.size("u") == 5
+    with pytest.raises(NotFound):
+        place.storage.open("copied").read()
+
+
+def test_a_sign_of_life_counts_as_if_something_had_come(place: Place) -> None:
+    place.parts.begin("u", 5)
+    before = place.parts.touched("u")
+
+    def later() -> bool:
+        place.parts.touch("u")
+        return place.parts.touched("u") > before
+
+    wait_until(later, what="a later time", pause=0.2)  # stores tell ages in whole seconds
+    assert place.parts.size("u") == 0
+    with pytest.raises(NotFound):
+        place.parts.touch("nobody")
+
+
 def test_a_part_that_is_not_there(place: Place) -> None:
     for ask in (place.parts.size, place.parts.touched, place.parts.open):
         with pytest.raises(NotFound):

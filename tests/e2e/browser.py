@@ -29,13 +29,21 @@ _FLAGS = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-re
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(*flags: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=PROGRAM, args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=PROGRAM, args=[*_FLAGS, *flags])
         try:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def listening(heard: Path) -> Iterator[Browser]:
+    """A browser with a microphone that hears this WAV, over and over."""
+    device = "--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={heard}"
+    with chromium(*device) as browser:
+        yield browser
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from tests.conftest import make_settings
-from tests.e2e.browser import MISSING, NAME, PASSWORD, chromium, opened, prefer, sign_in
+from tests.e2e.browser import MISSING, NAME, PASSWORD, chromium, listening, opened, prefer, sign_in
+from tests.makecall import wav
 from tests.serving import ThreadServer, thread_server
 from tiro import logs
 
@@ -18,6 +19,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "images"
 SAMPLE = (files("tiro") / "samples" / "support-call.flac").read_bytes()
 TITLES = ("Interview with Dr. Okafor", "Board meeting, November", "Lecture 7: Cicero's secretary")
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 780}
+RECORDERS = (("light", "light", DESK), ("dark", "dark", DESK), ("phone", "dark", PHONE))
 
 
 def main() -> int:
@@ -47,6 +49,12 @@ def main() -> int:
                 sign_in(page, f"/recordings/{session_id}")
                 hear(page)
                 take(page, "recording-phone")
+        with listening(hear_say(Path(data))) as browser:
+            for name, theme, screen in RECORDERS:
+                with opened(browser, server, viewport=screen, permissions=["microphone"]) as page:
+                    prefer(page.context, theme=theme)
+                    sign_in(page, "/record")
+                    record(page, name)
     return 0
 
 
@@ -76,6 +84,26 @@ def hear(page: Page) -> None:
     page.locator(".word").nth(14).click()
     page.locator(".word[data-said]").wait_for()
     page.get_by_role("button", name="Pause", exact=True).click()
+
+
+def hear_say(folder: Path) -> Path:
+    """What the microphone hears."""
+    path = folder / "heard.wav"
+    path.write_bytes(wav(seconds=60))
+    return path
+
+
+def record(page: Page, name: str) -> None:
+    """In the midst of it, with a mark."""
+    page.get_by_label("Title").fill("Interview, second day")
+    page.get_by_role("button", name="Start recording").click()
+    page.get_by_role("timer").wait_for()
+    page.wait_for_timeout(4000)
+    page.keyboard.press("m")
+    page.wait_for_timeout(2500)
+    take(page, f"record-{name}")
+    page.get_by_role("button", name="Stop and save").click()
+    page.get_by_role("link", name="Open the recording").wait_for()
 
 
 def take(page: Page, name: str) -> None:

@@ -158,6 +158,8 @@ def test_find_and_replace_takes_whole_words_of_any_case(desk: Desk, call: str) -
     assert (nothing["version"], nothing["segments"]) == (2, [])
     desk.edit(call, {"op": "replace", "find": "an", "replace": "AN", "whole_words": False}, version=2)
     assert desk.texts(call)[1][2] == "well thANks ANd you"
+    nothing = desk.edit(call, {"op": "replace", "find": ".", "replace": "x", "whole_words": False}, version=3)
+    assert nothing["segments"] == []
 
 
 def test_changes_are_made_all_or_none(desk: Desk, call: str) -> None:

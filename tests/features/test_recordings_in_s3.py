@@ -15,7 +15,8 @@ import httpx
 import pytest
 from sqlalchemy import update
 from tests.conftest import make_settings
-from tests.makecall import wav
+from tests.makecall import RATE, samples, wav
+from tests.makemedia import browser_webm
 from tests.services.postgres import postgres
 from tests.services.s3 import s3
 from tests.serving import Client, ThreadServer, thread_server, wait_until
@@ -43,7 +44,8 @@ class House:
 
     def settings(self, name: str, **storage: Any) -> Settings:
         said = s3().settings(self.bucket) | storage
-        return make_settings(self._folder / name, storage=said, database={"url": self._database})
+        database, http = {"url": self._database}, {"live_silence": 2.0}
+        return make_settings(self._folder / name, storage=said, database=database, http=http)
 
     @contextmanager
     def server(self, name: str, **storage: Any) -> Iterator[ThreadServer]:
@@ -306,3 +308,26 @@ def test_without_a_secret_servers_that_share_rows_do_not_start(house: House) -> 
     settings.auth.secret = None
     with pytest.raises(SecretMissing, match="openssl rand -hex 32"):
         build_runtime(settings)
+
+
+def test_a_recording_that_is_cut_off_is_finished_by_one_of_two_servers(house: House) -> None:
+    recorded = browser_webm(samples(4), RATE)
+    step = len(recorded) // 4
+    fields = f"live {base64.b64encode(b'1').decode()},engine {base64.b64encode(b'echo').decode()}"
+    with house.server("a") as one, house.server("b") as other:
+        headers = {**TUS, "Upload-Defer-Length": "1", "Upload-Metadata": fields}
+        url = one.client.post(UPLOADS, headers=headers).headers["location"]
+        clients = (one.client, Client(other.address, one.key))
+        for second in range(3):  # whichever server the next second comes to
+            headers = {**OCTETS, "Upload-Offset": str(second * step)}
+            part = recorded[second * step : (second + 1) * step]
+            assert clients[second % 2].patch(url, content=part, headers=headers).status_code == 204
+        session_id = wait_until(
+            lambda: one.client.head(url, headers=TUS).headers.get("tiro-session"), what="the end", pause=0.2
+        )
+        assert one.client.until_ended(str(session_id))["status"] == "completed"
+        assert len(one.client.get("/api/v1/transcribe").json()["items"]) == 1
+        kept = one.client.get(f"/api/v1/transcribe/{session_id}/media").content
+        assert kept != recorded[: 3 * step]
+        clients[1].close()
+    house.assert_sound()

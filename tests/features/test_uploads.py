@@ -89,6 +89,7 @@ def test_what_is_spoken_here(client: Client) -> None:
         extensions = set(answer.headers["tus-extension"].split(","))
         assert extensions == {
             "creation",
+            "creation-defer-length",
             "creation-with-upload",
             "checksum",
             "termination",
@@ -238,7 +239,7 @@ def test_another_version(client: Client) -> None:
         ({"Upload-Length": "many"}, (422, "invalid_request")),
         ({"Upload-Length": "0"}, (422, "empty_media")),
         ({"Upload-Length": str(5 * 10**9 + 1)}, (413, "upload_too_large")),
-        ({"Upload-Defer-Length": "1"}, (422, "invalid_request")),
+        ({"Upload-Defer-Length": "2"}, (422, "invalid_request")),
         ({"Upload-Length": "5", "Upload-Metadata": "title !!!"}, (422, "invalid_request")),
         ({"Upload-Length": "5", "Upload-Metadata": "title /w=="}, (422, "invalid_request")),
         ({"Upload-Length": "5", "Upload-Metadata": "a YQ==,a YQ=="}, (422, "invalid_request")),

@@ -301,3 +301,11 @@ def test_the_deadlines_have_sane_defaults(tmp_path: Path) -> None:
     http = make_settings(tmp_path).http
     assert 5 <= http.header_seconds <= 60
     assert 100 <= http.body_rate <= 1000
+
+
+def test_a_page_of_ours_may_listen_and_no_other(server: ThreadServer) -> None:
+    for path in ("/", "/live", "/api/v1/me"):
+        allowed = server.client.get(path).headers["permissions-policy"]
+        assert "microphone=(self)" in allowed
+        assert "display-capture=(self)" in allowed
+        assert "camera=()" in allowed

@@ -4,6 +4,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { ApiError, Unreachable } from '@/api/errors';
 import { chosenLanguage, speak } from '@/i18n';
+import { registerWorker } from '@/pwa';
 import { router } from '@/routes/router';
 import { followTheme } from '@/ui/preferences';
 import './styles.css';
@@ -36,3 +37,4 @@ async function start(): Promise<void> {
 }
 
 void start();
+if (import.meta.env.PROD) void registerWorker();

@@ -136,6 +136,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     runtime.speech.decoders.warm()
     own = [
         asyncio.create_task(runtime.uploads.sweep_forever()),
+        asyncio.create_task(runtime.uploads.finish_silent_forever(runtime.rounds)),
         asyncio.create_task(_note_uses(runtime.keys)),
     ]
     # What is missing is in the log before the first upload fails.

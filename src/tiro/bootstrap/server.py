@@ -259,6 +259,7 @@ def build_runtime(
     groups = GroupService(database, users)
     sharing = SharingService(database, users, groups)
     tags = TagService()
+    comments = CommentService(database, hub)
     recordings = RecordingService(
         database,
         storage,
@@ -269,6 +270,9 @@ def build_runtime(
         sharing,
         tags,
         quotas,
+        lambda session, recording_id, owner_id, mark: comments.keep(
+            session, recording_id, owner_id, mark.text, mark.at, owner_id=owner_id
+        ),
         check_engine=lambda text: survey.check(text, speech.options, speech.default_model),
         limits=limits,
         webhooks=webhooks,
@@ -280,6 +284,7 @@ def build_runtime(
         recordings,
         quotas,
         lifetime=timedelta(hours=settings.http.upload_expires),
+        silence=timedelta(seconds=settings.http.live_silence),
         alone=is_alone(settings) and role is Role.ALL,
     )
     transcription = TranscriptionService(records, storage, speech.pipeline, speech.prepare)
@@ -303,7 +308,6 @@ def build_runtime(
     ]
     library = LibraryService(database, sharing, tags)
     editing = EditingService(database, hub, jobs, transcripts)
-    comments = CommentService(database, hub)
     return Runtime(
         settings=settings,
         role=role,

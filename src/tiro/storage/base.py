@@ -189,6 +189,10 @@ class PartStorage(Protocol):
         """When something last came; raises NotFound."""
         ...
 
+    def touch(self, key: str) -> None:
+        """Count as if something had come; raises NotFound."""
+        ...
+
     def append(self, key: str, *, unproven: bool) -> AbstractContextManager[PartWriter]:
         """Add to a part. What was written counts durably when the block ends, however it ends.
 
@@ -211,7 +215,8 @@ class PartStorage(Protocol):
 
     def reclaim(self, key: str, target: str) -> None:
         """Make a whole part again of what was committed as ``target``, where a process died before it could
-        say so; nothing happens where there is no such thing. Only for who has the part to themselves."""
+        say so; nothing happens where there is no such thing. Where the part is still there, what was
+        committed was a copy, and goes. Only for who has the part to themselves."""
         ...
 
     def discard(self, key: str) -> None:

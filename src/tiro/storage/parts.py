@@ -45,6 +45,10 @@ class LocalParts:
         with _missing_translated():
             return datetime.fromtimestamp(self._path(key).stat().st_mtime, UTC)
 
+    def touch(self, key: str) -> None:
+        with _missing_translated():
+            os.utime(self._path(key))
+
     @contextmanager
     def append(self, key: str, *, unproven: bool) -> Iterator[LocalPartWriter]:
         with self._opened(key) as descriptor:
@@ -71,6 +75,9 @@ class LocalParts:
         return WholePart(self._path(key), self._storage.path(target))
 
     def reclaim(self, key: str, target: str) -> None:
+        if self._path(key).exists():
+            self._storage.delete(target)
+            return
         with suppress(FileNotFoundError):
             self._storage.path(target).rename(self._path(key))
             fsync_folder(self._folder)

@@ -53,6 +53,10 @@ class ObjectParts:
     def touched(self, key: str) -> datetime:
         return self._look(key).touched
 
+    def touch(self, key: str) -> None:
+        self._look(key)
+        self._bucket.put(f"{_folder(key)}/{_BEGUN}", b"0")
+
     @contextmanager
     def append(self, key: str, *, unproven: bool) -> Iterator[ObjectPartWriter]:
         found = self._look(key)

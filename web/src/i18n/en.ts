@@ -350,6 +350,87 @@ export const en = {
   'appearance.theme.light': 'Light',
   'appearance.theme.dark': 'Dark',
   'appearance.language': 'Language',
+
+  'record.nav': 'Record',
+  'record.title': 'Record',
+  'record.text':
+    'What is recorded goes to the library while you speak: a closed tab or a dead network loses no more than the last second.',
+  'record.source': 'What to record',
+  'record.source.microphone': 'Microphone',
+  'record.source.microphone.text': 'You, and the room you are in.',
+  'record.source.tab': 'A tab’s sound',
+  'record.source.tab.text': 'A call or a video in another tab.',
+  'record.source.both': 'Both, mixed',
+  'record.source.both.text': 'A call in another tab, and you.',
+  'record.device': 'Microphone',
+  'record.device.default': 'The system’s microphone',
+  'record.start': 'Start recording',
+  'record.start.text': 'Press to begin. Your browser asks once whether this page may listen.',
+  'record.asking': 'Your browser asks whether this page may listen. Allow it to begin.',
+  'record.on': 'Recording',
+  'record.paused': 'Paused',
+  'record.finishing': 'Finishing…',
+  'record.pause': 'Pause',
+  'record.resume': 'Go on',
+  'record.stop': 'Stop and save',
+  'record.clock': 'Recorded',
+  'record.wave': 'How loud it is',
+  'record.saved': 'Saved up to {time}',
+  'record.saved.none': 'Nothing has been said yet.',
+  'record.saved.away':
+    'Saved up to {time}. The server cannot be reached: the rest is kept in this browser and sent as soon as it can.',
+  'record.saved.away.none':
+    'The server cannot be reached: all is kept in this browser and sent as soon as it can.',
+  'record.saved.unkept':
+    'This browser keeps no copy (a private window, or a full disk). Do not close it before all is saved.',
+  'record.about': 'About it',
+  'record.name': 'Title',
+  'record.name.hint': 'Date and time, if you leave it empty',
+  'record.title.default': 'Recording, {when}',
+  'record.language': 'Spoken language',
+  'record.language.any': 'As in my settings',
+  'record.marks': 'Marks',
+  'record.marks.none': 'Press M, or the flag, to remember a moment. Marks become comments.',
+  'record.mark': 'Mark',
+  'record.mark.name': 'Mark {n}',
+  'record.mark.text': 'What is at {time}',
+  'record.mark.remove': 'Remove the mark at {time}',
+  'record.done.title': 'It is in the library',
+  'record.done.text': '“{title}”, {time}. Its transcript is on the way.',
+  'record.done.nothing': 'Nothing was recorded',
+  'record.done.refused': 'The server did not take all of it',
+  'record.refused.text': 'What was recorded is still in this browser. Save it as a file before you go.',
+  'record.lost':
+    'The microphone was unplugged, or sharing was ended. The recording ends there, and is saved.',
+  'record.open': 'Open the recording',
+  'record.download': 'Save as a file',
+  'record.another': 'Record another',
+  'record.left.sending': 'A recording of {length} was cut off ({time}). What was not sent yet is on its way.',
+  'record.left.done': 'A recording of {length} was cut off ({time}). It is in the library.',
+  'record.left.refused':
+    'A recording of {length} was cut off ({time}), and the server did not take all of it.',
+  'record.left.open': 'Open “{title}”',
+  'record.left.discard': 'Discard it',
+  'record.running': 'Recording: back to it',
+  'record.trouble.insecure':
+    'Browsers let a page listen only over https or on the same machine. Open this server at an https address instead of {address}, or on the machine itself at http://127.0.0.1.',
+  'record.trouble.unsupported': 'This browser cannot record. A current Chrome, Edge, Firefox or Safari can.',
+  'record.trouble.refused':
+    'This page may not listen. Allow the microphone for {address} in the address bar of your browser, and in the system’s privacy settings, then try again.',
+  'record.trouble.missing': 'There is no microphone. Plug one in, then try again.',
+  'record.trouble.taken':
+    'The microphone does not start: another program may have it to itself. Close that one, then try again.',
+  'record.trouble.tab.refused':
+    'No tab was chosen. Try again, choose the tab that has the sound, and share its sound too.',
+  'record.trouble.tab.silent':
+    'The sound was not shared. Try again, choose a tab rather than a window, and turn on “Also share tab audio”.',
+  'record.trouble.unknown':
+    'The browser could not start the recording. Load the page again, and try once more.',
+  'pwa.new': 'There is a new version of Tiro.',
+  'pwa.update': 'Load it now',
+  'pwa.offline.title': 'No connection',
+  'pwa.offline.text':
+    'The server cannot be reached. Whatever you were recording is kept in this browser. This page goes on by itself as soon as the server answers.',
 } as const;
 
 export type MessageKey = keyof typeof en;

@@ -1,13 +1,21 @@
 import { Link, useNavigate } from '@tanstack/react-router';
-import { BookOpenText, LibraryBig, type LucideIcon, Settings, WifiOff } from 'lucide-react';
-import { type ReactNode, useSyncExternalStore } from 'react';
+import { BookOpenText, LibraryBig, type LucideIcon, Mic, Settings, WifiOff } from 'lucide-react';
+import { lazy, type ReactNode, Suspense, useSyncExternalStore } from 'react';
 import { network } from '@/api/network';
 import { useLeftEdits } from '@/features/editing/left';
 import { useLibraryFeed } from '@/features/library/feed';
+import { recording } from '@/features/record/now';
+import { hasLeftovers } from '@/features/record/store';
 import { DropAnywhere } from '@/features/uploads/DropAnywhere';
 import { useT } from '@/i18n';
+import { cx } from '@/ui/classes';
 import { Wordmark } from '@/ui/Logo';
 import { Toasts } from '@/ui/Toast';
+import { UpdateNotice } from './UpdateNotice';
+
+const LeftoverNotices = lazy(() =>
+  import('@/features/record/LeftoverNotices').then(({ LeftoverNotices: each }) => ({ default: each })),
+);
 
 /** What surrounds every page: the way between pages, and what is true on all of them. */
 export function Shell({ children }: { children: ReactNode }) {
@@ -31,6 +39,7 @@ export function Shell({ children }: { children: ReactNode }) {
             </Link>
             <nav aria-label={t('nav.main')} className="grid gap-1">
               <NavLink to="/" icon={LibraryBig} label={t('nav.library')} />
+              <NavLink to="/record" icon={Mic} label={t('record.nav')} />
               <NavLink to="/settings" icon={Settings} label={t('nav.settings')} />
             </nav>
             <a
@@ -43,16 +52,23 @@ export function Shell({ children }: { children: ReactNode }) {
           </div>
         </aside>
         <div className="flex min-w-0 grow flex-col pb-20 md:pb-0">
+          <UpdateNotice />
           <NetworkDown />
+          {hasLeftovers() && (
+            <Suspense>
+              <LeftoverNotices />
+            </Suspense>
+          )}
           <main id="content" tabIndex={-1} className="flex grow flex-col outline-none">
             {children}
           </main>
         </div>
         <nav
           aria-label={t('nav.main')}
-          className="glass fixed inset-x-0 bottom-0 z-30 grid grid-cols-2 pb-[env(safe-area-inset-bottom)] md:hidden"
+          className="glass fixed inset-x-0 bottom-0 z-30 grid grid-cols-3 pb-[env(safe-area-inset-bottom)] md:hidden"
         >
           <TabLink to="/" icon={LibraryBig} label={t('nav.library')} />
+          <TabLink to="/record" icon={Mic} label={t('record.nav')} />
           <TabLink to="/settings" icon={Settings} label={t('nav.settings')} />
         </nav>
       </div>
@@ -63,7 +79,7 @@ export function Shell({ children }: { children: ReactNode }) {
 }
 
 interface LinkProps {
-  to: '/' | '/settings';
+  to: '/' | '/record' | '/settings';
   icon: LucideIcon;
   label: string;
 }
@@ -77,7 +93,26 @@ function NavLink({ to, icon: Icon, label }: LinkProps) {
     >
       <Icon aria-hidden className="size-5" />
       {label}
+      {to === '/record' && <Running className="ms-auto" />}
     </Link>
+  );
+}
+
+/** That this tab records, on whatever page. */
+function Running({ className }: { className: string }) {
+  const t = useT();
+  const state = useSyncExternalStore(recording.subscribe, recording.get);
+  if (state === 'off') return null;
+  return (
+    <span
+      role="img"
+      aria-label={t('record.running')}
+      className={cx(
+        'size-2.5 rounded-full',
+        state === 'on' ? 'animate-breathe bg-danger' : 'bg-control',
+        className,
+      )}
+    />
   );
 }
 
@@ -86,10 +121,11 @@ function TabLink({ to, icon: Icon, label }: LinkProps) {
     <Link
       to={to}
       activeOptions={{ exact: to === '/', includeSearch: false }}
-      className="flex min-h-14 flex-col items-center justify-center gap-0.5 text-xs font-medium text-ink-soft aria-[current=page]:text-accent-strong"
+      className="relative flex min-h-14 flex-col items-center justify-center gap-0.5 text-xs font-medium text-ink-soft aria-[current=page]:text-accent-strong"
     >
       <Icon aria-hidden className="size-5" />
       {label}
+      {to === '/record' && <Running className="absolute end-[calc(50%-1.25rem)] top-2" />}
     </Link>
   );
 }

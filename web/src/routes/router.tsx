@@ -59,6 +59,12 @@ const recording = createRoute({
   component: lazyRouteComponent(() => import('@/features/recording/RecordingPage'), 'RecordingPage'),
 });
 
+const record = createRoute({
+  getParentRoute: () => inside,
+  path: '/record',
+  component: lazyRouteComponent(() => import('@/features/record/RecordPage'), 'RecordPage'),
+});
+
 const settings = createRoute({
   getParentRoute: () => inside,
   path: '/settings',
@@ -87,6 +93,7 @@ export const router = createRouter({
     inside.addChildren([
       library,
       recording,
+      record,
       settings.addChildren([
         settingsIndex,
         section('profile', 'Profile'),

@@ -5,6 +5,9 @@ export interface Preferences {
   speed?: number;
   skipSilence?: boolean;
   tintUnsure?: boolean;
+  /** What was last recorded from. */
+  source?: string;
+  microphone?: string;
 }
 
 const PLACE = 'tiro.preferences';

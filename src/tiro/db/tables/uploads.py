@@ -17,7 +17,8 @@ class UploadTable(Table):
     ``recording_id`` is chosen once all is here, before the recording is made: whoever comes after a crash
     takes back what was made under it, and then chooses anew, so that of two who finish only one can.
     ``finished_at`` is set together with the recording, or with the ``error`` for which the file was refused.
-    ``token`` is the Idempotency-Key under which it was announced.
+    ``token`` is the Idempotency-Key under which it was announced. ``length`` is not there until the
+    sender knows it; until then ``granted`` bytes count against the owner's quota.
 
     Where several servers share the database, ``holder`` is the request that works on it until ``held_until``,
     and ``wanted`` says that another waits for it.
@@ -28,7 +29,8 @@ class UploadTable(Table):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     owner_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    length: Mapped[int] = mapped_column(BigInteger)
+    length: Mapped[int | None] = mapped_column(BigInteger)
+    granted: Mapped[int] = mapped_column(BigInteger, default=0)
     sent_metadata: Mapped[str]
     recording_id: Mapped[str | None]
     error: Mapped[Json | None]

@@ -45,10 +45,9 @@ def storage(session: Session) -> Sequence[Row[tuple[str, str, int, int, int, int
         .group_by(RecordingTable.owner_id)
         .subquery()
     )
+    bytes_of_each = func.coalesce(UploadTable.length, UploadTable.granted)
     uploads = (
-        select(
-            UploadTable.owner_id, func.count().label("count"), whole_sum(UploadTable.length).label("bytes")
-        )
+        select(UploadTable.owner_id, func.count().label("count"), whole_sum(bytes_of_each).label("bytes"))
         .where(UploadTable.finished_at.is_(None))
         .group_by(UploadTable.owner_id)
         .subquery()

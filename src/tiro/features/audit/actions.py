@@ -36,6 +36,7 @@ class Action(StrEnum):
     KEY_REVOKED = "key.revoked"
     UPLOAD_BEGUN = "upload.begun"
     UPLOAD_REMOVED = "upload.removed"
+    UPLOAD_CUT_OFF = "upload.cut_off"
     RECORDING_CREATED = "recording.created"
     RECORDING_DELETED = "recording.deleted"
     RECORDING_HELD = "recording.held"
@@ -103,6 +104,8 @@ ACTIONS: dict[Action, str] = {
     Action.KEY_REVOKED: "A key was revoked.",
     Action.UPLOAD_BEGUN: "A resumable upload was announced: `length` in bytes.",
     Action.UPLOAD_REMOVED: "A resumable upload was given up, or by the server after its time.",
+    Action.UPLOAD_CUT_OFF: "A recording that fell silent was finished by the server with what had come: "
+    "`length` in bytes.",
     Action.RECORDING_CREATED: "A recording was kept: `size` in bytes, `passing` if it goes with the answer.",
     Action.RECORDING_DELETED: "A recording was deleted with all that was made of it.",
     Action.RECORDING_HELD: "A recording was put on hold.",

@@ -54,6 +54,19 @@ class CommentService:
 
     def add(self, recording_id: str, user_id: str, text: str, at: float | None) -> Authored:
         """Raises InvalidRequest where the text is empty or there are too many already."""
+        text = _text(text)
+        with self._database.write() as session:
+            owner_id = _owner(session, recording_id)
+            if repository.count(session, recording_id) >= MOST:
+                raise InvalidRequest(f"A recording can have {MOST} comments at most.")
+            comment = self.keep(session, recording_id, user_id, text, at, owner_id=owner_id)
+            return comment, repository.name_of(session, user_id)
+
+    def keep(
+        self, session: Session, recording_id: str, user_id: str, text: str, at: float | None, *, owner_id: str
+    ) -> CommentTable:
+        """In the transaction of whoever knows that all is well. Raises InvalidRequest where the text is
+        empty."""
         comment = CommentTable(
             id=str(uuid7()),
             recording_id=recording_id,
@@ -62,14 +75,10 @@ class CommentService:
             text=_text(text),
             created_at=clock.now(),
         )
-        with self._database.write() as session:
-            owner_id = _owner(session, recording_id)
-            if repository.count(session, recording_id) >= MOST:
-                raise InvalidRequest(f"A recording can have {MOST} comments at most.")
-            repository.add(session, comment)
-            record(session, Action.COMMENT_CREATED, recording_id, owner=owner_id, comment_id=comment.id)
-            self._tell(session, recording_id)
-            return comment, repository.name_of(session, user_id)
+        repository.add(session, comment)
+        record(session, Action.COMMENT_CREATED, recording_id, owner=owner_id, comment_id=comment.id)
+        self._tell(session, recording_id)
+        return comment
 
     def change(
         self, recording_id: str, comment_id: str, user_id: str, text: str | None, resolved: bool | None

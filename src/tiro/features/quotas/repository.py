@@ -35,8 +35,9 @@ def stored_bytes(session: Session, user_id: str) -> int:
 
 
 def on_the_way(session: Session, user_id: str) -> tuple[int, int]:
-    """The user's unfinished uploads: how many, and the bytes that they will have."""
-    query = select(func.count(), func.coalesce(whole_sum(UploadTable.length), 0)).where(
+    """The user's unfinished uploads: how many, and the bytes that they will have, or so far may have."""
+    bytes_of_each = func.coalesce(UploadTable.length, UploadTable.granted)
+    query = select(func.count(), func.coalesce(whole_sum(bytes_of_each), 0)).where(
         UploadTable.owner_id == user_id, UploadTable.finished_at.is_(None)
     )
     count, length = session.execute(query).one()

@@ -127,6 +127,22 @@ class QuotaService:
                 )
         self._require_room(session, user_id, quota, size)
 
+    def grant(self, session: Session, user_id: str, granted: int, wanted: int, step: int) -> int | None:
+        """How long an upload may become that already may have ``granted`` bytes and shall have ``wanted``: a
+        ``step`` more where there is room, so that not every part has to ask. None where there is no limit.
+        Raises StorageQuotaExceeded."""
+        quota = self.quota(session, user_id)
+        if not quota.storage:
+            return None
+        if wanted <= granted:
+            return granted
+        try:
+            self._require_room(session, user_id, quota, wanted + step - granted)
+        except StorageQuotaExceeded:
+            self._require_room(session, user_id, quota, wanted - granted)
+            return wanted
+        return wanted + step
+
     def count_audio(self, session: Session, user_id: str, seconds: float) -> None:
         """A job on so many seconds, as the file claims, was taken in."""
         repository.add_audio(session, user_id, _day(clock.now()), seconds)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
@@ -15,6 +17,15 @@ from tiro.speech.options import TranscriptionOptions, numbers, spoken, terms
 from tiro.speech.types import ChannelMode, Task
 
 _MAX_NAME = 200
+_MAX_MARKS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something to be remembered of a moment, in seconds from the recording's start."""
+
+    at: float
+    text: str
 
 
 def _flag(value: Any) -> Any:
@@ -41,6 +52,7 @@ class Asked(BaseModel):
     priority: Priority = Priority.NORMAL
     title: str | None = Field(None, max_length=1000)
     batch: str | None = None
+    marks: list[str] = []
 
     @classmethod
     def of(cls, fields: Mapping[str, list[str]]) -> Asked:
@@ -56,10 +68,19 @@ class Asked(BaseModel):
             if given:
                 values[name] = given if several else given[-1]
         try:
-            return cls.model_validate(values)
+            asked = cls.model_validate(values)
         except ValidationError as err:
             lines = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in err.errors())
             raise InvalidRequest("; ".join(lines)) from err
+        asked.moments()
+        return asked
+
+    def moments(self) -> tuple[Mark, ...]:
+        """Raises InvalidRequest where a mark has no time, or no text."""
+        lines = [line for text in self.marks for line in text.splitlines() if line.strip()]
+        if len(lines) > _MAX_MARKS:
+            raise InvalidRequest(f"marks: {_MAX_MARKS} at most.")
+        return tuple(_mark(line) for line in lines)
 
     def options(self, default_engine: str) -> TranscriptionOptions:
         said = spoken(self.language)
@@ -77,6 +98,17 @@ class Asked(BaseModel):
             word_times=self.word_times,
             guard_off=terms(self.guard_off),
         )
+
+
+def _mark(line: str) -> Mark:
+    seconds, _, text = line.strip().partition(" ")
+    try:
+        at = float(seconds)
+    except ValueError:
+        at = math.nan
+    if not (math.isfinite(at) and at >= 0 and any(char.isprintable() and char != " " for char in text)):
+        raise InvalidRequest("marks: a line has seconds, a space, and a text, such as '12.5 The offer'.")
+    return Mark(at, text.strip())
 
 
 def clean_name(name: str) -> str:

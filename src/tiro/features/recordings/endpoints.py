@@ -121,6 +121,12 @@ _UPLOAD_FORM: dict[str, Any] = {
                         ),
                         "title": {"type": "string", "maxLength": 1000},
                         "batch": {"type": "string", "description": "The id of a batch of yours."},
+                        "marks": {
+                            "type": "array",
+                            "items": {"type": "string", "examples": ["12.5 The offer"]},
+                            "description": "Comments on moments: seconds, a space, and a text; several "
+                            "fields, or one with a mark in each line.",
+                        },
                     },
                 }
             }

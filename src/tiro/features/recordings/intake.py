@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tiro.errors import UploadTooLarge
 from tiro.features.jobs.states import Priority
+from tiro.features.recordings.asked import Mark
 from tiro.speech.options import TranscriptionOptions
 
 
@@ -29,11 +30,13 @@ class Intake:
     idempotency_key: str | None
     passing: bool = False
     batch_id: str | None = None
+    marks: tuple[Mark, ...] = ()
 
     @property
     def fingerprint(self) -> str:
         """The same request gives the same fingerprint."""
-        asked = [self.sha256, self.title, self.priority, self.options.asked(), self.batch_id]
+        marks = [[mark.at, mark.text] for mark in self.marks]
+        asked = [self.sha256, self.title, self.priority, self.options.asked(), self.batch_id, marks]
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 

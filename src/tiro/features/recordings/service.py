@@ -33,7 +33,7 @@ from tiro.features.jobs.service import JobService
 from tiro.features.jobs.states import JobState
 from tiro.features.quotas.service import QuotaService
 from tiro.features.recordings import repository, shown
-from tiro.features.recordings.asked import Asked, clean_name
+from tiro.features.recordings.asked import Asked, Mark, clean_name
 from tiro.features.recordings.intake import Intake, IntakeLimits
 from tiro.features.recordings.looking import Look, claimed_seconds
 from tiro.features.recordings.repository import Listed
@@ -75,6 +75,7 @@ class RecordingService:
         sharing: SharingService,
         tags: TagService,
         quotas: QuotaService,
+        comment: Callable[[Session, str, str, Mark], object],
         check_engine: Callable[[str], None],
         limits: IntakeLimits,
         webhooks: WebhookService,
@@ -90,6 +91,7 @@ class RecordingService:
         self._sharing = sharing
         self._tags = tags
         self._quotas = quotas
+        self._comment = comment
         self._check_engine = check_engine
         self._webhooks = webhooks
         self._signed_seconds = signed_seconds
@@ -144,6 +146,7 @@ class RecordingService:
             owner_id=owner_id,
             idempotency_key=idempotency_key,
             batch_id=asked.batch,
+            marks=asked.moments(),
         )
 
     def duplicate_of(self, owner_id: str, sha256: str, recording_id: str | None = None) -> str | None:
@@ -418,12 +421,13 @@ class RecordingService:
         _check_batch(session, intake.batch_id, intake.owner_id)
         repository.add(session, recording, intake.batch_id)
         more = {"passing": True} if intake.passing else {}
-        owner, size = intake.owner_id, intake.size
-        record(session, Action.RECORDING_CREATED, recording.id, owner=owner, size=size, **more)
+        owner = intake.owner_id
+        record(session, Action.RECORDING_CREATED, recording.id, owner=owner, size=intake.size, **more)
         if intake.idempotency_key is not None:
-            repository.remember(
-                session, intake.owner_id, intake.idempotency_key, intake.fingerprint, recording.id, now
-            )
+            token, asked = intake.idempotency_key, intake.fingerprint
+            repository.remember(session, owner, token, asked, recording.id, now)
+        for mark in intake.marks:
+            self._comment(session, recording.id, owner, mark)
         self._jobs.enqueue(session, recording.id, intake.owner_id, intake.options, intake.priority)
         after_commit(session, partial(self._hub.announce, intake.owner_id))
         self._webhooks.publish(session, recording.id, WebhookEvent.ACCEPTED, {"status": JobState.QUEUED})

@@ -102,19 +102,29 @@ _ON_THE_WAY = (
 )
 _Version = Annotated[str, Header(alias="Tus-Resumable", json_schema_extra={"enum": [VERSION]})]
 _Length = Annotated[
-    str,
+    str | None,
     Header(
         alias="Upload-Length",
         description="Bytes of the whole file.",
         json_schema_extra={"pattern": COUNT_SHAPE},
     ),
 ]
+_Deferred = Annotated[
+    str | None,
+    Header(
+        alias="Upload-Defer-Length",
+        description="`1` in the place of `Upload-Length`: a later part tells it.",
+        json_schema_extra={"pattern": "^1$"},
+    ),
+]
 _Metadata = Annotated[
-    str,
+    str | None,
     Header(
         alias="Upload-Metadata",
         description="`filename`, `title`, `sha256` of the whole file, and the fields of "
-        "`POST /api/v1/transcribe`: pairs of a key and a value in base64, with commas between.",
+        "`POST /api/v1/transcribe`: pairs of a key and a value in base64, with commas between. `live` is "
+        "true of a recording that is being made: where its sender falls silent for `TIRO_HTTP_LIVE_SILENCE` "
+        "seconds, it is finished with what has come.",
         json_schema_extra={"pattern": METADATA_SHAPE},
     ),
 ]
@@ -171,22 +181,22 @@ async def begin_upload(
     service: Service,
     who: Writer,
     _version: _Version,
-    upload_length: _Length,
-    upload_metadata: _Metadata = "",
+    upload_length: _Length = None,
+    upload_defer_length: _Deferred = None,
+    upload_metadata: _Metadata = None,
     upload_checksum: _Checksum = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Announce a file, and send its first bytes along if you like. `Tiro-Duplicate-Of` names a recording of
     yours that has the `sha256` announced. Announced again under the same `Idempotency-Key`, it is the same
     upload: the bytes that come along are left unread, and `Upload-Offset` says where to go on."""
-    if "upload-defer-length" in request.headers:
-        raise InvalidRequest("Upload-Defer-Length: an upload's length must be known at its start.")
-    length = whole_number(upload_length, "Upload-Length")
+    length = _announced_length(upload_length, upload_defer_length)
+    sent_metadata = upload_metadata or ""
     checksum = _checksum_of(upload_checksum)
     upload_id, replayed = await asyncio.to_thread(
-        service.begin, length, upload_metadata, who.user_id, idempotency_key
+        service.begin, length, sent_metadata, who.user_id, idempotency_key
     )
-    duplicate = await asyncio.to_thread(service.announced_duplicate, upload_metadata, who.user_id)
+    duplicate = await asyncio.to_thread(service.announced_duplicate, sent_metadata, who.user_id)
     headers = {"Location": f"{PREFIX}/{upload_id}"}
     if duplicate is not None:
         headers["Tiro-Duplicate-Of"] = duplicate
@@ -210,9 +220,12 @@ async def look_at_upload(service: Service, upload_id: str, _version: _Version) -
     progress = await service.progress(upload_id)
     headers = {
         "Upload-Offset": str(progress.offset),
-        "Upload-Length": str(progress.length),
         "Cache-Control": "no-store",
     }
+    if progress.length is None:
+        headers["Upload-Defer-Length"] = "1"
+    else:
+        headers["Upload-Length"] = str(progress.length)
     if progress.metadata:
         headers["Upload-Metadata"] = progress.metadata
     return _answer(status.HTTP_200_OK, headers | _told(progress))
@@ -234,14 +247,25 @@ async def continue_upload(
     upload_id: str,
     _version: _Version,
     upload_offset: _Offset,
+    upload_length: _Length = None,
+    upload_metadata: _Metadata = None,
     upload_checksum: _Checksum = None,
 ) -> Response:
-    """Send more of the file. The answer to its last part names the recording in `Tiro-Session`, and in
-    `Tiro-Duplicate-Of` an earlier one of the same bytes."""
+    """Send more of the file. `Upload-Length` tells the length that was not known before. With
+    `Upload-Metadata` other metadata hold from now on, until the upload is whole. The answer to its last part
+    names the recording in `Tiro-Session`, and in `Tiro-Duplicate-Of` an earlier one of the same bytes."""
     if not _has_bytes(request):
         raise UnsupportedMedia(f"Send the bytes with 'Content-Type: {_BODY}'.")
     offset = whole_number(upload_offset, "Upload-Offset")
-    progress = await _receive(request, service, upload_id, offset, _checksum_of(upload_checksum))
+    progress = await _receive(
+        request,
+        service,
+        upload_id,
+        offset,
+        _checksum_of(upload_checksum),
+        length=None if upload_length is None else whole_number(upload_length, "Upload-Length"),
+        sent_metadata=upload_metadata,
+    )
     headers = {"Upload-Offset": str(progress.offset)}
     return _answer(status.HTTP_204_NO_CONTENT, headers | _told(progress))
 
@@ -262,12 +286,23 @@ async def overridden(
     upload_id: str,
     method: Annotated[str, Header(alias="X-HTTP-Method-Override")] = "",
     upload_offset: _Offset = "",
+    upload_length: _Length = None,
+    upload_metadata: _Metadata = None,
     upload_checksum: _Checksum = None,
 ) -> Response:
     """For clients that can send nothing but POST."""
     match method.upper():
         case "PATCH":
-            return await continue_upload(request, service, upload_id, VERSION, upload_offset, upload_checksum)
+            return await continue_upload(
+                request,
+                service,
+                upload_id,
+                VERSION,
+                upload_offset,
+                upload_length,
+                upload_metadata,
+                upload_checksum,
+            )
         case "HEAD":
             return await look_at_upload(service, upload_id, VERSION)
         case "DELETE":
@@ -276,11 +311,34 @@ async def overridden(
 
 
 async def _receive(
-    request: Request, service: UploadService, upload_id: str, offset: int, checksum: Checksum | None
+    request: Request,
+    service: UploadService,
+    upload_id: str,
+    offset: int,
+    checksum: Checksum | None,
+    *,
+    length: int | None = None,
+    sent_metadata: str | None = None,
 ) -> Progress:
     announced = int(request.headers.get("content-length") or 0)
-    body = IncomingBody(request.stream())
-    return await service.receive(upload_id, offset, body, announced=announced, checksum=checksum)
+    return await service.receive(
+        upload_id,
+        offset,
+        IncomingBody(request.stream()),
+        announced=announced,
+        checksum=checksum,
+        length=length,
+        sent_metadata=sent_metadata,
+    )
+
+
+def _announced_length(length: str | None, deferred: str | None) -> int | None:
+    """Raises InvalidRequest where there is not one of both."""
+    if deferred is None:
+        return whole_number(length, "Upload-Length")
+    if deferred != "1" or length is not None:
+        raise InvalidRequest("Upload-Defer-Length: 1, in the place of Upload-Length.")
+    return None
 
 
 def _has_bytes(request: Request) -> bool:

@@ -11,7 +11,7 @@ from typing import Protocol
 from tiro.errors import InvalidRequest
 
 VERSION = "1.0.0"
-EXTENSIONS = "creation,creation-with-upload,checksum,termination,expiration"
+EXTENSIONS = "creation,creation-defer-length,creation-with-upload,checksum,termination,expiration"
 ALGORITHMS = ("sha1", "sha256", "md5")
 MAX_METADATA = 32_768
 _MAX_DIGITS = 18

@@ -50,6 +50,28 @@ def finish(session: Session, upload_id: str, recording_id: str, at: datetime) ->
     return _change(session, upload_id, *chosen, finished_at=at)
 
 
+def tell_length(session: Session, upload_id: str, length: int) -> bool:
+    """False where it has been told already, or the upload has ended."""
+    open_still = UploadTable.length.is_(None), UploadTable.finished_at.is_(None)
+    return _change(session, upload_id, *open_still, length=length)
+
+
+def cut_off(session: Session, upload_id: str, length: int) -> bool:
+    """Its end is where it is now; False where it has ended, or is being made a recording."""
+    open_still = UploadTable.recording_id.is_(None), UploadTable.finished_at.is_(None)
+    return _change(session, upload_id, *open_still, length=length)
+
+
+def grant(session: Session, upload_id: str, granted: int) -> None:
+    _change(session, upload_id, granted=granted)
+
+
+def describe(session: Session, upload_id: str, sent_metadata: str) -> bool:
+    """Other metadata; False where the upload has ended, or is being made a recording."""
+    open_still = UploadTable.recording_id.is_(None), UploadTable.finished_at.is_(None)
+    return _change(session, upload_id, *open_still, sent_metadata=sent_metadata)
+
+
 def refuse(session: Session, upload_id: str, at: datetime, error: Json) -> None:
     _change(session, upload_id, UploadTable.finished_at.is_(None), finished_at=at, error=error)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeVar
 
 import structlog
 from sqlalchemy.orm import Session
@@ -25,39 +24,37 @@ from tiro.errors import (
     TiroError,
     UploadBusy,
     UploadExpired,
-    UploadInterrupted,
-    UploadTooLarge,
     error_for_code,
 )
 from tiro.features.audit.service import Action, record
 from tiro.features.quotas.service import QuotaService
 from tiro.features.recordings.service import RecordingService
+from tiro.features.rounds.service import RoundService
 from tiro.features.uploads import repository
 from tiro.features.uploads.claims import Claims
 from tiro.features.uploads.digests import Digests
 from tiro.features.uploads.headers import Checksum, metadata
+from tiro.features.uploads.later import Later
+from tiro.features.uploads.live import arrived, is_live
+from tiro.features.uploads.receiving import Receiver, in_thread
 from tiro.features.uploads.turns import Turns
-from tiro.http.bodies import IncomingBody, InThread
+from tiro.http.bodies import IncomingBody
 from tiro.kit import clock
 from tiro.kit.ids import uuid7
-from tiro.storage.base import PartStorage, PartWriter
-from tiro.telemetry import metrics
-from tiro.telemetry.timing import timed
+from tiro.storage.base import PartStorage
 
 _log = structlog.get_logger(__name__)
-_T = TypeVar("_T")
-_BATCH = 1024 * 1024
 _SWEEP_SECONDS = 600.0
-_GOES_ON = "The body ended before its time. HEAD on the upload's address tells where to go on."
+_ROUND = "uploads.silent"
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an upload is. ``recording_id`` is there once it has become a recording, and ``duplicate_of``
-    where its owner had sent the same bytes before."""
+    """How far an upload is; ``length`` is None until its sender knows it. ``recording_id`` is there once it
+    has become a recording, and ``duplicate_of`` where its owner had sent the same bytes before."""
 
     offset: int
-    length: int
+    length: int | None
     metadata: str
     expires_at: datetime
     recording_id: str | None = None
@@ -69,6 +66,7 @@ class UploadService:
 
     Args:
         lifetime: how long an upload is kept that nobody continues, and what is known of one that has ended.
+        silence: how long a recording that is being made may be silent before it is taken for cut off.
         alone: whether no other server takes uploads in.
     """
 
@@ -79,6 +77,7 @@ class UploadService:
         recordings: RecordingService,
         quotas: QuotaService,
         lifetime: timedelta,
+        silence: timedelta,
         *,
         alone: bool = True,
     ) -> None:
@@ -87,15 +86,18 @@ class UploadService:
         self._parts = parts
         self._recordings = recordings
         self._quotas = quotas
+        self._later = Later(database, recordings, quotas)
         self._lifetime = lifetime
+        self._silence = silence
         self._turns = Turns(None if alone else Claims(database))
         self._digests = Digests()
+        self._receiver = Receiver(parts, self._digests, self._later)
 
     def begin(
-        self, length: int, sent_metadata: str, owner_id: str, token: str | None = None
+        self, length: int | None, sent_metadata: str, owner_id: str, token: str | None = None
     ) -> tuple[str, bool]:
-        """A new upload of ``length`` bytes; returns its id, and whether it had been announced before, under
-        the Idempotency-Key ``token``.
+        """A new upload of ``length`` bytes, or of a length that is told later; returns its id, and whether it
+        had been announced before, under the Idempotency-Key ``token``.
 
         Raises:
             IdempotencyMismatch: the key was used for another upload.
@@ -105,18 +107,20 @@ class UploadService:
             if (before := _announced(session, length, sent_metadata, owner_id, token)) is not None:
                 return before, True
         fields = metadata(sent_metadata)
-        if length > self.max_size:
+        if length is not None and length > self.max_size:
             raise self._recordings.limits.too_large()
         if length == 0:
             raise EmptyMedia
         self._recordings.check(fields, owner_id)
-        self._recordings.admit(owner_id, length)
+        least = length or 1
+        self._recordings.admit(owner_id, least)
         upload_id = str(uuid7())
-        self._parts.begin(upload_id, length)
+        self._parts.begin(upload_id, least)
         row = UploadTable(
             id=upload_id,
             owner_id=owner_id,
             length=length,
+            granted=0,
             sent_metadata=sent_metadata,
             created_at=clock.now(),
             token=token,
@@ -126,7 +130,7 @@ class UploadService:
                 if (before := _announced(session, length, sent_metadata, owner_id, token)) is not None:
                     after_commit(session, lambda: self._parts.discard(upload_id))
                     return before, True
-                self._quotas.require_upload(session, owner_id, length)
+                self._quotas.require_upload(session, owner_id, least)
                 repository.add(session, row)
                 record(session, Action.UPLOAD_BEGUN, upload_id, owner=owner_id, length=length)
         except BaseException:
@@ -153,34 +157,43 @@ class UploadService:
             TiroError: why the recording was refused, or cannot be taken in now.
         """
         async with self._turns.take(upload_id):
-            return await _in_thread(lambda: self._settled(upload_id))
+            return await in_thread(lambda: self._settled(upload_id))
 
     async def receive(
-        self, upload_id: str, offset: int, body: IncomingBody, *, announced: int, checksum: Checksum | None
+        self,
+        upload_id: str,
+        offset: int,
+        body: IncomingBody,
+        *,
+        announced: int,
+        checksum: Checksum | None,
+        length: int | None = None,
+        sent_metadata: str | None = None,
     ) -> Progress:
         """Append the body, which begins at ``offset``. Of one that breaks off, what came stays, unless there
         is a checksum that it cannot fulfil.
 
         Args:
             announced: the body's length as far as it is known, else 0.
+            length, sent_metadata: of the upload, where they are told now.
 
         Raises:
             OffsetMismatch, UploadTooLarge, UploadExpired, ChecksumMismatch, UploadInterrupted, StorageFull
+            InvalidRequest: the length cannot be, or another was told before.
             TiroError: why the recording was refused.
         """
         async with self._turns.take(upload_id, body.stop):
-            before = await _in_thread(lambda: self._at(upload_id, offset))
-            room = before.length - offset
-            if announced > room:
-                raise _past_the_end()
+            row, room = await in_thread(
+                lambda: self._prepare(upload_id, offset, announced, length, sent_metadata)
+            )
             if room or checksum is not None:
-                await self._append(upload_id, offset, room, body, checksum)
-            return await _in_thread(lambda: self._settled(upload_id))
+                await self._receiver.append(row, offset, room, body, checksum)
+            return await in_thread(lambda: self._settled(upload_id))
 
     async def remove(self, upload_id: str) -> None:
         """Forget the upload. A recording that it has become stays."""
         async with self._turns.take(upload_id):
-            await _in_thread(lambda: self._forget(upload_id))
+            await in_thread(lambda: self._forget(upload_id))
 
     async def sweep_forever(self) -> None:
         while True:
@@ -192,12 +205,34 @@ class UploadService:
 
     async def sweep(self) -> None:
         """Finish what is whole, and remove what is too old."""
-        for row in await _in_thread(self._unfinished):
+        for row in await in_thread(self._unfinished):
             if self._turns.idle(row.id):
                 with suppress(UploadBusy):
                     async with self._turns.take(row.id, patient=False):
-                        await _in_thread(partial(self._tidy, row.id))
-        await _in_thread(self._remove_finished)
+                        await in_thread(partial(self._tidy, row.id))
+        await in_thread(self._remove_finished)
+
+    async def finish_silent_forever(self, rounds: RoundService) -> None:
+        """In every server, and at work in one of them at a time."""
+        seconds = max(1.0, min(15.0, self._silence.total_seconds() / 4))
+        while True:
+            try:
+                if await in_thread(lambda: rounds.take(_ROUND, seconds)):
+                    try:
+                        await self.finish_silent()
+                    finally:
+                        await in_thread(lambda: rounds.done(_ROUND, seconds))
+            except Exception as error:  # noqa: BLE001 (the edge of the round: it looks again later)
+                _log.warning("uploads.not_finished", error=str(error))
+            await asyncio.sleep(seconds)
+
+    async def finish_silent(self) -> None:
+        """Make recordings of what has come of those that were cut off while they were being made."""
+        for row in await in_thread(self._unfinished):
+            if is_live(row) and self._turns.idle(row.id):
+                with suppress(UploadBusy):
+                    async with self._turns.take(row.id, patient=False):
+                        await in_thread(partial(self._finish_silent, row.id))
 
     def discard_orphans(self, age: timedelta) -> int:
         """Forget the parts of uploads that no row tells of, or that have ended, if nothing came for ``age``;
@@ -218,36 +253,25 @@ class UploadService:
         rows."""
         return {row.recording_id for row in self._unfinished() if row.recording_id is not None}
 
-    async def _append(
-        self, upload_id: str, offset: int, room: int, body: IncomingBody, checksum: Checksum | None
-    ) -> None:
-        digest = self._digests.at(upload_id, offset)
-        context = self._parts.append(upload_id, unproven=checksum is not None)
-        writer = await _in_thread(context.__enter__)
-
-        def write(data: bytes) -> None:
-            writer.write(data)
-            if checksum is not None:
-                checksum.update(data)
-            if digest is not None:
-                digest.update(data)
-
-        try:
-            with timed(metrics.DOOR_SECONDS, "door", "receive"):
-                await _receive(body, room, writer, write)
-            if checksum is not None:
-                if not checksum.holds:
-                    raise ChecksumMismatch
-                writer.keep()
-        finally:
-            await _in_thread(lambda: context.__exit__(None, None, None))
-
     def _row(self, upload_id: str) -> UploadTable:
         with self._database.read() as session:
             row = repository.get(session, upload_id)
         if row is None:
             raise _no_upload()
         return row
+
+    def _prepare(
+        self, upload_id: str, offset: int, announced: int, length: int | None, sent_metadata: str | None
+    ) -> tuple[UploadTable, int]:
+        """The upload, after what is said of it now, and how many bytes may come."""
+        found = self._at(upload_id, offset)
+        row = self._row(upload_id)
+        if sent_metadata is not None and found.recording_id is None:
+            self._later.describe(row, sent_metadata)
+        if length is not None:
+            self._later.tell_length(row, offset, length)
+        row = self._row(upload_id)
+        return row, self._later.room(row, offset, announced)
 
     def _at(self, upload_id: str, offset: int) -> Progress:
         """Raises OffsetMismatch where the upload is not at ``offset``."""
@@ -281,12 +305,14 @@ class UploadService:
             expires_at = self._parts.touched(row.id) + self._lifetime
         except NotFound as err:
             raise UploadExpired from err
-        if offset < row.length and expires_at < clock.now():
+        whole = row.length is not None and offset >= row.length
+        if not whole and expires_at < clock.now() and not is_live(row):
             raise UploadExpired
         return Progress(offset, row.length, row.sent_metadata, expires_at)
 
     def _finished(self, row: UploadTable, at: datetime) -> Progress:
         assert row.recording_id is not None
+        assert row.length is not None
         sha256 = self._recordings.sha256(row.recording_id)
         if sha256 is None:
             raise UploadExpired("The recording that the upload became was deleted.")
@@ -302,28 +328,28 @@ class UploadService:
     def _finish(self, row: UploadTable) -> None:
         """Make a recording of a whole upload, unless another server does. Done again after a crash, what was
         made before is taken back first."""
-        recording_id = str(uuid7())
+        assert row.length is not None
+        length, recording_id = row.length, str(uuid7())
         with self._database.write() as session:
             if not repository.choose_recording(session, row.id, recording_id):
                 raise UploadBusy(retry_after=2)
         fields = metadata(row.sent_metadata)
-        sha256 = self._digests.of_whole(row.id, row.length, lambda: self._parts.open(row.id))
+        sha256 = self._digests.of_whole(row.id, length, lambda: self._parts.open(row.id))
         try:
             if fields.get("sha256", [""])[0].lower() not in {sha256, ""}:
                 raise ChecksumMismatch("The upload is not what its metadata promise. Begin it anew.")
-            intake = self._recordings.intake(
-                recording_id,
-                fields,
-                filename=(fields.get("filename") or fields.get("name") or [""])[0],
-                size=row.length,
-                sha256=sha256,
-                owner_id=row.owner_id,
-            )
-            self._recordings.accept(
-                self._parts.whole(row.id, recording_id),
-                intake,
-                also=lambda session: self._mark_finished(session, row.id, recording_id),
-            )
+            with arrived(self._parts, self._recordings, row, recording_id, sha256) as (arrival, size, sha256):
+                intake = self._recordings.intake(
+                    recording_id,
+                    fields,
+                    filename=(fields.get("filename") or fields.get("name") or [""])[0],
+                    size=size,
+                    sha256=sha256,
+                    owner_id=row.owner_id,
+                )
+                self._recordings.accept(
+                    arrival, intake, also=lambda session: self._mark_finished(session, row.id, recording_id)
+                )
         except NotFound as err:
             # Another server has finished it, and dropped the pieces that we were reading.
             raise UploadBusy(retry_after=2) from err
@@ -333,6 +359,30 @@ class UploadService:
                 self._refuse(row.id, error)
             raise
         self._drop(row.id)
+
+    def _finish_silent(self, upload_id: str) -> None:
+        row = self._row(upload_id)
+        if row.finished_at is not None or row.recording_id is not None:
+            return
+        try:
+            length, touched = self._parts.size(upload_id), self._parts.touched(upload_id)
+        except NotFound:
+            return
+        if touched + self._silence > clock.now():
+            return
+        if not length:
+            self._forget(upload_id)
+            return
+        if row.length != length:
+            with self._database.write() as session:
+                if not repository.cut_off(session, upload_id, length):
+                    return
+                record(session, Action.UPLOAD_CUT_OFF, upload_id, owner=row.owner_id, length=length)
+            _log.info("upload.cut_off", upload_id=upload_id, length=length)
+        try:
+            self._settled(upload_id)
+        except TiroError as error:
+            _log.info("upload.not_finished", upload_id=upload_id, code=error.code)
 
     def _refuse(self, upload_id: str, error: TiroError) -> None:
         """Remember why, for whoever lost the answer; the bytes are of no more use."""
@@ -385,7 +435,7 @@ class UploadService:
 
 
 def _announced(
-    session: Session, length: int, sent_metadata: str, owner_id: str, token: str | None
+    session: Session, length: int | None, sent_metadata: str, owner_id: str, token: str | None
 ) -> str | None:
     """The upload that was announced so under this key. Raises IdempotencyMismatch where it was another."""
     if token is None or (row := repository.announced(session, owner_id, token)) is None:
@@ -393,48 +443,6 @@ def _announced(
     if (row.length, row.sent_metadata) != (length, sent_metadata):
         raise IdempotencyMismatch
     return row.id
-
-
-async def _receive(body: IncomingBody, room: int, writer: PartWriter, write: Callable[[bytes], None]) -> None:
-    """Give the body to ``write``; raises UploadTooLarge, and keeps nothing, if it has more than ``room``."""
-    pending: list[bytes] = []
-    held = received = 0
-
-    def flush(pieces: list[bytes]) -> None:
-        for piece in pieces:
-            write(piece)
-
-    async with InThread() as thread:
-        try:
-            async for chunk in body:
-                received += len(chunk)
-                metrics.UPLOAD_BYTES.add(amount=len(chunk))
-                if received > room:
-                    await thread.run(writer.take_back)
-                    raise _past_the_end()
-                pending.append(chunk)
-                held += len(chunk)
-                if held >= _BATCH:
-                    await thread.run(partial(flush, pending))
-                    pending, held = [], 0
-        except UploadInterrupted as err:
-            await thread.run(partial(flush, pending))
-            raise UploadInterrupted(_GOES_ON) from err
-        await thread.run(partial(flush, pending))
-
-
-async def _in_thread(action: Callable[[], _T]) -> _T:
-    """As ``to_thread``, but whoever is cancelled waits for the thread: it may still be writing."""
-    work = asyncio.ensure_future(asyncio.to_thread(action))
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        await asyncio.wait([work])
-        raise
-
-
-def _past_the_end() -> UploadTooLarge:
-    return UploadTooLarge("There is more than the Upload-Length that was announced. Nothing of it was kept.")
 
 
 def _no_upload() -> NotFound:

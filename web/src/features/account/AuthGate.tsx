@@ -1,10 +1,14 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useEffect, useState, useSyncExternalStore } from 'react';
+import { Unreachable } from '@/api/errors';
 import { meQuery } from '@/api/queries';
 import { csrfToken, keepAlive, session, signedIn } from '@/api/session';
 import { useT } from '@/i18n';
+import { NoConnection } from '@/routes/NoConnection';
 import { Mark } from '@/ui/Logo';
 import { SignIn } from './SignIn';
+
+const LOOK_MS = 3000;
 
 export function useSession() {
   return useSyncExternalStore(session.subscribe, session.get);
@@ -15,6 +19,7 @@ export function useSession() {
 export function AuthGate({ children }: { children: ReactNode }) {
   const standing = useSession();
   const client = useQueryClient();
+  const [away, setAway] = useState(false);
   useT();
 
   useEffect(() => keepAlive(), []);
@@ -24,10 +29,24 @@ export function AuthGate({ children }: { children: ReactNode }) {
       session.set('out');
       return;
     }
-    client.fetchQuery(meQuery).then(
-      () => session.set('in'),
-      () => session.get() === 'unknown' && session.set('out'),
-    );
+    let timer = 0;
+    let ended = false;
+    const look = () =>
+      client.fetchQuery({ ...meQuery, retry: false }).then(
+        () => session.set('in'),
+        (error: unknown) => {
+          if (ended) return;
+          if (error instanceof Unreachable) {
+            setAway(true);
+            timer = window.setTimeout(look, LOOK_MS);
+          } else if (session.get() === 'unknown') session.set('out');
+        },
+      );
+    void look();
+    return () => {
+      ended = true;
+      window.clearTimeout(timer);
+    };
   }, [standing, client]);
 
   async function entered(): Promise<void> {
@@ -35,7 +54,7 @@ export function AuthGate({ children }: { children: ReactNode }) {
     await client.invalidateQueries();
   }
 
-  if (standing === 'unknown') return <Splash />;
+  if (standing === 'unknown') return away ? <NoConnection /> : <Splash />;
   if (standing === 'out') return <SignIn onDone={entered} />;
   return (
     <>

@@ -1,4 +1,5 @@
 import { AudioLines, FileAudio, Keyboard, MessagesSquare } from 'lucide-react';
+import { RecordLink } from '@/features/record/RecordLink';
 import { pick } from '@/features/uploads/uploads';
 import { useT } from '@/i18n';
 import { Button } from '@/ui/Button';
@@ -28,14 +29,17 @@ export function EmptyLibrary() {
         </div>
         <h2 className="display text-2xl">{t('library.empty.title')}</h2>
         <p className="mt-2 max-w-lg text-ink-soft">{t('library.empty.text')}</p>
-        <Button
-          look="solid"
-          icon={AudioLines}
-          className="mt-6 min-h-11 px-5 text-base"
-          onClick={() => pick('files')}
-        >
-          {t('library.upload.files')}
-        </Button>
+        <div className="mt-6 flex flex-wrap items-center justify-center gap-3">
+          <Button
+            look="solid"
+            icon={AudioLines}
+            className="min-h-11 px-5 text-base"
+            onClick={() => pick('files')}
+          >
+            {t('library.upload.files')}
+          </Button>
+          <RecordLink />
+        </div>
         <p className="mt-4 text-xs text-ink-faint">{t('library.empty.formats')}</p>
       </div>
       <ul className="mx-auto grid max-w-3xl gap-4 sm:grid-cols-3">

@@ -6,6 +6,7 @@ import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } fr
 import type { Order, Wanted } from '@/api/queries';
 import type { Counts, Status } from '@/api/types';
 import { sentence } from '@/features/account/sentence';
+import { RecordLink } from '@/features/record/RecordLink';
 import { AddButton } from '@/features/uploads/AddButton';
 import { UploadTray } from '@/features/uploads/UploadTray';
 import { useT } from '@/i18n';
@@ -60,7 +61,10 @@ export function LibraryPage() {
               t('library.count', { n: total })}
           </p>
         </div>
-        <AddButton />
+        <div className="flex flex-wrap gap-3">
+          <RecordLink />
+          <AddButton />
+        </div>
       </header>
       <UploadTray />
       {rows.error && (
