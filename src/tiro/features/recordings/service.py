@@ -200,16 +200,14 @@ class RecordingService:
             segments = self._transcripts.shown(session, current.job_id if current else job.id)
             waiting_for = self._jobs.waiting_for(session, job)
             listed = self._listed(session, recording, job)
+            known = current.metadata if current else shown.metadata_so_far(recording, job)
             access = self._sharing.access_of_reader(session, recording_id, recording.owner_id, reader_id)
         return SessionResult.model_validate(
             {
                 **shown.summary(listed),
                 "waiting_for": waiting_for,
                 "transcript": shown.transcript(current, segments),
-                "metadata": shown.metadata(
-                    current.metadata if current else shown.metadata_so_far(recording, job),
-                    own=reader_id == recording.owner_id,
-                ),
+                "metadata": shown.metadata(known, own=reader_id == recording.owner_id),
                 "access": access.name.lower(),
             }
         )
