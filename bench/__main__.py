@@ -21,6 +21,7 @@ from bench import (
     scaling,
     starting,
     uploads,
+    web,
     whisper,
 )
 from bench.report import machine, say
@@ -39,6 +40,7 @@ _ALL = {
     "scaling": scaling,
     "database": database,
     "cluster": cluster,
+    "web": web,
     "faults": faults,
     "whisper": whisper,
 }

@@ -68,7 +68,8 @@ def run() -> None:
     times: dict[str, list[float]] = {name: [] for name in asked_of_both}
     with tempfile.TemporaryDirectory(prefix="tiro-bench-") as name:
         folder = Path(name)
-        _fill(folder / "data")
+        fill(folder / "data", _RECORDINGS)
+        _share(folder / "data")
         long = recordings.make(folder / "long.m4a", 6 * 3600)
         with (
             server_process(folder / "data") as server,
@@ -120,15 +121,15 @@ def _start_job(server: ServerProcess, recording: Path) -> str:
     return session_id
 
 
-def _fill(data: Path) -> None:
-    """Put finished recordings into the database, row by row as the server would have left them."""
+def fill(data: Path, count: int) -> None:
+    """Put so many finished recordings into the database, row by row as the server would have left them."""
     database = open_database(Settings(data=data))
     begin = datetime(2026, 1, 1, tzinfo=UTC)
     with database.write() as session:
         owner_id = UserService(database).owner(session).id
     step = 5_000
     try:
-        for first in range(0, _RECORDINGS, step):
+        for first in range(0, count, step):
             rows = [
                 _rows(number, begin + timedelta(minutes=number), owner_id)
                 for number in range(first, first + step)
@@ -137,13 +138,22 @@ def _fill(data: Path) -> None:
                 for kind in (RecordingTable, JobTable, TranscriptTable):
                     session.execute(insert(kind), [row[kind] for row in rows if kind in row])
         with database.write() as session:
-            session.execute(update(UserTable).values(recordings=_RECORDINGS))
-        _share(database, owner_id)
+            session.execute(update(UserTable).values(recordings=count))
     finally:
         database.close()
 
 
-def _share(database: Database, owner_id: str) -> None:
+def _share(data: Path) -> None:
+    database = open_database(Settings(data=data))
+    try:
+        with database.write() as session:
+            owner_id = UserService(database).owner(session).id
+        _share_of(database, owner_id)
+    finally:
+        database.close()
+
+
+def _share_of(database: Database, owner_id: str) -> None:
     users = UserService(database)
     groups = GroupService(database, users)
     friend = users.create(_FRIEND)
@@ -222,6 +232,9 @@ def _rows(number: int, at: datetime, owner_id: str) -> dict[type[Table], dict[st
         "recording_id": recording_id,
         "current": True,
         "summary": _SUMMARY,
+        "version": 1,
+        "first_version": 1,
+        "next_position": 0,
         "created_at": at + timedelta(seconds=20),
     }
     return {RecordingTable: recording, JobTable: job, TranscriptTable: transcript}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from tiro.speech.types import ChannelLayout, Drop, MediaInfo, Segment, Transcript, Word
 
@@ -27,6 +27,28 @@ def word_json(word: Word) -> Json:
 
 
 def segment_json(segment: Segment) -> Json:
+    return with_words(segment, [word_json(word) for word in segment.words])
+
+
+class Spoken(Protocol):
+    """What of a segment is not its words."""
+
+    @property
+    def speaker(self) -> str | None: ...
+    @property
+    def start(self) -> float: ...
+    @property
+    def end(self) -> float: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def confidence(self) -> float | None: ...
+    @property
+    def language(self) -> str | None: ...
+
+
+def with_words(segment: Spoken, words: list[Json]) -> Json:
+    """A segment whose words have their form already."""
     return {
         "speaker": segment.speaker,
         "start_time": _seconds(segment.start),
@@ -34,7 +56,7 @@ def segment_json(segment: Segment) -> Json:
         "text": segment.text,
         "confidence": _probability(segment.confidence),
         "language": segment.language,
-        "words": [word_json(word) for word in segment.words],
+        "words": words,
     }
 
 

@@ -6,13 +6,22 @@ export class ApiError extends Error {
   readonly status: number;
   /** Seconds after which to try again, where the server says so. */
   readonly retryAfter: number | null;
+  /** All that the problem says, for those that say more than a code. */
+  readonly body: unknown;
 
-  constructor(status: number, code: string, message: string, retryAfter: number | null = null) {
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    retryAfter: number | null = null,
+    body: unknown = null,
+  ) {
     super(message);
     this.name = 'ApiError';
     this.status = status;
     this.code = code;
     this.retryAfter = retryAfter;
+    this.body = body;
   }
 }
 
@@ -30,7 +39,7 @@ export function problemOf(status: number, body: string, retryAfter: string | nul
   try {
     const problem = JSON.parse(body) as Partial<ProblemBody> | null;
     if (problem && typeof problem.code === 'string' && typeof problem.detail === 'string') {
-      return new ApiError(status, problem.code, problem.detail, seconds);
+      return new ApiError(status, problem.code, problem.detail, seconds, problem);
     }
   } catch {
     // Not ours: told by its status alone.

@@ -77,6 +77,8 @@ export function recordingQuery(id: string) {
   return queryOptions({
     queryKey: ['recording', id],
     queryFn: () => told(api.GET('/api/v1/transcribe/{session_id}', { params: { path: { session_id: id } } })),
+    // A long one is megabytes, and a stream tells of what changes.
+    refetchOnWindowFocus: false,
   });
 }
 

@@ -4,6 +4,7 @@ import { BookOpenText, LibraryBig, type LucideIcon, Mic, Settings, ShieldUser, W
 import { lazy, type ReactNode, Suspense, useSyncExternalStore } from 'react';
 import { network } from '@/api/network';
 import { meQuery } from '@/api/queries';
+import { useLeftEdits } from '@/features/editing/left';
 import { useLibraryFeed } from '@/features/library/feed';
 import { recording } from '@/features/record/now';
 import { hasLeftovers } from '@/features/record/store';
@@ -24,6 +25,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const navigate = useNavigate();
   useLibraryFeed();
   const isAdmin = useQuery(meQuery).data?.scopes.includes('admin') ?? false;
+  useLeftEdits();
   return (
     <>
       <a

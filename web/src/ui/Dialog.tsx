@@ -2,16 +2,20 @@ import { X } from 'lucide-react';
 import { type ReactNode, useEffect, useId, useRef } from 'react';
 import { t } from '@/i18n';
 import { IconButton } from './Button';
+import { cx } from './classes';
 
 interface DialogProps {
   title: string;
   open: boolean;
   onClose: () => void;
   children: ReactNode;
+  wide?: boolean;
+  /** False where something has to be chosen first. */
+  closable?: boolean;
 }
 
 /** The browser's own modal: it keeps the focus inside, closes on Escape, and lies above everything. */
-export function Dialog({ title, open, onClose, children }: DialogProps) {
+export function Dialog({ title, open, onClose, children, wide = false, closable = true }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
@@ -30,15 +34,25 @@ export function Dialog({ title, open, onClose, children }: DialogProps) {
         event.preventDefault();
         onClose();
       }}
+      onClose={() => {
+        // A browser closes it at a second Escape, whatever was said to the first.
+        if (closable) onClose();
+        else ref.current?.showModal();
+      }}
       onClick={(event) => event.target === event.currentTarget && onClose()}
-      className="m-auto w-[min(30rem,calc(100vw-2rem))] animate-rise rounded-xl border border-line bg-surface p-0 shadow-3"
+      className={cx(
+        wide ? 'w-[min(40rem,calc(100vw-2rem))]' : 'w-[min(30rem,calc(100vw-2rem))]',
+        'm-auto animate-rise rounded-xl border border-line bg-surface p-0 shadow-3',
+      )}
     >
       <div className="p-6">
         <div className="mb-3 flex items-start justify-between gap-4">
           <h2 id={id} className="display pt-1 text-xl">
             {title}
           </h2>
-          <IconButton icon={X} label={t('action.close')} onClick={onClose} className="-me-2 -mt-1" />
+          {closable && (
+            <IconButton icon={X} label={t('action.close')} onClick={onClose} className="-me-2 -mt-1" />
+          )}
         </div>
         {children}
       </div>

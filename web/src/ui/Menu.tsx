@@ -7,6 +7,13 @@ import { cx } from './classes';
 /** Whether what was chosen takes the focus. */
 const Handed = createContext<RefObject<boolean> | null>(null);
 
+/** Menus belong to the page's main part, for those who go from landmark to landmark. */
+export function inMain(): HTMLElement | null {
+  return document.getElementById('content');
+}
+
+export const MENU_LOOK = 'z-50 min-w-52 animate-rise rounded-lg border border-line bg-surface p-1.5 shadow-3';
+
 interface MenuProps {
   /** The button that opens it. */
   children: ReactNode;
@@ -19,7 +26,7 @@ export function Menu({ children, items, align = 'end' }: MenuProps) {
   return (
     <DropdownMenu.Root modal={false} dir={LANGUAGES[language()].direction}>
       <DropdownMenu.Trigger asChild>{children}</DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
+      <DropdownMenu.Portal container={inMain()}>
         <DropdownMenu.Content
           align={align}
           sideOffset={6}
@@ -28,7 +35,7 @@ export function Menu({ children, items, align = 'end' }: MenuProps) {
             if (handed.current) event.preventDefault();
             handed.current = false;
           }}
-          className="z-50 min-w-52 animate-rise rounded-lg border border-line bg-surface p-1.5 shadow-3"
+          className={MENU_LOOK}
         >
           <Handed value={handed}>{items}</Handed>
         </DropdownMenu.Content>
@@ -46,6 +53,8 @@ interface ItemProps {
   danger?: boolean;
   /** Whether it hands the focus on to what it opens, rather than back to the button. */
   hands?: boolean;
+  /** The key that does the same. */
+  keys?: string;
 }
 
 export function MenuItem({
@@ -56,6 +65,7 @@ export function MenuItem({
   download,
   danger = false,
   hands = false,
+  keys,
 }: ItemProps) {
   const handed = useContext(Handed);
   function select(): void {
@@ -71,6 +81,11 @@ export function MenuItem({
     <>
       {Icon && <Icon aria-hidden className="size-4 shrink-0 opacity-75" />}
       {children}
+      {keys && (
+        <kbd dir="ltr" className="ms-auto ps-4 font-sans text-xs text-ink-faint">
+          {keys}
+        </kbd>
+      )}
     </>
   );
   if (href !== undefined) {

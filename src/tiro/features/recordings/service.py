@@ -196,20 +196,18 @@ class RecordingService:
         with self._database.read() as session:
             recording = self._get(session, recording_id)
             job = self._jobs.latest(session, recording_id)
-            current = self._transcripts.current(session, recording_id)
-            numbered = current.numbered if current else self._transcripts.numbered(session, job.id)
+            current = self._transcripts.current(session, recording_id, whole=False)
+            segments = self._transcripts.shown(session, current.job_id if current else job.id)
             waiting_for = self._jobs.waiting_for(session, job)
             listed = self._listed(session, recording, job)
-            access = self._access(session, recording, reader_id)
+            known = current.metadata if current else shown.metadata_so_far(recording, job)
+            access = self._sharing.access_of_reader(session, recording_id, recording.owner_id, reader_id)
         return SessionResult.model_validate(
             {
                 **shown.summary(listed),
                 "waiting_for": waiting_for,
-                "transcript": shown.transcript(current, numbered),
-                "metadata": shown.metadata(
-                    current.metadata if current else shown.metadata_so_far(recording, job),
-                    own=reader_id == recording.owner_id,
-                ),
+                "transcript": shown.transcript(current, segments),
+                "metadata": shown.metadata(known, own=reader_id == recording.owner_id),
                 "access": access.name.lower(),
             }
         )
@@ -357,14 +355,6 @@ class RecordingService:
             raise _no_recording()
         if access < least:
             raise NotShared
-
-    def _access(self, session: Session, recording: RecordingTable, reader_id: str | None) -> Access:
-        """What a reader may do who may read; whoever has a link may do no more."""
-        if reader_id is None:
-            return Access.VIEWER
-        if recording.owner_id == reader_id:
-            return Access.OWNER
-        return self._sharing.access(session, recording.id, reader_id) or Access.VIEWER
 
     def _ended(self, recording_id: str) -> bool:
         with self._database.read() as session:

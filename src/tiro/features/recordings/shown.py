@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from tiro.db.tables import JobTable, RecordingTable
 from tiro.db.tables.base import Json
@@ -13,7 +13,6 @@ from tiro.features.recordings.schemas import SessionListItem
 from tiro.features.transcripts.service import StoredTranscript
 from tiro.speech.options import TranscriptionOptions
 from tiro.speech.result import segment_json
-from tiro.speech.types import Segment
 
 
 def listed(recording: RecordingTable, job: JobTable, tags: Sequence[str]) -> Listed:
@@ -74,12 +73,12 @@ def metadata_so_far(recording: RecordingTable, job: JobTable) -> Json:
     }
 
 
-def transcript(current: StoredTranscript | None, numbered: Mapping[int, Segment]) -> Json:
-    """What is known so far: ``numbered`` are the segments, of the finished transcript where there is one."""
+def transcript(current: StoredTranscript | None, segments: list[Json]) -> Json:
+    """What is known so far: ``segments`` are those of the finished transcript, where there is one."""
     return {
         "version": current.version if current else 0,
         "speakers": current.speakers if current else {},
-        "segments": [{"id": number, **segment_json(said)} for number, said in numbered.items()],
+        "segments": segments,
     }
 
 

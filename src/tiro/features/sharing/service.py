@@ -38,6 +38,16 @@ class SharingService:
         found = map(Access.of_role, repository.roles(session, recording_id, user_id))
         return max(found, default=None)
 
+    def access_of_reader(
+        self, session: Session, recording_id: str, owner_id: str, reader_id: str | None
+    ) -> Access:
+        """What somebody may do who may read; whoever has a link, None, may do no more."""
+        if reader_id is None:
+            return Access.VIEWER
+        if reader_id == owner_id:
+            return Access.OWNER
+        return self.access(session, recording_id, reader_id) or Access.VIEWER
+
     def groups_of(self, session: Session, user_id: str) -> Sequence[str]:
         """The ids of the groups that the user is in."""
         return repository.groups_of(session, user_id)

@@ -11,7 +11,7 @@ from tiro.db.tables import EditTable, SegmentTable, TranscriptTable
 from tiro.db.tables.base import Json
 from tiro.features.transcripts import repository
 from tiro.kit import clock
-from tiro.speech.result import metadata_json, segment_json
+from tiro.speech.result import metadata_json, segment_json, with_words
 from tiro.speech.types import Quality, Segment, Transcript, Word
 
 
@@ -85,6 +85,12 @@ class TranscriptService:
     def finish(self, session: Session, job_id: str, recording_id: str, transcript: Transcript) -> None:
         """Make the job's segments the recording's current transcript."""
         repository.add_current(session, job_id, recording_id, metadata_json(transcript), clock.now())
+
+    def shown(self, session: Session, job_id: str) -> list[Json]:
+        """The segments of a job as the API shows them. A transcript of hours has tens of thousands of words:
+        they are kept in this form, and nothing is made of them on the way."""
+        rows = repository.segment_columns(session, job_id)
+        return [{"id": row.position, **with_words(row, row.words)} for row in rows]
 
     def numbered(self, session: Session, job_id: str) -> dict[int, Segment]:
         """The segments of a job by their numbers, in the order in which they were said."""

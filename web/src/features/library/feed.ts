@@ -7,7 +7,7 @@ import { useSession } from '@/features/account/AuthGate';
 import { forget, note } from './pace';
 import { movesBetweenLists, withRecording } from './pages';
 
-const SETTLE_MS = 250;
+const SETTLE_MS = 60;
 export const COUNTS = ['counts'] as const;
 
 /** Keep what is held of the library as the server tells that it is, for as long as the app is open. */

@@ -9,6 +9,7 @@ import {
   FileAudio,
   FileJson,
   FileText,
+  Link,
   Lock,
   LockOpen,
   RotateCcw,
@@ -24,6 +25,7 @@ import { useT } from '@/i18n';
 import { Button, IconButton } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import { Menu, MenuItem, MenuLine } from '@/ui/Menu';
+import type { Copy } from './useCopy';
 
 const TagDialog = lazy(() =>
   import('@/features/library/TagDialog').then((found) => ({ default: found.TagDialog })),
@@ -35,7 +37,7 @@ const ShareDialog = lazy(() =>
 interface ActionsProps {
   id: string;
   result: Result;
-  onCopy: (times: boolean) => void;
+  copy: Copy;
 }
 
 const FORMATS = [
@@ -47,7 +49,7 @@ const FORMATS = [
 ] as const;
 
 /** What can be done with a recording and its text. */
-export function Actions({ id, result, onCopy }: ActionsProps) {
+export function Actions({ id, result, copy }: ActionsProps) {
   const t = useT();
   const deeds = useDeeds();
   const navigate = useNavigate();
@@ -71,11 +73,14 @@ export function Actions({ id, result, onCopy }: ActionsProps) {
         <Menu
           items={
             <>
-              <MenuItem icon={Clipboard} onSelect={() => onCopy(false)}>
+              <MenuItem icon={Clipboard} onSelect={() => void copy.text(false)}>
                 {t('recording.copy')}
               </MenuItem>
-              <MenuItem icon={AlarmClock} onSelect={() => onCopy(true)}>
+              <MenuItem icon={AlarmClock} onSelect={() => void copy.text(true)}>
                 {t('recording.copy.times')}
+              </MenuItem>
+              <MenuItem icon={Link} onSelect={() => void copy.quote()}>
+                {t('editing.copy.link')}
               </MenuItem>
             </>
           }

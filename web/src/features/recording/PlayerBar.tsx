@@ -1,4 +1,4 @@
-import { FastForward, Pause, Play, RotateCcw, RotateCw } from 'lucide-react';
+import { FastForward, Pause, Play, Repeat, RotateCcw, RotateCw } from 'lucide-react';
 import { useEffect, useRef, useSyncExternalStore } from 'react';
 import { useT } from '@/i18n';
 import { IconButton } from '@/ui/Button';
@@ -15,9 +15,11 @@ interface PlayerBarProps {
   player: Player;
   /** As the server knows it, before the browser does. */
   duration: number | null;
+  /** The moments that somebody has commented. */
+  marks: readonly number[];
 }
 
-export function PlayerBar({ id, player, duration: claimed }: PlayerBarProps) {
+export function PlayerBar({ id, player, duration: claimed, marks }: PlayerBarProps) {
   const t = useT();
   const state = useSyncExternalStore(player.subscribe, player.get);
   const skipping = useSyncExternalStore(preferences.subscribe, () => preferences.get().skipSilence ?? false);
@@ -25,7 +27,7 @@ export function PlayerBar({ id, player, duration: claimed }: PlayerBarProps) {
   return (
     <section
       aria-label={t('recording.player')}
-      className="glass sticky bottom-18 z-20 mx-3 mb-3 rounded-xl px-3 py-2.5 shadow-3 sm:mx-6 sm:px-4 md:bottom-3"
+      className="glass mx-3 rounded-xl px-3 py-2.5 shadow-3 sm:mx-6 sm:px-4"
     >
       {state.playable === false ? (
         <p className="py-2 text-sm text-ink-soft">{t('recording.unplayable')}</p>
@@ -57,7 +59,7 @@ export function PlayerBar({ id, player, duration: claimed }: PlayerBarProps) {
           </div>
           <Time player={player} duration={duration} />
           <div className="order-last flex w-full min-w-0 md:order-none md:w-auto md:grow">
-            <Waveform id={id} player={player} duration={duration} />
+            <Waveform id={id} player={player} duration={duration} marks={marks} />
           </div>
           <div className="ms-auto flex items-center gap-1.5 md:ms-0">
             <Select
@@ -72,6 +74,14 @@ export function PlayerBar({ id, player, duration: claimed }: PlayerBarProps) {
                 </option>
               ))}
             </Select>
+            {state.loop && (
+              <IconButton
+                icon={Repeat}
+                label={t('editing.loop.end')}
+                aria-pressed
+                onClick={() => player.loop(null)}
+              />
+            )}
             <IconButton
               icon={FastForward}
               label={t('recording.silence')}

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useEffect, useRef } from 'react';
 import WaveSurfer from 'wavesurfer.js';
 import { peaksQuery } from '@/api/queries';
+import { nearest } from '@/features/comments/places';
 import { t } from '@/i18n';
 import { clock } from '@/ui/format';
 import type { Player } from './player';
@@ -10,12 +11,17 @@ interface WaveformProps {
   id: string;
   player: Player;
   duration: number;
+  /** The moments that somebody has commented. */
+  marks: readonly number[];
 }
+
+/** How near to a mark a press means it, in pixels. */
+const REACH = 6;
 
 const STEP = 5;
 
 /** The recording at a glance: a slider over its length that shows where it is loud. */
-export function Waveform({ id, player, duration }: WaveformProps) {
+export function Waveform({ id, player, duration, marks }: WaveformProps) {
   const box = useRef<HTMLDivElement>(null);
   const slider = useRef<HTMLDivElement>(null);
   const peaks = useQuery(peaksQuery(id)).data;
@@ -81,7 +87,9 @@ export function Waveform({ id, player, duration }: WaveformProps) {
       onPointerDown={(event) => {
         if (event.button !== 0) return;
         event.currentTarget.setPointerCapture(event.pointerId);
-        player.seek(placeOf(event, duration));
+        const place = placeOf(event, duration);
+        const reach = (REACH / event.currentTarget.clientWidth) * duration;
+        player.seek(nearest(marks, place, reach) ?? place);
       }}
       onPointerMove={(event) => {
         if (event.currentTarget.hasPointerCapture(event.pointerId)) player.seek(placeOf(event, duration));
@@ -96,6 +104,15 @@ export function Waveform({ id, player, duration }: WaveformProps) {
       className="relative h-11 grow cursor-pointer touch-none rounded-md"
     >
       <div ref={box} className="pointer-events-none absolute inset-0" />
+      {duration > 0 &&
+        marks.map((at) => (
+          <span
+            key={at}
+            aria-hidden
+            className="pointer-events-none absolute top-0 size-2 -translate-x-1/2 rounded-full bg-amber-ink ring-2 ring-surface"
+            style={{ left: `${(at / duration) * 100}%` }}
+          />
+        ))}
       {!peaks && (
         <div className="pointer-events-none absolute inset-x-0 top-1/2 h-1.5 -translate-y-1/2 overflow-hidden rounded-full bg-sunken">
           <div className="h-full w-(--at) bg-accent" />

@@ -9,8 +9,17 @@ export type Command =
   | 'faster'
   | 'previous'
   | 'next'
+  | 'loop'
   | 'follow'
+  | 'edit'
+  | 'speaker'
+  | 'undo'
+  | 'redo'
+  | 'find'
+  | 'again'
+  | 'comment'
   | 'copy'
+  | 'quote'
   | 'help';
 
 interface Binding {
@@ -18,11 +27,21 @@ interface Binding {
   label: MessageKey;
   /** As shown; the first is the one to learn. */
   keys: string[];
-  matches: (event: KeyboardEvent) => boolean;
+  matches: (event: KeyEvent) => boolean;
+  /** The keys that do the same while somebody types. */
+  typing?: { keys: string[]; matches: (event: KeyEvent) => boolean };
+  /** Whether it changes the text, so that only those need to know of it who may. */
+  edits?: boolean;
 }
 
-const plain = (event: KeyboardEvent) => !event.altKey && !event.ctrlKey && !event.metaKey;
-const alt = (event: KeyboardEvent) => event.altKey && !event.ctrlKey && !event.metaKey;
+type KeyEvent = Pick<KeyboardEvent, 'key' | 'code' | 'altKey' | 'ctrlKey' | 'metaKey' | 'shiftKey'>;
+
+const plain = (event: KeyEvent) => !event.altKey && !event.ctrlKey && !event.metaKey;
+const alt = (event: KeyEvent) => event.altKey && !event.ctrlKey && !event.metaKey;
+const control = (event: KeyEvent) => (event.ctrlKey || event.metaKey) && !event.altKey;
+const letter = (event: KeyEvent, name: string) => event.key.toLowerCase() === name;
+const altKey = (code: string) => (event: KeyEvent) => alt(event) && event.code === code;
+const plainKey = (event: KeyEvent, name: string) => plain(event) && event.key === name;
 
 /** The keys that transcribers know from oTranscribe and from players, and Space. */
 export const BINDINGS: Binding[] = [
@@ -30,66 +49,143 @@ export const BINDINGS: Binding[] = [
     command: 'play',
     label: 'keyboard.play',
     keys: ['Space', 'Esc'],
-    matches: (event) => plain(event) && (event.key === ' ' || event.key === 'Escape'),
+    matches: (event) => plainKey(event, ' ') || plainKey(event, 'Escape'),
+    typing: { keys: ['Tab'], matches: (event) => plainKey(event, 'Tab') && !event.shiftKey },
   },
   {
     command: 'back',
     label: 'keyboard.back',
     keys: ['J', 'F1', 'Alt J'],
-    matches: (event) =>
-      (plain(event) && ['j', 'F1'].includes(event.key)) || (alt(event) && event.code === 'KeyJ'),
+    matches: (event) => plainKey(event, 'j') || plainKey(event, 'F1') || altKey('KeyJ')(event),
+    typing: {
+      keys: ['F1', 'Alt J'],
+      matches: (event) => plainKey(event, 'F1') || altKey('KeyJ')(event),
+    },
   },
   {
     command: 'forward',
     label: 'keyboard.forward',
     keys: ['L', 'F2', 'Alt L'],
-    matches: (event) =>
-      (plain(event) && ['l', 'F2'].includes(event.key)) || (alt(event) && event.code === 'KeyL'),
+    matches: (event) => plainKey(event, 'l') || plainKey(event, 'F2') || altKey('KeyL')(event),
+    typing: {
+      keys: ['F2', 'Alt L'],
+      matches: (event) => plainKey(event, 'F2') || altKey('KeyL')(event),
+    },
   },
   {
     command: 'slower',
     label: 'keyboard.slower',
     keys: ['−', 'Alt −'],
-    matches: (event) => (plain(event) && event.key === '-') || (alt(event) && event.code === 'Minus'),
+    matches: (event) => plainKey(event, '-') || altKey('Minus')(event),
+    typing: { keys: ['Alt −'], matches: altKey('Minus') },
   },
   {
     command: 'faster',
     label: 'keyboard.faster',
     keys: ['+', 'Alt +'],
-    matches: (event) =>
-      (plain(event) && (event.key === '+' || event.key === '=')) || (alt(event) && event.code === 'Equal'),
+    matches: (event) => plainKey(event, '+') || plainKey(event, '=') || altKey('Equal')(event),
+    typing: { keys: ['Alt +'], matches: altKey('Equal') },
   },
   {
     command: 'previous',
     label: 'keyboard.previous',
     keys: ['K'],
-    matches: (event) => plain(event) && event.key === 'k',
+    matches: (event) => plainKey(event, 'k'),
   },
   {
     command: 'next',
     label: 'keyboard.next',
     keys: ['N'],
-    matches: (event) => plain(event) && event.key === 'n',
+    matches: (event) => plainKey(event, 'n'),
+  },
+  {
+    command: 'loop',
+    label: 'keyboard.loop',
+    keys: ['R', 'Alt R'],
+    matches: (event) => plainKey(event, 'r') || altKey('KeyR')(event),
+    typing: { keys: ['Alt R'], matches: altKey('KeyR') },
   },
   {
     command: 'follow',
     label: 'keyboard.follow',
     keys: ['F'],
-    matches: (event) => plain(event) && event.key === 'f',
+    matches: (event) => plainKey(event, 'f'),
+  },
+  {
+    command: 'find',
+    label: 'keyboard.find',
+    keys: ['Ctrl F'],
+    matches: (event) => control(event) && letter(event, 'f') && !event.shiftKey,
+    typing: { keys: ['Ctrl F'], matches: (event) => control(event) && letter(event, 'f') && !event.shiftKey },
+  },
+  {
+    command: 'again',
+    label: 'keyboard.again',
+    keys: ['Ctrl Enter'],
+    matches: (event) => control(event) && event.key === 'Enter',
+    typing: { keys: ['Ctrl Enter'], matches: (event) => control(event) && event.key === 'Enter' },
+  },
+  {
+    command: 'edit',
+    label: 'keyboard.edit',
+    keys: ['Enter', 'E'],
+    matches: (event) => plainKey(event, 'Enter') || plainKey(event, 'e'),
+    edits: true,
+  },
+  {
+    command: 'speaker',
+    label: 'keyboard.speaker',
+    keys: ['S'],
+    matches: (event) => plainKey(event, 's'),
+    edits: true,
+  },
+  {
+    command: 'undo',
+    label: 'keyboard.undo',
+    keys: ['Ctrl Z'],
+    matches: (event) => control(event) && letter(event, 'z') && !event.shiftKey,
+    edits: true,
+  },
+  {
+    command: 'redo',
+    label: 'keyboard.redo',
+    keys: ['Ctrl Shift Z', 'Ctrl Y'],
+    matches: (event) =>
+      control(event) && ((letter(event, 'z') && event.shiftKey) || (letter(event, 'y') && !event.shiftKey)),
+    edits: true,
+  },
+  {
+    command: 'comment',
+    label: 'keyboard.comment',
+    keys: ['M', 'Alt M'],
+    matches: (event) => plainKey(event, 'm') || altKey('KeyM')(event),
+    typing: { keys: ['Alt M'], matches: altKey('KeyM') },
+    edits: true,
   },
   {
     command: 'copy',
     label: 'keyboard.copy',
     keys: ['C'],
-    matches: (event) => plain(event) && event.key === 'c',
+    matches: (event) => plainKey(event, 'c'),
+  },
+  {
+    command: 'quote',
+    label: 'keyboard.quote',
+    keys: ['Q'],
+    matches: (event) => plainKey(event, 'q'),
   },
   {
     command: 'help',
     label: 'keyboard.help',
     keys: ['?'],
-    matches: (event) => plain(event) && event.key === '?',
+    matches: (event) => plainKey(event, '?'),
   },
 ];
+
+/** What a key means to somebody who types; null where it is for the text. */
+export function typingCommand(event: KeyEvent): Command | null {
+  return BINDINGS.find(({ typing }) => typing?.matches(event))?.command ?? null;
+}
 
 /** Whether a key press belongs to what has the focus, and is no command. */
 function isTyping(target: EventTarget | null, key: string): boolean {
@@ -99,15 +195,20 @@ function isTyping(target: EventTarget | null, key: string): boolean {
   ) {
     return true;
   }
-  return key === ' ' && target.closest('button, a, [role="button"], input') !== null;
+  return (key === ' ' || key === 'Enter') && target.closest('button, a, [role="button"], input') !== null;
+}
+
+/** Whether one is finding already: then the key is the browser's own, for the whole page. */
+function isFinding(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && target.closest('search, dialog') !== null;
 }
 
 export function useKeys(run: (command: Command) => void): void {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
-      if (event.defaultPrevented || isTyping(event.target, event.key)) return;
+      if (event.defaultPrevented) return;
       const binding = BINDINGS.find((each) => each.matches(event));
-      if (!binding) return;
+      if (!binding || (binding.command === 'find' ? isFinding : isTyping)(event.target, event.key)) return;
       event.preventDefault();
       run(binding.command);
     };

@@ -7,6 +7,13 @@ export interface PlayerState {
   playable: boolean | null;
   duration: number | null;
   speed: number;
+  /** A stretch that is played again and again. */
+  loop: Stretch | null;
+}
+
+export interface Stretch {
+  from: number;
+  to: number;
 }
 
 export const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3] as const;
@@ -16,7 +23,7 @@ export class Player {
   readonly audio: HTMLAudioElement;
   /** Where to go on, where nothing is said at a time; null to play on. */
   silenceAt: ((time: number) => number | null) | null = null;
-  private state: PlayerState = { playing: false, playable: null, duration: null, speed: 1 };
+  private state: PlayerState = { playing: false, playable: null, duration: null, speed: 1, loop: null };
   private readonly listeners = new Set<() => void>();
   private readonly frames = new Set<(time: number) => void>();
   private readonly ends = new AbortController();
@@ -37,7 +44,11 @@ export class Player {
       this.run();
     });
     on('pause', () => this.change({ playing: false }));
-    on('ended', () => this.change({ playing: false }));
+    on('ended', () => {
+      const { loop } = this.state;
+      if (loop) this.playFrom(loop.from);
+      else this.change({ playing: false });
+    });
     on('seeked', () => this.tick());
     on('loadedmetadata', () => this.change({ playable: true }));
     on('durationchange', () => {
@@ -88,6 +99,8 @@ export class Player {
   seek(time: number): void {
     this.pausedAt = null;
     const last = this.state.duration ?? Number.POSITIVE_INFINITY;
+    const { loop } = this.state;
+    if (loop && (time < loop.from - RUN_UP || time > loop.to)) this.loop(null);
     this.audio.currentTime = Math.min(last, Math.max(0, time));
     this.tick();
   }
@@ -99,6 +112,12 @@ export class Player {
   playFrom(time: number): void {
     this.seek(time);
     this.play();
+  }
+
+  /** Play a stretch again and again, from now on; null ends that. */
+  loop(stretch: Stretch | null): void {
+    this.change({ loop: stretch });
+    if (stretch) this.playFrom(stretch.from);
   }
 
   speedTo(speed: number): void {
@@ -137,6 +156,8 @@ export class Player {
   private run(): void {
     cancelAnimationFrame(this.frame);
     const step = () => {
+      const { loop } = this.state;
+      if (loop && this.time >= loop.to) this.audio.currentTime = loop.from;
       const beyond = preferences.get().skipSilence ? (this.silenceAt?.(this.time) ?? null) : null;
       if (beyond !== null && beyond > this.time) this.audio.currentTime = beyond;
       this.tick();

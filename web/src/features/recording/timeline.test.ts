@@ -61,6 +61,17 @@ it('voices are counted in the order in which they speak', () => {
   expect(voices([])).toEqual([]);
 });
 
+it('a voice keeps its colour when another comes before it', () => {
+  const numbers = new Map<string | null, number>();
+  voices([segment(0, 1, 'left'), segment(1, 2, 'right')], numbers);
+  const found = voices([segment(0, 1, 'Anna'), segment(1, 2, 'right'), segment(2, 3, 'left')], numbers);
+  expect(found.map(({ speaker, number }) => [speaker, number])).toEqual([
+    ['Anna', 3],
+    ['right', 2],
+    ['left', 1],
+  ]);
+});
+
 it('copies with names and times, or without', () => {
   const segments = [segment(0, 1, 'left', 'good morning'), segment(65, 66, null, ' hello ')];
   const name = (speaker: string | null) => speaker && 'Anna';

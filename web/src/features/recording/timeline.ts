@@ -43,17 +43,26 @@ export interface Voice {
 
 const COLOURS = 8;
 
-/** Who speaks, and how much of all that is said. */
-export function voices(segments: readonly Segment[]): Voice[] {
+/**
+ * Who speaks, and how much of all that is said. `numbers` are those given before: who has one keeps it, and with
+ * it the colour, whoever comes to speak first.
+ */
+export function voices(
+  segments: readonly Segment[],
+  numbers: Map<string | null, number> = new Map(),
+): Voice[] {
   const seconds = new Map<string | null, number>();
   for (const segment of segments) {
     const more = Math.max(0, segment.end_time - segment.start_time);
     seconds.set(segment.speaker, (seconds.get(segment.speaker) ?? 0) + more);
   }
   const all = [...seconds.values()].reduce((sum, value) => sum + value, 0);
-  return [...seconds].map(([speaker, value], index) => ({
+  for (const speaker of seconds.keys()) {
+    if (!numbers.has(speaker)) numbers.set(speaker, (numbers.size % COLOURS) + 1);
+  }
+  return [...seconds].map(([speaker, value]) => ({
     speaker,
-    number: (index % COLOURS) + 1,
+    number: numbers.get(speaker) ?? 1,
     seconds: value,
     share: all > 0 ? value / all : 0,
   }));
