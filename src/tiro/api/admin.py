@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import time
@@ -20,7 +21,7 @@ from tiro.features.administration.schemas import UserStorage
 from tiro.features.checkup.service import look_at_rows
 from tiro.features.keys.dependencies import ADMIN
 from tiro.http.problems import documented
-from tiro.settings import variables
+from tiro.settings import Settings
 
 router = APIRouter(
     prefix="/api/v1/admin",
@@ -130,7 +131,7 @@ def storage(runtime: RuntimeDependency) -> StorageUse:
 @router.get("/settings")
 def settings(runtime: RuntimeDependency) -> EffectiveSettings:
     """The settings as they hold, without secrets."""
-    return EffectiveSettings(items=list(_settings(runtime.settings, ("TIRO",), variables())))
+    return EffectiveSettings(items=list(_settings(runtime.settings, ("TIRO",), _variables())))
 
 
 @router.get("/health", responses=documented(DatabaseBusy))
@@ -195,3 +196,16 @@ def _plain(value: Any) -> str | int | float | bool | None:
         case None | bool() | int() | float():
             return value
     return _PASSWORD.sub(f"{_MASK}@", str(value))
+
+
+def _variables() -> dict[str, Literal["environment", "file"]]:
+    """Where the variables come from that somebody has set, by their names in capitals."""
+    from dotenv import dotenv_values
+
+    found: dict[str, Literal["environment", "file"]] = {
+        name.upper(): "file"
+        for name, value in dotenv_values(str(Settings.model_config["env_file"])).items()
+        if value
+    }
+    # The environment goes before the file.
+    return found | {name.upper(): "environment" for name, value in os.environ.items() if value}
