@@ -7,6 +7,9 @@ export UV_PYTHON_DOWNLOADS := never
 # Every child is a new Python: without its compiled files each would compile Tiro anew.
 export PYTHONDONTWRITEBYTECODE :=
 
+# The gate runs what failed once more, and wants it noted: AGAIN=file.
+PYTEST = $(if $(AGAIN),tools/again $(AGAIN)) .venv/bin/pytest
+
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -30,12 +33,12 @@ screenshots: .venv/dev.stamp web ## pictures of every page, into docs/images
 	.venv/bin/python -m tests.e2e.screenshots
 
 test: .venv/dev.stamp web ## the default tests, three at a time since many of them wait; COVERAGE=1 measures it too
-	@.venv/bin/pytest -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder $(if $(COVERAGE),--cov --cov-report=)
+	@$(PYTEST) -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder $(if $(COVERAGE),--cov --cov-report=)
 	@tools/web test
 	@$(if $(COVERAGE),echo "coverage: $$(.venv/bin/coverage report --format=total) %")
 
 test-slow: .venv/dev.stamp ## the tests that take minutes, which the gate runs too
-	@.venv/bin/pytest -m slow -n 2 --dist loadfile
+	@HYPOTHESIS_PROFILE=long $(PYTEST) -m "slow or hypothesis" -n 2 --dist loadfile --timeout 900
 
 test-faults: .venv/dev.stamp ## kill workers, Redis and PostgreSQL, three times each
 	@.venv/bin/pytest tests/faults/cluster

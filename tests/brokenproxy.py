@@ -36,7 +36,7 @@ class BrokenProxy:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for thread in self._threads:
-            thread.join(20)
+            thread.join(60)
 
     def _start(self, action: object, *values: object) -> None:
         thread = threading.Thread(target=action, args=values, daemon=True)  # type: ignore[arg-type]

@@ -119,7 +119,7 @@ class Cluster:
             with Client(address, (self.data / "key").read_text().strip()) as client:
                 yield client
             process.terminate()
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
 
 
 @contextmanager

@@ -45,7 +45,7 @@ class Collector:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 collector.asked.set()
                 if collector.hangs is not None:
-                    collector.hangs.wait(30)
+                    collector.hangs.wait(60)
                 if self.headers.get("content-encoding") == "gzip":
                     body = gzip.decompress(body)
                 assert self.path == "/v1/traces"

@@ -49,7 +49,7 @@ def reaching_into(data: Path) -> Iterator[Execute]:
     or dead, and gives the rows."""
     address = database_for(data)
     if address is None:
-        with closing(sqlite3.connect(data / "tiro.db", timeout=10, isolation_level=None)) as file:
+        with closing(sqlite3.connect(data / "tiro.db", timeout=60, isolation_level=None)) as file:
             file.row_factory = sqlite3.Row
             yield lambda statement, *values: [dict(row) for row in file.execute(statement, values)]
         return

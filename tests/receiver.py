@@ -54,7 +54,7 @@ class Receiver:
                 message = Message(self.command, self.path, headers, self.rfile.read(length))
                 reply = receiver._next(message)
                 if reply.hold is not None:
-                    reply.hold.wait(20)
+                    reply.hold.wait(60)
                 try:
                     self.send_response(reply.status)
                     for name, value in reply.headers.items():

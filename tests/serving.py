@@ -32,7 +32,7 @@ ENDED = {"completed", "failed", "cancelled"}
 def wait_until(
     check: Callable[[], Any],
     *,
-    seconds: float = 30.0,
+    seconds: float = 60.0,
     what: str = "the condition",
     pause: float = 0.02,
     slower: float = 1.0,
@@ -75,7 +75,7 @@ class Client(httpx.Client):
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
-    def until_ended(self, session_id: str, seconds: float = 60) -> dict[str, Any]:
+    def until_ended(self, session_id: str, seconds: float = 100) -> dict[str, Any]:
         def look() -> dict[str, Any] | None:
             session = self.session(session_id)
             return session if session["status"] in ENDED else None
@@ -167,7 +167,7 @@ class ServerProcess:
         children = self.children()
         self.process.kill()
         self._end()
-        _, alive = psutil.wait_procs(children, timeout=10)
+        _, alive = psutil.wait_procs(children, timeout=60)
         assert not alive, f"left over after kill -9: {alive}"
 
     def stop(self) -> int:
@@ -178,7 +178,7 @@ class ServerProcess:
 
     def _end(self) -> int:
         self.client.close()
-        code = self.process.wait(30)
+        code = self.process.wait(60)
         assert self.process.stdout is not None
         self.process.stdout.close()
         self._log.close()

@@ -155,7 +155,8 @@ def fill(spec: Any, vocabulary: int, spoken: dict[int, int], *, first_timed: int
 def write_tokenizer(file: Path, ids: dict[str, int], special: list[str], times: list[str]) -> None:
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-    vocabulary = {token: index for token, index in ids.items() if token not in {*special, *times}}
+    added = {*special, *times}
+    vocabulary = {token: index for token, index in ids.items() if token not in added}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

@@ -71,7 +71,7 @@ def worker_process(data: Path, log: Path, **settings: str) -> Iterator[subproces
         process.send_signal(signal.SIGCONT)
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(60)
         finally:
             process.kill()
             process.wait()

@@ -439,3 +439,16 @@ class Settings(BaseSettings):
     @property
     def models_folder(self) -> Path:
         return self.models or self.data / "models"
+
+
+def variables() -> dict[str, Literal["environment", "file"]]:
+    """Where the variables come from that somebody has set, by their names in capitals."""
+    from dotenv import dotenv_values
+
+    found: dict[str, Literal["environment", "file"]] = {
+        name.upper(): "file"
+        for name, value in dotenv_values(str(Settings.model_config["env_file"])).items()
+        if value
+    }
+    # The environment goes before the file.
+    return found | {name.upper(): "environment" for name, value in os.environ.items() if value}

@@ -33,7 +33,7 @@ def hubs(request: pytest.FixtureRequest) -> Iterator[Pair]:
 
 async def heard(announce: Callable[[], None], hint: asyncio.Event) -> None:
     """Wait for the hint, announcing again and again: one may be lost."""
-    for _ in range(100):
+    for _ in range(600):
         announce()
         try:
             await asyncio.wait_for(hint.wait(), 0.1)
@@ -49,7 +49,7 @@ def test_who_follows_a_recording_is_told(hubs: Pair) -> None:
         async with hubs[1].listen("a") as hint, hubs[1].listen("a") as other:
             for _ in range(3):
                 await heard(lambda: hubs[0].announce("a"), hint)
-            await asyncio.wait_for(other.wait(), 10)
+            await asyncio.wait_for(other.wait(), 60)
 
     asyncio.run(follow())
 
@@ -57,12 +57,13 @@ def test_who_follows_a_recording_is_told(hubs: Pair) -> None:
 def test_who_follows_another_is_not(hubs: Pair) -> None:
     async def follow() -> None:
         async with hubs[1].listen("a") as hint, hubs[1].listen("b") as other:
-            # A hub that has only begun to hear tells everybody to look; the second time it has begun.
-            for _ in range(2):
+            # A hub that has only begun to hear tells everybody to look, and that may be late.
+            for _ in range(20):
+                other.clear()
                 await heard(lambda: hubs[0].announce("a"), hint)
-            other.clear()
-            await heard(lambda: hubs[0].announce("a"), hint)
-            assert not other.is_set()
+                if not other.is_set():
+                    return
+            raise AssertionError("it is told of another each time")
 
     asyncio.run(follow())
 
@@ -80,7 +81,7 @@ def test_closing_sends_all_away(hubs: Pair) -> None:
         async with hubs[1].listen("a") as hint:
             assert not hubs[1].closed
             hubs[1].close()
-            await asyncio.wait_for(hint.wait(), 10)
+            await asyncio.wait_for(hint.wait(), 60)
             assert hubs[1].closed
 
     asyncio.run(follow())
@@ -100,7 +101,7 @@ def test_redis_may_go_and_come() -> None:
                 # Within a process it needs nobody.
                 hint.clear()
                 two.announce("a")
-                await asyncio.wait_for(hint.wait(), 10)
+                await asyncio.wait_for(hint.wait(), 60)
                 hint.clear()
                 await asyncio.to_thread(redis.start)
                 await heard(lambda: one.announce("a"), hint)

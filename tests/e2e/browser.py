@@ -51,8 +51,8 @@ def opened(browser: Browser, server: ThreadServer, **options: Any) -> Iterator[P
     """A page of a browser that knows nothing yet. What its console has to complain of is an error at the end:
     that a script was blocked, or broke, goes unseen otherwise."""
     context = browser.new_context(base_url=server.address, locale="en-GB", **options)
-    context.set_default_timeout(15_000)
-    expect.set_options(timeout=15_000)
+    context.set_default_timeout(60_000)
+    expect.set_options(timeout=60_000)
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -209,11 +209,14 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(browser: Browser, s
             page.set_viewport_size(DESK)
             for theme in ("light", "dark"):
                 page.evaluate("(theme) => { document.documentElement.dataset.theme = theme }", theme)
+                # Colours glide for a moment, however short that is made.
+                page.wait_for_timeout(200)
+                page.wait_for_function("document.getAnimations().length === 0")
                 found[f"{where}, {theme}"] = violations(page)
 
         prefer(page.context, language="ar")
         page.reload()
-        page.get_by_role("radio").first.wait_for()
+        page.locator("button[aria-label].group").wait_for()
         look("before")
         page.locator("button[aria-label].group").click()
         page.get_by_role("timer").wait_for()

@@ -86,6 +86,7 @@ def test_a_word_is_heard_and_the_text_follows(browser: Browser, server: ThreadSe
         assert page.title() != "owned"
 
 
+@pytest.mark.slow
 def test_an_upload_shows_how_far_it_is_and_can_be_paused(browser: Browser, server: ThreadServer) -> None:
     with opened(browser, server) as page:
         sign_in(page)
@@ -122,6 +123,7 @@ def choose(page: Page, name: str, kind: str, data: bytes) -> None:
     chosen.value.set_files([{"name": name, "mimeType": kind, "buffer": data}])
 
 
+@pytest.mark.slow
 def test_the_library_tells_of_what_others_send_without_being_asked(
     browser: Browser, server: ThreadServer, recording: str
 ) -> None:
@@ -164,6 +166,7 @@ def test_with_keys_alone(browser: Browser, server: ThreadServer, recording: str)
         expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_login_that_ends_asks_again_and_loses_no_place(
     browser: Browser, server: ThreadServer, recording: str
 ) -> None:
@@ -188,6 +191,7 @@ def test_a_login_that_ends_asks_again_and_loses_no_place(
         assert page.url.endswith("/settings/keys")
 
 
+@pytest.mark.slow
 def test_a_network_that_is_down_is_said_and_got_over(browser: Browser, server: ThreadServer) -> None:
     with opened(browser, server) as page:
         sign_in(page)
@@ -200,6 +204,7 @@ def test_a_network_that_is_down_is_said_and_got_over(browser: Browser, server: T
         expect(page.get_by_text("cannot be reached")).to_have_count(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "ar"])
 def test_nothing_is_wider_than_a_phone(
     browser: Browser, server: ThreadServer, recording: str, language: str
@@ -214,7 +219,7 @@ def test_nothing_is_wider_than_a_phone(
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_nothing(browser: Browser, server: ThreadServer, recording: str, theme: str) -> None:
     # Without animations nothing is half-way to its colour; what axe tries with styles of its own, it may.
     with opened(browser, server, reduced_motion="reduce", bypass_csp=True) as page:
@@ -244,8 +249,10 @@ def test_axe_finds_nothing(browser: Browser, server: ThreadServer, recording: st
         assert {where: what for where, what in found.items() if what} == {}
 
 
+@pytest.mark.slow
 def test_the_library_page_is_light(browser: Browser, server: ThreadServer) -> None:
-    with opened(browser, server) as page:
+    # What comes out of the service worker's cache has no compressed size.
+    with opened(browser, server, service_workers="block") as page:
         sign_in(page)
         page.goto("/")
         expect(page.get_by_role("heading", name="Library")).to_be_visible()

@@ -5,15 +5,18 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 from tests.cluster import cluster
 from tests.makecall import wav
 from tests.serving import wait_until
+
+pytestmark = pytest.mark.slow
 
 ROUNDS = {"retention", "idempotency", "audit", "orphans", "passing"}
 
 
 def test_a_worker_elsewhere_does_what_the_api_takes_in(tmp_path: Path) -> None:
-    with cluster(tmp_path, lease_seconds=3) as house, ExitStack() as stack:
+    with cluster(tmp_path, lease_seconds=10) as house, ExitStack() as stack:
         client = stack.enter_context(house.api())
         answer = client.send_file("call.wav", wav(seconds=2))
         assert answer.status_code == 202, answer.text
@@ -31,7 +34,7 @@ def test_a_worker_elsewhere_does_what_the_api_takes_in(tmp_path: Path) -> None:
                 what="the heartbeat",
             )
             worker.terminate()
-            assert worker.wait(20) == 0
+            assert worker.wait(60) == 0
         assert not house.rows("SELECT * FROM workers")
 
 
@@ -44,4 +47,4 @@ def test_beat_does_what_is_to_be_done_regularly(tmp_path: Path) -> None:
                 what="the rounds",
             )
             beat.terminate()
-            assert beat.wait(20) == 0
+            assert beat.wait(60) == 0

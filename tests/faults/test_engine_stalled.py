@@ -59,8 +59,8 @@ def children() -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.parametrize("cancellable", [False, True])
-@pytest.mark.parametrize("model", ["echo", "whisper"])
+@pytest.mark.parametrize("cancellable", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("model", ["echo", pytest.param("whisper", marks=pytest.mark.slow)])
 def test_a_child_that_stands_still_is_ended(tmp_path: Path, model: str, cancellable: bool) -> None:
     tinywhisper.make(tmp_path / "tiny")
     spec = EngineSpec("echo", "0") if model == "echo" else EngineSpec("whisper", "tiny")
@@ -72,7 +72,7 @@ def test_a_child_that_stands_still_is_ended(tmp_path: Path, model: str, cancella
         os.kill(child.pid, signal.SIGSTOP)
         first = pool.submit(hosts.transcribe, spec, REQUEST, stop)
         with pytest.raises(EngineStalled) as caught:
-            first.result(30)
+            first.result(60)
         assert isinstance(caught.value, EngineCrashed)
         assert caught.value.transient
         assert not child.is_running()
@@ -81,6 +81,7 @@ def test_a_child_that_stands_still_is_ended(tmp_path: Path, model: str, cancella
         assert [state.restarts for state in hosts.state()] == [1]
 
 
+@pytest.mark.slow
 def test_all_who_wait_for_it_are_told(tmp_path: Path) -> None:
     tinywhisper.make(tmp_path / "tiny")
     spec = EngineSpec("whisper", "tiny")
@@ -91,7 +92,7 @@ def test_all_who_wait_for_it_are_told(tmp_path: Path) -> None:
         calls = [pool.submit(hosts.transcribe, spec, REQUEST) for _ in range(3)]
         for call in calls:
             with pytest.raises(EngineCrashed):
-                call.result(30)
+                call.result(60)
 
 
 def test_one_that_hangs_while_it_loads_is_ended(tmp_path: Path, engine_log: Path) -> None:
@@ -134,6 +135,7 @@ def test_one_that_computes_or_rests_is_let_alone(monkeypatch: pytest.MonkeyPatch
     assert dog.is_stuck()
 
 
+@pytest.mark.slow
 def test_a_job_goes_on_after_its_engine_hung(tmp_path: Path, engine_log: Path) -> None:
     settings = make_settings(tmp_path / "data", engine={"download": False, "stall_seconds": STALL})
     before = countingengine.asked(engine_log)

@@ -36,6 +36,7 @@ EXEMPT = {
     SESSION + "/cancel": "it ends something; again it is refused, and nothing is made",
     BATCHES + "/{batch_id}/cancel": "it ends something; again it is refused, and nothing is made",
     "/api/v1/admin/jobs/{job_id}/cancel": "it ends something; again it is refused, and nothing is made",
+    "/api/v1/admin/models/{name}/download": "one that is on its way, or here, is not begun again",
     "/v1/audio/transcriptions": "OpenAI's: the answer is the text, and its clients know no such header",
     "/v1/audio/translations": "OpenAI's: the answer is the text, and its clients know no such header",
     "/api/v1/auth/login": "anonymous until it is answered, and each login is one of its own",

@@ -113,7 +113,8 @@ def children(module: str) -> list[psutil.Process]:
 
 
 @pytest.mark.parametrize(
-    "victim", ["tiro.engines.child", pytest.param("tiro.media.child", marks=pytest.mark.slow)]
+    "victim",
+    [pytest.param(name, marks=pytest.mark.slow) for name in ("tiro.engines.child", "tiro.media.child")],
 )
 def test_a_killed_child_costs_one_try_and_nothing_else(
     tmp_path: Path, engine_log: Path, undisturbed: dict[str, Any], victim: str

@@ -41,6 +41,7 @@ def assert_fails_alone(server: ThreadServer, poison: str, neighbours: list[str],
         assert session["status"] == "completed", session["error"]
 
 
+@pytest.mark.slow
 def test_a_recording_that_kills_its_engine(server: ThreadServer) -> None:
     def send(data: bytes) -> str:
         return str(server.client.send_file("call.wav", data, engine="counting:fragile").json()["session_id"])

@@ -42,6 +42,8 @@ NAMES = [
     "amr",
     "wma",
 ]
+IN_SHORT = {"wav-pcm_s16le-44100-2", "flac", "mp3", "m4a", "webm"}
+SOME = [pytest.param(name, marks=[] if name in IN_SHORT else pytest.mark.slow) for name in NAMES]
 # Nothing in these says how long they should be, or only a guess that may be wrong.
 MUTE = {"mp3-bare", "adts", "mpegts-video", "amr", "wma"}
 # Their index stands at the end.
@@ -101,7 +103,7 @@ def test_half_a_recording(name: str, pool: DecoderPool, recordings: dict[str, by
 
 
 @pytest.mark.parametrize("share", [0.01, 0.99])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SOME)
 def test_cut_near_its_ends(name: str, share: float, recordings: dict[str, bytes], tmp_path: Path) -> None:
     data = recordings[name]
     try:
@@ -112,7 +114,7 @@ def test_cut_near_its_ends(name: str, share: float, recordings: dict[str, bytes]
         assert length < (0.2 * SECONDS if share < 0.5 else 1.05 * SECONDS)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SOME)
 def test_flipped_bytes(name: str, recordings: dict[str, bytes], tmp_path: Path) -> None:
     dice = random.Random(name)
     for count, first in ((3, 0), (40, 200)) * 3:

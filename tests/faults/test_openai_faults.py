@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
-import openai
 import pytest
+from tests import openaisdk as openai
 from tests.checkup import assert_sound, rows
 from tests.conftest import make_settings
 from tests.makecall import wav

@@ -21,7 +21,8 @@ def ask(address: str, key: str) -> None:
         client.post("/v1/audio/transcriptions", files={"file": ("a.wav", CALL)}, data={"model": "echo:0.2"})
 
 
-@pytest.mark.parametrize("keep", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("keep", [False, True])
 def test_a_killed_server_keeps_of_a_request_what_the_operator_wants(tmp_path: Path, keep: bool) -> None:
     data = tmp_path / "data"
     server = ServerProcess(data, compat_keep=str(keep))

@@ -87,7 +87,7 @@ def test_a_store_that_keeps_less_than_it_got_is_found_out(monkeypatch: pytest.Mo
 
 @pytest.mark.slow
 def test_a_server_that_goes_away_on_the_way(own: S3) -> None:
-    with storage_of(own.settings() | {"timeout_seconds": 2}) as storage:
+    with storage_of(own.settings() | {"timeout_seconds": 4}) as storage:
         keep(storage, "a", LARGE)
         with storage.open("a") as file, storage.create("b", 3 * len(LARGE)) as upload:
             upload.write(LARGE)
@@ -102,8 +102,9 @@ def test_a_server_that_goes_away_on_the_way(own: S3) -> None:
         storage.check()
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_is_not_waited_for(own: S3) -> None:
-    with storage_of(own.settings() | {"timeout_seconds": 1}) as storage:
+    with storage_of(own.settings() | {"timeout_seconds": 4}) as storage:
         keep(storage, "a", SPEECH)
         own.pause()
         with pytest.raises(StorageUnavailable):
@@ -114,9 +115,10 @@ def test_a_server_that_hangs_is_not_waited_for(own: S3) -> None:
 
 
 def settings_of(folder: Path, said: dict[str, Any]) -> Settings:
-    return make_settings(folder, storage=said | {"timeout_seconds": 1})
+    return make_settings(folder, storage=said | {"timeout_seconds": 4})
 
 
+@pytest.mark.slow
 def test_a_server_without_its_store_says_so_and_comes_back(own: S3, tmp_path: Path) -> None:
     with thread_server(settings_of(tmp_path, own.settings())) as server:
         watch = server.runtime.storage_watch
@@ -211,7 +213,7 @@ def test_a_store_that_is_full_says_so(front: Refusing, status: int, code: str, s
     bucket = s3().bucket()
     front.status, front.code = status, code
     front.refuses = lambda method, _path: method == "PUT"
-    with storage_of(s3().settings(bucket) | {"endpoint": front.endpoint, "timeout_seconds": 1}) as storage:
+    with storage_of(s3().settings(bucket) | {"endpoint": front.endpoint, "timeout_seconds": 4}) as storage:
         with pytest.raises(StorageFull):
             keep(storage, "a", LARGE[:size])
         wait_until(lambda: not s3().multiparts(bucket), what="the end of the multipart upload")

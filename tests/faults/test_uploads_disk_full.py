@@ -120,6 +120,7 @@ def test_an_upload_that_outgrows_the_disk_leaves_nothing(small_disk: Path) -> No
     assert_sound(settings.data)
 
 
+@pytest.mark.slow
 def test_a_resumable_upload_waits_for_room(small_disk: Path) -> None:
     settings = make_settings(small_disk / "data", storage={"reserve": 8 * MEGABYTE})
     tus = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
@@ -160,7 +161,7 @@ def growing_journal(data: Path) -> Iterator[None]:
 @sqlites_own
 @pytest.mark.slow
 def test_the_database_on_a_full_disk(small_disk: Path) -> None:
-    settings = make_settings(small_disk / "data", storage={"reserve": 0}, jobs={"lease_seconds": 1.0})
+    settings = make_settings(small_disk / "data", storage={"reserve": 0}, jobs={"lease_seconds": 4.0})
     with thread_server(settings) as server:
         client = server.client
         session_id = client.send_file("call.wav", SPEECH, wait=30).json()["session_id"]

@@ -100,7 +100,7 @@ def test_killed_at_a_sync_point(tmp_path: Path, point: str) -> None:
         with traced(server.process.pid, tmp_path / "trace", "-e", f"trace={_SYNCS}", "-e", inject):
             with pytest.raises(httpx.TransportError):
                 server.client.send_file("call.wav", SPEECH)
-            assert server.process.wait(30) == -signal.SIGKILL
+            assert server.process.wait(60) == -signal.SIGKILL
     finally:
         server.kill()
     assert_nothing_lost(data, [first["session_id"]])

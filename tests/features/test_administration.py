@@ -329,6 +329,19 @@ def test_room(server: ThreadServer, person: Client) -> None:
     assert 0 < found["disk"]["free"] < found["disk"]["total"]
 
 
+def test_where_a_setting_comes_from(
+    server: ThreadServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("tiro_http_port=8000\nTIRO_AUDIT_DAYS=365\nTIRO_LOG_LEVEL=\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TIRO_AUDIT_DAYS", "365")
+    items = server.client.get(f"{ADMIN}/settings").json()["items"]
+    sources = {item["name"]: item["source"] for item in items}
+    assert sources["TIRO_HTTP_PORT"] == "file"
+    assert sources["TIRO_AUDIT_DAYS"] == "environment"  # which goes before the file
+    assert sources["TIRO_LOG_LEVEL"] == "default"
+
+
 def test_settings_without_secrets(server: ThreadServer, monkeypatch: pytest.MonkeyPatch) -> None:
     more = {"auth": {"secret": SECRET}, "openai": {"url": "http://u:hush@127.0.0.1:9/v1", "key": "sk-hidden"}}
     settings = make_settings(server.runtime.settings.data, **more)
@@ -336,8 +349,11 @@ def test_settings_without_secrets(server: ThreadServer, monkeypatch: pytest.Monk
         monkeypatch.setattr(server.runtime.settings, name, getattr(settings, name))
     answer = server.client.get(f"{ADMIN}/settings")
     found = {item["name"]: item for item in answer.json()["items"]}
-    for name, value, default in (("TIRO_HTTP_PORT", 8000, True), ("TIRO_ENGINE_DOWNLOAD", False, False)):
-        assert found[name] == {"name": name, "value": value, "default": default}
+    for name, value, default, source in (
+        ("TIRO_HTTP_PORT", 8000, True, "default"),
+        ("TIRO_ENGINE_DOWNLOAD", False, False, "command line"),
+    ):
+        assert found[name] == {"name": name, "value": value, "default": default, "source": source}
     assert found["TIRO_AUTH_SECRET"]["value"] == found["TIRO_OPENAI_KEY"]["value"] == "********"
     assert found["TIRO_OPENAI_URL"]["value"] == "http://********@127.0.0.1:9/v1"
     for secret in (SECRET, "sk-hidden", "hush"):
@@ -413,3 +429,30 @@ def put_row(database: Database, recording_id: str, owner_id: str, at: datetime) 
         session.add(recording)
         session.flush()
         session.add(job)
+
+
+def test_queues_and_who_is_there(server: ThreadServer) -> None:
+    before = server.client.get(f"{ADMIN}/queues").json()
+    recording_id = sent(server.client)
+    in_state(server, recording_id, "queued")
+    found = server.client.get(f"{ADMIN}/queues").json()
+    lanes = {lane["queue"]: lane for lane in found["items"]}
+    assert set(lanes) == {"cpu", "gpu", "remote", "llm"}
+    (worker,) = found["workers"]
+    assert worker["slots"] == server.runtime.settings.jobs.parallel
+    assert lanes["cpu"]["workers"] == 1
+    assert found["stranded"] == []
+    assert found["states"]["queued"] == before["states"]["queued"] + 1
+    (job,) = server.client.get(JOBS, params={"queue": "cpu", "state": "queued", "limit": 1}).json()["items"]
+    told = (job["session_id"], job["queue"], job["engine"], job["waits_for"])
+    assert told == (recording_id, "cpu", "echo", None)
+    assert server.client.get(JOBS, params={"queue": "gpu"}).json()["items"] == []
+
+
+def test_what_takes_room(server: ThreadServer) -> None:
+    sent(server.client)
+    found = server.client.get(f"{ADMIN}/storage").json()
+    kinds = found["kinds"]
+    assert kinds["recordings"] == sum(user["bytes"] for user in found["users"]) > 0
+    assert kinds["database"] > 10_000
+    assert (kinds["models"], found["bucket"]) == (0, None)

@@ -493,6 +493,7 @@ def test_a_file_that_is_no_backup_is_not_written_over(
     assert run_here(monkeypatch, capsys, "restore", str(tmp_path / "nothing")).returncode == 2
 
 
+@pytest.mark.slow
 def test_through_pipes(in_house: House, tmp_path: Path) -> None:
     tiro = [sys.executable, "-m", "tiro.cli.main"]
     made = subprocess.run([*tiro, "backup", "-"], capture_output=True, check=True)
@@ -504,7 +505,7 @@ def test_through_pipes(in_house: House, tmp_path: Path) -> None:
     assert all_files(elsewhere(tmp_path)) == all_files(in_house.settings)
 
 
-@pytest.mark.parametrize("with_signal", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("with_signal", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_stopped_it_leaves_nothing_behind(archive: Path, tmp_path: Path, with_signal: signal.Signals) -> None:
     source = elsewhere(tmp_path, "source")
     bring_back(source, archive)
@@ -524,7 +525,7 @@ def test_stopped_it_leaves_nothing_behind(archive: Path, tmp_path: Path, with_si
         waiting = Path(f"/proc/{process.pid}/wchan")
         wait_until(lambda: "partner" in waiting.read_text(), what="the wait")
         process.send_signal(with_signal)
-        assert process.wait(30) == 130
+        assert process.wait(60) == 130
     finally:
         process.kill()
         process.wait()

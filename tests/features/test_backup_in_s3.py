@@ -60,6 +60,7 @@ def test_from_a_bucket_into_a_folder_and_back(source: Source, tmp_path: Path) ->
     assert s3().keys(bucket) == [f"recordings/media/{source.session_id}"]
 
 
+@pytest.mark.slow
 def test_without_media_the_objects_stay_where_they_are(source: Source, tmp_path: Path) -> None:
     archive = tmp_path / "rows.tar"
     before = s3().keys(source.bucket)

@@ -68,7 +68,7 @@ def test_the_log_can_be_tidied_up_while_files_are_read(tmp_path: Path) -> None:
     class SlowStorage(LocalStorage):
         def open(self, key: str) -> BinaryIO:
             reading.set()
-            assert go_on.wait(20)
+            assert go_on.wait(60)
             return super().open(key)
 
     with thread_server(settings) as server:
@@ -79,7 +79,7 @@ def test_the_log_can_be_tidied_up_while_files_are_read(tmp_path: Path) -> None:
         looking = threading.Thread(target=checkup.run)
         looking.start()
         try:
-            assert reading.wait(20)
+            assert reading.wait(60)
             server.client.send_file("call.wav", wav(2), wait=30)
             with closing(sqlite3.connect(tmp_path / "tiro.db")) as connection:
                 # A reader that is in a transaction blocks this, and the log grows for as long.

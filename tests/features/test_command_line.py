@@ -74,6 +74,7 @@ def test_text_on_the_screen_all_else_on_standard_error(folder: Path) -> None:
     assert "echo engine only counts" in done.stderr
 
 
+@pytest.mark.slow
 def test_standard_input_and_json(folder: Path) -> None:
     done = run(folder, "transcribe", "-", "--format", "json", stdin=wav(3))
     result = json.loads(done.stdout)
@@ -159,16 +160,20 @@ def test_ctrl_c_stops_at_once_and_leaves_no_children(folder: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    parent = psutil.Process(process.pid)
-    # The decoder (and its spare) and the engine host are up.
-    wait_until(lambda: len(parent.children(recursive=True)) >= 2, what="children at work")
-    children = parent.children(recursive=True)
-    time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=10)
+    try:
+        parent = psutil.Process(process.pid)
+        # The decoder (and its spare) and the engine host are up.
+        wait_until(lambda: len(parent.children(recursive=True)) >= 2, what="children at work")
+        children = parent.children(recursive=True)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
     assert process.returncode == 130, errors
     assert b"Traceback" not in errors
-    _, alive = psutil.wait_procs(children, timeout=5)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert not alive
 
 

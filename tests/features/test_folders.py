@@ -161,7 +161,7 @@ def test_ctrl_c_cancels_the_batch(
     monkeypatch.undo()
     assert done.returncode == 130
     (batch, *_) = client.batches(limit=1)
-    assert client.wait_batch(batch.id, timeout=20).status == "cancelled"
+    assert client.wait_batch(batch.id, timeout=60).status == "cancelled"
 
 
 def test_a_batch_from_python(client: Client, tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_batch_from_python(client: Client, tmp_path: Path) -> None:
     assert isinstance(batch.refused[0].error, UnsupportedMedia)
     assert {number for number, done, total in sent if done == total} == {0, 1, 2}
     more = client.upload(wav(1), batch=batch.id)
-    ended = client.wait_batch(batch.id, timeout=30, on_progress=told.append)
+    ended = client.wait_batch(batch.id, timeout=60, on_progress=told.append)
     assert (ended.title, ended.status, ended.done, ended.total) == ("calls", "completed", 3, 3)
     assert [file.filename for file in ended.files] == ["call.wav", "recording", "recording"]
     assert ended.files[2].id == more.id
@@ -210,4 +210,4 @@ def test_recordings_that_are_shared_are_listed(server: ThreadServer, client: Cli
     with Client(server.address, runtime.keys.create("key", user.name)[1]) as friend:
         assert [found.id for found in friend.list(shared="true").items] == [sent.id]
         assert friend.list().total == 0
-        assert friend.wait(sent.id, timeout=30).ended
+        assert friend.wait(sent.id, timeout=60).ended

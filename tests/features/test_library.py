@@ -109,6 +109,33 @@ def test_lists_by_tag_title_time_and_language(shelf: Shelf) -> None:
     assert shelf.titles(before=soon, status="failed") == []
 
 
+def test_voices_and_languages_are_found(shelf: Shelf) -> None:
+    def call(session_id: str, **names: str) -> None:
+        version = shelf.owner.session(session_id)["transcript"]["version"]
+        changes = [
+            {"op": "insert", "start_time": 0, "end_time": 1, "text": "indeed", "speaker": label}
+            for label in names
+        ] + [{"op": "rename", "speaker": label, "name": name} for label, name in names.items()]
+        wish = {"version": version, "changes": changes}
+        answer = shelf.owner.patch(f"{DOOR}/{session_id}/transcript", json=wish)
+        assert answer.status_code == 200, answer.text
+
+    call(shelf.first, one="Ärne O'Brien", two="<b>Bo</b>")
+    call(shelf.shared, one="ärne o'brien", two="ÄRNE O'BRIEN")
+    assert shelf.titles(speaker="ÄRNE o'brien") == ["Call with Al", "Ärger im Büro"]
+    assert shelf.titles(speaker="ärne") == shelf.titles(speaker="one") == []
+    assert shelf.titles(speaker="<b>bo</b>", language="en") == ["Ärger im Büro"]
+    assert shelf.titles(shelf.friend, speaker="Ärne O'Brien", shared="all") == ["Call with Al"]
+    named = shelf.owner.get("/api/v1/speakers").json()["items"]
+    assert [(voice["name"].lower(), voice["recordings"]) for voice in named] == [
+        ("<b>bo</b>", 1),
+        ("ärne o'brien", 2),
+    ]
+    assert shelf.owner.get("/api/v1/languages").json()["items"] == [{"language": "en", "recordings": 3}]
+    for path in ("speakers", "languages"):
+        assert shelf.friend.get(f"/api/v1/{path}").json()["items"] == []
+
+
 def test_what_is_shared_is_found_too_where_that_is_asked_for(shelf: Shelf) -> None:
     assert shelf.titles(shelf.friend, title="a") == []
     assert shelf.titles(shelf.friend, title="a", shared="true") == ["Call with Al"]

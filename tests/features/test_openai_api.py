@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import openai
 import pytest
 from sqlalchemy import select
+from tests import openaisdk as openai
 from tests.conftest import make_settings
 from tests.makecall import wav
 from tests.serving import Client, ThreadServer, thread_server, wait_until

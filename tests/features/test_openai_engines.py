@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import openai
 import pytest
 from tests import countingengine, tinywhisper
+from tests import openaisdk as openai
 from tests.conftest import make_settings
 from tests.makecall import SAMPLE, wav
 from tests.serving import ThreadServer, thread_server

@@ -118,6 +118,7 @@ def test_word_times_may_be_left_out(door: Any) -> None:
     assert repeated(session["transcript"]["segments"][0]["text"])["word_times"] is False
 
 
+@pytest.mark.slow
 def test_in_a_mixed_recording_nobody_settles_the_language(door: Any) -> None:
     def languages(language: str) -> list[str | None]:
         form = {"engine": REPEAT, "language": language}

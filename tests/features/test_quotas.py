@@ -104,7 +104,7 @@ def status_before_the_body(person: Person, path: str) -> int:
         "Content-Type: multipart/form-data; boundary=x",
         "Content-Length: 3000000",
     ]
-    with socket.create_connection((host, int(port)), timeout=10) as line:
+    with socket.create_connection((host, int(port)), timeout=60) as line:
         line.sendall("\r\n".join([*lines, "", ""]).encode())
         return int(line.recv(65536).split()[1])
 

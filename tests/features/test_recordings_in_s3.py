@@ -149,6 +149,7 @@ def test_retention_removes_it(house: House) -> None:
     house.assert_sound()
 
 
+@pytest.mark.slow
 def test_the_doctor_finds_what_is_missing_and_what_is_too_much(house: House) -> None:
     with house.server("a") as server:
         gone, short, other = (
@@ -172,6 +173,7 @@ def test_the_doctor_finds_what_is_missing_and_what_is_too_much(house: House) -> 
         assert "nobodys" in faults["every part of a file has its upload"]
 
 
+@pytest.mark.slow
 def test_an_upload_goes_on_at_another_server(house: House) -> None:
     with house.server("a") as one, house.server("b") as two:
         location = begin(one.client, sha256=DIGEST)
@@ -259,6 +261,7 @@ def test_of_two_that_finish_one_makes_the_recording(
     house.assert_sound()
 
 
+@pytest.mark.slow
 def test_orphans_are_put_aside_after_a_while_and_living_files_are_not(house: House) -> None:
     with house.server("a") as server:
         kept = server.client.send_file("call.wav", SPEECH, wait=30).json()["session_id"]

@@ -8,7 +8,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from tiro.features.accounts.factors import codes
 from tiro.features.accounts.service import Tokens
 from tiro.features.audit.actions import ACTIONS
 from tiro.features.audit.service import Action, AuditService, Wanted, record
+from tiro.features.models.service import _Fetch
 from tiro.features.webhooks.service import WebhookWish
 from tiro.http.middleware import RequestEnvelope
 from tiro.kit import clock
@@ -418,6 +419,33 @@ DEEDS |= {
         Action.BATCH_REMOVED,
         lambda s: s.owner.delete(f"{BATCHES}/{batch(s).json()['batch_id']}"),
     ),
+}
+MODELS = "/api/v1/admin/models"
+
+
+def fetched(scene: Stage) -> httpx.Response:
+    """A download from a hub that nobody can reach, which this server allows for once."""
+    models = scene.server.runtime.models
+    options = replace(models._options, download=True, hubs=("http://127.0.0.1:9",))
+    models._options = options
+    return scene.owner.post(f"{MODELS}/tiny/download")
+
+
+def stopped(scene: Stage) -> httpx.Response:
+    models = scene.server.runtime.models
+    models._fetches["base"] = _Fetch()
+    return scene.owner.delete(f"{MODELS}/base/download")
+
+
+def removed(scene: Stage) -> httpx.Response:
+    (scene.server.runtime.models.folder / "small").mkdir(parents=True)
+    return scene.owner.delete(f"{MODELS}/small")
+
+
+DEEDS |= {
+    ("POST", MODELS + "/{name}/download"): (Action.MODEL_FETCHED, fetched),
+    ("DELETE", MODELS + "/{name}/download"): (Action.MODEL_STOPPED, stopped),
+    ("DELETE", MODELS + "/{name}"): (Action.MODEL_REMOVED, removed),
 }
 EXEMPT = {
     ("POST", "/api/v1/me/identities"): "only tells where to log in; `identity.linked` comes of that",

@@ -22,7 +22,7 @@ from tiro.egress.guard import Guard
 from tiro.errors import AddressRefused, HostUnreachable, InvalidRequest, LimitExceeded, TiroError
 
 _T = TypeVar("_T")
-CAPS = Caps(seconds=5, size=1000)
+CAPS = Caps(seconds=60, size=1000)
 PUBLIC = "93.184.215.14"
 
 

@@ -18,6 +18,8 @@ from tests.conftest import make_settings
 from tests.identityprovider import CLIENT, SECRET, Claims, IdentityProvider, identity_provider
 from tests.serving import Client, ThreadServer, thread_server
 
+from tiro.api import webapp
+from tiro.api.app import create_app
 from tiro.features.accounts.identities import provider as provider_module
 from tiro.features.users.service import Role
 from tiro.settings import OidcSettings
@@ -103,6 +105,18 @@ def test_a_login(server: ThreadServer, browser: Client, linked: None) -> None:
     token = {"X-CSRF-Token": browser.cookies["tiro-csrf"]}
     assert browser.post("/api/v1/keys", json={}, headers=token).status_code == 201
     assert set(browser.cookies) == {"tiro-access", "tiro-refresh", "tiro-csrf"}
+
+
+@pytest.mark.parametrize("home", ["/", "/docs"])
+def test_who_names_no_page_gets_to_the_app_where_there_is_one(
+    server: ThreadServer, browser: Client, linked: None, monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    monkeypatch.setattr(webapp, "is_built", lambda: home == "/")
+    assert create_app(server.runtime).state.home == home
+    # The same of a server that runs.
+    monkeypatch.undo()
+    expected = "/" if webapp.is_built() else "/docs"
+    assert log_in(browser).headers["Location"] == expected
 
 
 def test_an_attempt_tells_the_provider_nothing_of_use(browser: Client, provider: IdentityProvider) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,24 @@ from tests.conftest import make_settings
 from tests.serving import Client, thread_server
 
 from tiro.api.app import create_app
+from tiro.bootstrap import ports
 from tiro.bootstrap.server import Runtime, build_runtime
 from tiro.features.accounts.passwords import Passwords
+from tiro.limits.embedded import EmbeddedRateLimiter
 from tiro.settings import Settings
 
 ME, LOGIN, PASSWORD = "/api/v1/me", "/api/v1/auth/login", "correct horse battery"
 ADDRESS, KEY, GUESSES, WRONG = 12, 8, 5, 3
 LIMITS = {"address": ADDRESS, "key": KEY, "guesses_address": GUESSES, "guesses_name": WRONG}
 PROXY = "10.1.0.1"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_time_passes() -> Iterator[None]:
+    """For the limits: on a busy machine what was taken would be back before it is refused."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ports, "EmbeddedRateLimiter", partial(EmbeddedRateLimiter, now=lambda: 1000.0))
+        yield
 
 
 @dataclass

@@ -17,6 +17,7 @@ from sqlalchemy import text
 from tests.collector import Collector, collector
 from tests.databases import address_of
 from tests.makecall import wav
+from tests.ports import free_port
 from tests.receiver import receiving
 from tests.serving import ServerProcess, server_process, wait_until
 
@@ -42,12 +43,10 @@ class Watched:
 @pytest.fixture(scope="module", params=["json", pytest.param("text", marks=pytest.mark.slow)])
 def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """A process, for only one has a log; the tests of a style share it."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     settings = {
         "log_format": request.param,
         "log_level": "debug",
-        "metrics_port": str(port),
+        "metrics_port": str(port := free_port()),
         "egress_allow": "127.0.0.1",
         "http_proxies": "127.0.0.1",
     }

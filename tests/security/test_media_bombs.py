@@ -97,6 +97,7 @@ def test_a_shape_beyond_reason_is_refused(
         pool.open(tmp_path / "file")
 
 
+@pytest.mark.slow
 def test_the_widest_swell_that_is_allowed_stays_small(pool: DecoderPool, tmp_path: Path) -> None:
     """16 channels at the lowest rate swell most on the way to 16 kHz."""
     data = bytes(1_000_000)

@@ -156,6 +156,7 @@ def test_a_decoder_killed_at_work_is_a_typed_error(stream: MediaStream) -> None:
     assert not psutil.pid_exists(stream.pid)
 
 
+@pytest.mark.slow
 def test_a_decoder_that_aborts_is_a_typed_error(stream: MediaStream) -> None:
     os.kill(stream.pid, signal.SIGABRT)
     with pytest.raises(DecoderCrashed):
@@ -174,6 +175,7 @@ def test_a_decoder_that_stands_still_is_killed(fork: bool, recording: Path) -> N
         assert not psutil.pid_exists(stream.pid)
 
 
+@pytest.mark.slow
 @either_way
 def test_processor_time_runs_out(fork: bool, tmp_path: Path) -> None:
     """To find the speech in half an hour takes seconds; to read it may take less than one, of which limits
@@ -210,6 +212,7 @@ def test_nothing_is_left_after_close(fork: bool, recording: Path) -> None:
     assert not {pid for pid in ours if psutil.pid_exists(pid)}
 
 
+@pytest.mark.slow
 def test_a_spare_that_died_is_replaced(recording: Path) -> None:
     with DecoderPool(spares=1, fork=False) as pool:
         before = {child.pid for child in psutil.Process().children()}
@@ -280,7 +283,7 @@ def test_a_decoder_lost_in_a_loop_goes_with_its_parent() -> None:
         assert ours.recv(1) == b"x"
         ours.shutdown(socket.SHUT_RDWR)
         try:
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
         finally:
             process.kill()
             process.wait()

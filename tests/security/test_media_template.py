@@ -112,6 +112,7 @@ def test_nothing_is_forked_from_several_threads() -> None:
     assert "one thread" in done.stdout
 
 
+@pytest.mark.slow
 def test_many_files_leave_nothing_open(pool: DecoderPool, tmp_path: Path) -> None:
     path = makemedia.write(tmp_path / "file", BY_NAME["flac"], seconds=1)
     with pool.open(path) as stream:
@@ -130,6 +131,7 @@ def test_many_files_leave_nothing_open(pool: DecoderPool, tmp_path: Path) -> Non
     assert len(descriptors(os.getpid())) < own
 
 
+@pytest.mark.slow
 def test_a_dead_template_harms_no_file_and_is_replaced(pool: DecoderPool, recording: Path) -> None:
     with pool.open(recording) as stream:
         first = next(stream)
@@ -157,6 +159,7 @@ def test_a_decoder_whose_template_died_still_dies_on_request(pool: DecoderPool, 
         os.close(watch)
 
 
+@pytest.mark.slow
 def test_a_template_that_is_stuck_is_replaced(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(template, "_ANSWER", 0.2)
     with DecoderPool(MediaLimits(stall_seconds=2), fork=True) as pool:
@@ -195,6 +198,7 @@ def test_one_that_was_stopped_is_no_crash(pool: DecoderPool, recording: Path) ->
         assert template_of(stream.pid) == old
 
 
+@pytest.mark.slow
 def test_a_stream_outlives_its_pool(recording: Path) -> None:
     with DecoderPool(fork=True) as pool:
         stream = pool.open(recording)
@@ -255,6 +259,7 @@ def test_a_request_without_its_descriptors_is_let_go() -> None:
         running.kill()
 
 
+@pytest.mark.slow
 def test_old_kernels_get_a_python_for_each_file(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(pid: int) -> NoReturn:
         raise OSError(errno.ENOSYS, "unknown")

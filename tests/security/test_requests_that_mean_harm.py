@@ -17,7 +17,7 @@ from tests.makecall import wav
 from tests.serving import Client, ThreadServer, thread_server, wait_until
 
 DOOR, LOGIN = "/api/v1/transcribe", "/api/v1/auth/login"
-HEADERS, BODY, RATE = 0.4, 0.6, 1000
+HEADERS, BODY, RATE = 1.0, 1.0, 1000
 SPEECH = wav(seconds=1)
 Body = Callable[[], Iterator[bytes]]
 
@@ -34,7 +34,7 @@ class Line:
 
     def __init__(self, server: ThreadServer) -> None:
         host, port = server.address.removeprefix("http://").split(":")
-        self.socket = socket.create_connection((host, int(port)), timeout=20)
+        self.socket = socket.create_connection((host, int(port)), timeout=60)
 
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)

@@ -91,7 +91,7 @@ class Postgres:
         return True
 
     def _until(self, done: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not done():
             if time.monotonic() > deadline:
                 raise AssertionError((self.folder / "log").read_text()[-3000:])

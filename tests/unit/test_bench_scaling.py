@@ -76,6 +76,7 @@ def test_it_agrees_with_erlang_closely(workers: int, load: float) -> None:
     assert mean(waits) == pytest.approx(erlang_c(workers, load) / (workers - load), rel=0.04)
 
 
+@pytest.mark.slow
 def test_priorities_agree_with_cobham() -> None:
     """One worker, nobody is interrupted: W_k = R / (1 - s_(k-1)) (1 - s_k)."""
     load, shares = 0.7, (0.2, 0.5, 0.3)
@@ -110,6 +111,7 @@ def test_a_dead_workers_job_goes_on_elsewhere() -> None:
     assert 40_000 <= day.busy <= 40_000 + 30 * day.deaths
 
 
+@pytest.mark.slow
 def test_the_load_is_what_was_asked_for() -> None:
     load = Load(hours=2000, batched=0.3)
     jobs = list(arrivals(load, 3, seed=5))

@@ -61,7 +61,7 @@ def test_the_first_waits_for_company_while_another_is_prepared() -> None:
     with ThreadPoolExecutor(1) as pool:
         batch = pool.submit(batcher.take)
         batcher.put(1, "a", "a")
-        assert numbers(batch.result(20)) == [0, 1]
+        assert numbers(batch.result(60)) == [0, 1]
 
 
 def test_who_waited_for_one_that_fails_goes_alone() -> None:
@@ -71,7 +71,7 @@ def test_who_waited_for_one_that_fails_goes_alone() -> None:
         batch = pool.submit(batcher.take)
         batcher.refused()
         batcher.finished()
-        assert numbers(batch.result(20)) == [0]
+        assert numbers(batch.result(60)) == [0]
 
 
 def test_patience_has_an_end() -> None:
@@ -91,7 +91,7 @@ def test_what_is_being_prepared_is_shared_out_too() -> None:
         batch = pool.submit(batcher.take)
         for number in range(2, 8):
             batcher.put(number, "a", "a")
-        assert numbers(batch.result(20)) == [0, 1, 2, 3]
+        assert numbers(batch.result(60)) == [0, 1, 2, 3]
     assert numbers(batcher.take()) == [4, 5, 6, 7]
 
 
@@ -159,5 +159,5 @@ def test_each_request_is_given_out_once(workers: int) -> None:
         for _ in range(workers):
             batcher.put(-1, object(), "")
         for job in jobs:
-            job.result(20)
+            job.result(60)
     assert sorted(taken) == list(range(100))

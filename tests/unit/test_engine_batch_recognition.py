@@ -62,7 +62,7 @@ class Listener:
             self._under_way += 1
             self.most = max(self.most, self._under_way)
         if number == 0:
-            assert self.gate.wait(20)
+            assert self.gate.wait(60)
         with self._lock:
             self._under_way -= 1
         if number == 99:
@@ -254,7 +254,7 @@ def test_the_first_windows_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
         with Recognition(cast(EngineHosts, listener), TEAM, task, threading.Event()) as subject:
             subject._gathered = doors = Doors()
             subject.submit(*window(0, 5))
-            assert doors.waited.wait(20)
+            assert doors.waited.wait(60)
             assert not listener.asked
             for number in range(1, count):
                 subject.submit(*window(number, 5))

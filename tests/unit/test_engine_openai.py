@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests import speechserver
 from tests.speechserver import SpeechServer, Step, error, reply, serving, verbose
@@ -248,7 +248,7 @@ def test_no_try_goes_on_for_ever(server: SpeechServer, fault: Step) -> None:
     engine.close()
     assert type(found) is RemoteUnavailable
     assert "in time" in found.message
-    assert server.left.wait(10)
+    assert server.left.wait(60)
 
 
 @pytest.mark.parametrize(
@@ -451,7 +451,6 @@ ANSWERS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60)
 @given(ANSWERS, st.floats(0.1, 30.0))
 def test_any_answer_is_segments_in_order_or_a_typed_error(answer: dict[str, Any], duration: float) -> None:
     try:
@@ -477,7 +476,7 @@ def test_cancelling_closes_the_connection(engine: OpenAIEngine, server: SpeechSe
     stop = threading.Event()
 
     def cancel() -> None:
-        assert server.arrived.wait(10)
+        assert server.arrived.wait(60)
         stop.set()
 
     canceller = threading.Thread(target=cancel)
@@ -485,14 +484,14 @@ def test_cancelling_closes_the_connection(engine: OpenAIEngine, server: SpeechSe
     # Nothing but the cancellation ends this: a try may take two minutes.
     assert list(engine.transcribe(TranscribeRequest(speech(), stop=stop))) == []
     canceller.join()
-    assert server.left.wait(10)
+    assert server.left.wait(60)
     assert len(say(engine)) == 2
 
 
 def test_cancelling_ends_the_wait_for_another_try(engine: OpenAIEngine, server: SpeechServer) -> None:
     server.script.append(error(429, Retry_After="15"))
     stop = threading.Event()
-    stopper = threading.Thread(target=lambda: (server.arrived.wait(10), stop.set()))
+    stopper = threading.Thread(target=lambda: (server.arrived.wait(60), stop.set()))
     stopper.start()
     assert list(engine.transcribe(TranscribeRequest(speech(), stop=stop))) == []
     stopper.join()

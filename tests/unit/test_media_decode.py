@@ -198,6 +198,7 @@ def test_many_threads_share_a_pool(fork: bool, tmp_path: Path) -> None:
     assert lengths == [32_000] * 6
 
 
+@pytest.mark.slow
 @needs_audio
 def test_real_recordings(pool: DecoderPool) -> None:
     expected = {

@@ -71,6 +71,7 @@ def test_levels_are_decibels_of_full_scale() -> None:
     assert vad.flush().levels == pytest.approx([0], abs=1e-3)
 
 
+@pytest.mark.slow
 @needs_audio
 def test_it_is_the_same_model_that_faster_whisper_runs() -> None:
     """Equal but for the last frame, of which faster-whisper sets the last 64 samples to zero."""

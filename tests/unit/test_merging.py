@@ -6,7 +6,7 @@ import itertools
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tiro.speech.channels import ChannelMerger
@@ -83,7 +83,6 @@ def run(windows: list[WindowResult], seed: int) -> tuple[list[Segment], list[Dro
     return segments + list(released.segments), drops + list(released.drops)
 
 
-@settings(max_examples=80)
 @given(conversations(), st.integers(0, 10**6))
 def test_what_comes_out_does_not_depend_on_when_things_came_in(
     windows: list[WindowResult], seed: int

@@ -85,7 +85,7 @@ def test_a_folder_is_used_by_its_path_and_by_its_name(tmp_path: Path) -> None:
     assert heard("by-name", tmp_path / "models") == words
 
 
-@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("tied", [True, pytest.param(False, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("form", ["F32", "F16", "BF16", "shards", "bare"])
 def test_every_weight_finds_its_place(tmp_path: Path, form: str, tied: bool) -> None:
     spec = random_spec(2, 3, 4, TOKENS, tied=tied)

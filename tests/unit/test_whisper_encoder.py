@@ -81,7 +81,10 @@ def difference(found: Any, expected: Any) -> float:
     return float(np.sqrt(np.mean(np.square(found - expected)) / np.mean(np.square(expected))))
 
 
-@pytest.mark.parametrize("precision", [None, "float16", "int8", "int8_float16"])
+@pytest.mark.parametrize(
+    "precision",
+    [None, *(pytest.param(name, marks=pytest.mark.slow) for name in ("float16", "int8", "int8_float16"))],
+)
 def test_the_states_are_closer_than_ctranslate2s_own_in_8_bits(
     tmp_path: Path, mel: Mel, precision: str | None
 ) -> None:
@@ -218,6 +221,7 @@ def test_states_that_are_too_far_off_are_not_used(
     assert choose_encoder(loaded(model), options(model))[0] == CTRANSLATE2
 
 
+@pytest.mark.slow
 def test_what_is_measured_is_both_encoders(model: Path) -> None:
     ready = loaded(model)
     plain = subject.ctranslate2_encoder(ready.model)
@@ -259,6 +263,7 @@ def test_ctranslate2_does_it_where_nothing_can_be_kept(model: Path, monkeypatch:
     assert not [file for file in model.iterdir() if "encoder" in file.name]
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_left_half_written_does_not_stay(model: Path, tmp_path: Path) -> None:
     killed = """
 import os, sys
@@ -327,6 +332,7 @@ def test_a_damaged_model_file_is_a_typed_error(drawn: Path, tmp_path: Path) -> N
         ModelFile(drawn / "model.bin").get("encoder/conv1/bias", 1)
 
 
+@pytest.mark.slow
 def test_the_choice_survives_a_damaged_note(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = measured(monkeypatch, (2.0, 1.0))
     for note in (b"{", b"[]", json.dumps({"chosen": "nobody", "circumstances": {}}).encode()):

@@ -20,7 +20,7 @@ function found(worker: ServiceWorker | null): void {
 export async function registerWorker(): Promise<void> {
   if (!('serviceWorker' in navigator)) return;
   const registration = await navigator.serviceWorker.register('/sw.js').catch(() => null);
-  if (registration === null) return;
+  if (!registration) return; // browsers that are told to have none resolve with nothing
   // The first one replaces nothing, so that nobody has to be asked.
   const ready = () =>
     registration.waiting && navigator.serviceWorker.controller && found(registration.waiting);

@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, SecretStr
 
 from tiro.api.health import Component, RuntimeDependency, Status, components, worst
 from tiro.bootstrap.server import Runtime
+from tiro.db.session import database_bytes
+from tiro.engines.catalogue import bytes_in
 from tiro.errors import DatabaseBusy, Forbidden, Unauthorized
 from tiro.features.administration.schemas import UserStorage
 from tiro.features.checkup.service import look_at_rows
 from tiro.features.keys.dependencies import ADMIN
 from tiro.http.problems import documented
+from tiro.settings import variables
 
 router = APIRouter(
     prefix="/api/v1/admin",
@@ -39,8 +42,19 @@ class Disk(BaseModel):
     reserve: int = Field(description="What uploads leave free.")
 
 
+class StorageKinds(BaseModel):
+    """What takes room, in bytes."""
+
+    recordings: int = Field(description="Files of recordings, wherever they are kept.")
+    uploads: int = Field(description="What unfinished uploads are to have once they are finished.")
+    models: int = Field(description="Models on this machine, and what was made of them.")
+    database: int
+
+
 class StorageUse(BaseModel):
     disk: Disk
+    bucket: str | None = Field(description="Where recordings are kept, if not on the disk.")
+    kinds: StorageKinds
     users: list[UserStorage]
 
 
@@ -48,6 +62,9 @@ class EffectiveSetting(BaseModel):
     name: str = Field(examples=["TIRO_HTTP_PORT"])
     value: str | int | float | bool | None = Field(description=f"`{_MASK}` where it is a secret.")
     default: bool = Field(description="Whether it is what holds where nobody says anything.")
+    source: Literal["default", "environment", "file", "command line"] = Field(
+        description="Where it comes from; `file` is the `.env` file."
+    )
 
 
 class EffectiveSettings(BaseModel):
@@ -93,16 +110,27 @@ def storage(runtime: RuntimeDependency) -> StorageUse:
     """What room each user takes, and what is left."""
     usage = shutil.disk_usage(runtime.settings.data)
     reserve = int(runtime.settings.storage.reserve)
+    users = runtime.administration.storage()
+    with runtime.database.read() as session:
+        database = database_bytes(session)
+    options = runtime.speech.options
     return StorageUse(
         disk=Disk(free=usage.free, total=usage.total, reserve=reserve),
-        users=runtime.administration.storage(),
+        bucket=runtime.settings.storage.url if runtime.settings.storage.bucket else None,
+        kinds=StorageKinds(
+            recordings=sum(user.bytes for user in users),
+            uploads=sum(user.upload_bytes for user in users),
+            models=sum(bytes_in(folder) for folder in (options.models, options.converted) if folder),
+            database=database,
+        ),
+        users=users,
     )
 
 
 @router.get("/settings")
 def settings(runtime: RuntimeDependency) -> EffectiveSettings:
     """The settings as they hold, without secrets."""
-    return EffectiveSettings(items=list(_settings(runtime.settings, ("TIRO",))))
+    return EffectiveSettings(items=list(_settings(runtime.settings, ("TIRO",), variables())))
 
 
 @router.get("/health", responses=documented(DatabaseBusy))
@@ -140,15 +168,23 @@ def _queue(runtime: Runtime) -> Queue:
     )
 
 
-def _settings(found: BaseModel, name: tuple[str, ...]) -> Iterator[EffectiveSetting]:
+def _settings(
+    found: BaseModel, name: tuple[str, ...], said: Mapping[str, Literal["environment", "file"]]
+) -> Iterator[EffectiveSetting]:
     for key, field in type(found).model_fields.items():
         value: Any = getattr(found, key)
         path = (*name, key.upper())
         if isinstance(value, BaseModel):
-            yield from _settings(value, path)
+            yield from _settings(value, path, said)
             continue
         default = value == field.get_default(call_default_factory=True)
-        yield EffectiveSetting(name="_".join(path), value=_plain(value), default=default)
+        variable = "_".join(path)
+        yield EffectiveSetting(
+            name=variable,
+            value=_plain(value),
+            default=default,
+            source=said.get(variable) or ("default" if default else "command line"),
+        )
 
 
 def _plain(value: Any) -> str | int | float | bool | None:

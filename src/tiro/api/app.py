@@ -29,6 +29,7 @@ from tiro.features.following import endpoints as following_endpoints
 from tiro.features.groups import endpoints as group_endpoints
 from tiro.features.keys import endpoints as key_endpoints
 from tiro.features.keys.service import KeyService
+from tiro.features.models import endpoints as model_endpoints
 from tiro.features.openai import endpoints as openai_endpoints
 from tiro.features.peaks import endpoints as peak_endpoints
 from tiro.features.quotas import endpoints as quota_endpoints
@@ -92,6 +93,8 @@ _ROUTERS = (
     audit_endpoints.own,
     audit_endpoints.router,
     job_endpoints.router,
+    job_endpoints.queues,
+    model_endpoints.router,
     admin.router,
     health.router,
 )
@@ -111,6 +114,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         openapi_url="/openapi.json",
     )
     app.state.runtime = runtime
+    app.state.home = "/" if webapp.is_built() else "/docs"
     problems.install(app)
     # The last one is the first to see a request.
     idempotency.install(app)

@@ -44,6 +44,7 @@ from tiro.features.jobs.fleet import Fleet, Worker
 from tiro.features.jobs.service import JobService
 from tiro.features.jobs.states import JobQueue
 from tiro.features.keys.service import KeyService
+from tiro.features.models.service import ModelService
 from tiro.features.openai.service import OpenAIService
 from tiro.features.orphans.service import OrphanService
 from tiro.features.peaks.service import PeakService
@@ -120,6 +121,7 @@ class Runtime:
     audit: AuditService
     retention: RetentionService
     administration: AdministrationService
+    models: ModelService
     idempotency: IdempotencyService
     hub: EventHub
     fleet: Fleet
@@ -133,6 +135,7 @@ class Runtime:
         self.runner.stop()
 
     def close(self) -> None:
+        self.models.close()
         self.speech.hosts.close()
         self.speech.decoders.close()
         self.resolver.close()
@@ -352,7 +355,14 @@ def build_runtime(
         sender=sender,
         audit=audit,
         retention=retention,
-        administration=AdministrationService(database, recordings),
+        administration=AdministrationService(database, recordings, jobs, fleet, worker),
+        models=ModelService(
+            database,
+            speech.options,
+            speech.default_engine,
+            speech.default_model,
+            reserve=int(settings.storage.reserve),
+        ),
         idempotency=idempotency,
         hub=hub,
         fleet=fleet,

@@ -39,6 +39,14 @@ def database_version(session: Session) -> str:
     return f"PostgreSQL {session.scalar(text('show server_version'))}".partition(" (")[0]
 
 
+def database_bytes(session: Session) -> int:
+    """What the database takes, its indexes and free pages with it."""
+    if session.get_bind().dialect.name == "sqlite":
+        pages, size = (session.scalar(text(f"PRAGMA {name}")) for name in ("page_count", "page_size"))
+        return int(pages or 0) * int(size or 0)
+    return int(session.scalar(text("select pg_database_size(current_database())")) or 0)
+
+
 class Database:
     """One database, used from many threads. Close it when done.
 

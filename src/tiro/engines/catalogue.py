@@ -154,6 +154,32 @@ def remove(model: str, models: Path) -> bool:
     return True
 
 
+def bytes_in(folder: Path) -> int:
+    """What a model takes; files that are links (as those of the cache are) count as what they point to."""
+    with contextlib.suppress(OSError):
+        return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return 0  # somebody removes it just now
+
+
+def partial(name: str, models: Path) -> Path:
+    """The folder of what has arrived of a download; ``name`` is a model's one name."""
+    return models / f".partial-{name}"
+
+
+def partial_bytes(name: str, models: Path) -> int:
+    return bytes_in(partial(name, models))
+
+
+def forget_partial(model: str, models: Path) -> bool:
+    """Delete what has arrived of a download; whether there was anything."""
+    name = checked(model)
+    if not partial(name, models).is_dir():
+        return False
+    with changing(models, name):
+        shutil.rmtree(partial(name, models), ignore_errors=True)
+    return True
+
+
 def how_to_get(name: str, models: Path) -> str:
     """The sentence for a person whose model is missing and cannot be fetched now."""
     known = MODELS.get(canonical(name))

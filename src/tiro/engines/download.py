@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tiro.engines.catalogue import MODELS, WhisperModel, changing, checked, how_to_get
+from tiro.engines.catalogue import MODELS, WhisperModel, changing, checked, how_to_get, partial
 from tiro.engines.folders import missing_files
 from tiro.errors import ModelUnavailable, StorageFull, UnknownEngine
 
@@ -61,11 +61,11 @@ def pull(model: str, models: Path, progress: Progress | None = None, *, hubs: Se
         models.mkdir(parents=True, exist_ok=True)
         with changing(models, name):
             if missing_files(target):
-                _fetch_from_any(MODELS[name], models / f".partial-{name}", progress, answering)
+                _fetch_from_any(MODELS[name], partial(name, models), progress, answering)
                 if target.is_symlink():
                     target.unlink()
                 shutil.rmtree(target, ignore_errors=True)
-                (models / f".partial-{name}").rename(target)
+                partial(name, models).rename(target)
     except OSError as err:
         if err.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFull from err
@@ -74,11 +74,11 @@ def pull(model: str, models: Path, progress: Progress | None = None, *, hubs: Se
 
 
 def _fetch_from_any(
-    model: WhisperModel, partial: Path, progress: Progress | None, hubs: Sequence[str]
+    model: WhisperModel, arrived: Path, progress: Progress | None, hubs: Sequence[str]
 ) -> None:
     for hub in hubs:
         try:
-            _fetch(model, partial, progress, hub)
+            _fetch(model, arrived, progress, hub)
         except ModelUnavailable:
             if hub == hubs[-1]:
                 raise
@@ -110,10 +110,10 @@ class _File:
         return True
 
 
-def _fetch(model: WhisperModel, partial: Path, progress: Progress | None, hub: str) -> None:
+def _fetch(model: WhisperModel, arrived: Path, progress: Progress | None, hub: str) -> None:
     import httpx
 
-    partial.mkdir(exist_ok=True)
+    arrived.mkdir(exist_ok=True)
     timeout = httpx.Timeout(30.0, connect=10.0)
     with httpx.Client(base_url=hub, timeout=timeout, follow_redirects=True) as client:
         try:
@@ -121,23 +121,32 @@ def _fetch(model: WhisperModel, partial: Path, progress: Progress | None, hub: s
             total = sum(file.size or 0 for file in files)
             done = 0
             for file in files:
-                target = partial / file.name
+                target = arrived / file.name
                 if not (target.exists() and file.is_sound(target)):
                     address = f"/{model.repo}/resolve/{revision}/{file.name}"
-                    _download(client, address, file, partial, _meter(progress, done, total))
-                    file.part(partial).replace(target)
+                    _download(client, address, file, arrived, _meter(progress, done, total))
+                    file.part(arrived).replace(target)
                 done += file.size or 0
                 if progress:
                     progress(done, total)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as err:
             raise ModelUnavailable(
-                f"Fetching '{model.name}' from {hub} broke off ({str(err) or type(err).__name__}). "
+                f"Fetching '{model.name}' from {hub} broke off ({_why(err)}). "
                 f"Run `tiro models pull {model.name}` again; it goes on where it stopped."
             ) from err
-    if lacks := missing_files(partial):
+    if lacks := missing_files(arrived):
         raise ModelUnavailable(f"{hub} has no whole copy of '{model.name}': {', '.join(lacks)} missing.")
-    for part in partial.glob(".*.part"):  # of another revision
+    for part in arrived.glob(".*.part"):  # of another revision
         part.unlink()
+
+
+def _why(error: Exception) -> str:
+    """In a few words: httpx's own have the whole address, and lead to a page about status codes."""
+    import httpx
+
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"it answered {error.response.status_code} {error.response.reason_phrase}".rstrip()
+    return str(error) or type(error).__name__
 
 
 def _listing(client: httpx.Client, repo: str) -> tuple[str, list[_File]]:

@@ -21,7 +21,7 @@ from tests.serving import Client, wait_until
 from tiro.bootstrap.data import inspect_data
 from tiro.kit.ids import uuid7
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 DOOR = "/api/v1/transcribe"
 THREADS, TURNS = 8, 40

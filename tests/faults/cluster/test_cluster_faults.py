@@ -15,7 +15,7 @@ from tests.services.redis import Redis
 from tests.services.s3 import s3
 from tests.serving import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(100 * ROUNDS)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 * ROUNDS)]
 
 LEASE = 3.0
 CALL = wav(seconds=50, channels=2)
@@ -81,7 +81,7 @@ def test_a_worker_that_was_taken_for_dead_changes_nothing(house: Cluster, engine
             log = house.logs[-2]
             wait_until(lambda: "job.lease_lost" in log.read_text(), what="the zombie's insight")  # noqa: B023
             zombie.terminate()
-            assert zombie.wait(20) == 0
+            assert zombie.wait(60) == 0
         assert house.rows(query, recording_id) == done
         assert house.job(recording_id) == job
         house.sound(recording_id)
@@ -144,7 +144,7 @@ def test_a_graceful_stop_loses_nothing(house: Cluster, engine_log: Path, request
             recording_id = house.send(CALL, "counting:0.03")
             wait_until(lambda: house.windows(recording_id) >= 1, what="the first window")  # noqa: B023
             worker.terminate()
-            assert worker.wait(10) == 0
+            assert worker.wait(60) == 0
         job = house.job(recording_id)
         assert (job["state"], job["attempt"], job["tries_left"], job["owner"]) == ("queued", 1, 3, None)
         recorded, asked = house.windows(recording_id), countingengine.asked(engine_log)

@@ -11,6 +11,11 @@ export interface Wanted {
   status: Status | null;
   title: string;
   order: Order;
+  tags: readonly string[];
+  language: string | null;
+  speaker: string | null;
+  since: string | null;
+  before: string | null;
 }
 
 export const meQuery = queryOptions({
@@ -41,9 +46,10 @@ export const factorQuery = queryOptions({
 });
 
 /** A page of the library; `page` counts from 0. */
-export function pageQuery({ status, title, order }: Wanted, page: number) {
+export function pageQuery(wanted: Wanted, page: number) {
+  const { status, title, order, tags, language, speaker, since, before } = wanted;
   return queryOptions({
-    queryKey: ['library', status ?? 'all', title, order, page],
+    queryKey: ['library', 'page', wanted, page],
     queryFn: () =>
       told(
         api.GET('/api/v1/transcribe', {
@@ -55,6 +61,11 @@ export function pageQuery({ status, title, order }: Wanted, page: number) {
               order,
               ...(status ? { status } : {}),
               ...(title ? { title } : {}),
+              ...(tags.length > 0 ? { tag: [...tags] } : {}),
+              ...(language ? { language } : {}),
+              ...(speaker ? { speaker } : {}),
+              ...(since ? { since } : {}),
+              ...(before ? { before } : {}),
             },
           },
         }),

@@ -1,7 +1,9 @@
+import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
-import { BookOpenText, LibraryBig, type LucideIcon, Mic, Settings, WifiOff } from 'lucide-react';
+import { BookOpenText, LibraryBig, type LucideIcon, Mic, Settings, ShieldUser, WifiOff } from 'lucide-react';
 import { lazy, type ReactNode, Suspense, useSyncExternalStore } from 'react';
 import { network } from '@/api/network';
+import { meQuery } from '@/api/queries';
 import { useLeftEdits } from '@/features/editing/left';
 import { useLibraryFeed } from '@/features/library/feed';
 import { recording } from '@/features/record/now';
@@ -23,6 +25,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const navigate = useNavigate();
   useLibraryFeed();
   useLeftEdits();
+  const isAdmin = useQuery(meQuery).data?.scopes.includes('admin') ?? false;
   return (
     <>
       <a
@@ -41,6 +44,7 @@ export function Shell({ children }: { children: ReactNode }) {
               <NavLink to="/" icon={LibraryBig} label={t('nav.library')} />
               <NavLink to="/record" icon={Mic} label={t('record.nav')} />
               <NavLink to="/settings" icon={Settings} label={t('nav.settings')} />
+              {isAdmin && <NavLink to="/admin" icon={ShieldUser} label={t('nav.admin')} />}
             </nav>
             <a
               href="/docs"
@@ -65,11 +69,12 @@ export function Shell({ children }: { children: ReactNode }) {
         </div>
         <nav
           aria-label={t('nav.main')}
-          className="glass fixed inset-x-0 bottom-0 z-30 grid grid-cols-3 pb-[env(safe-area-inset-bottom)] md:hidden"
+          className="glass fixed inset-x-0 bottom-0 z-30 grid auto-cols-fr grid-flow-col pb-[env(safe-area-inset-bottom)] md:hidden"
         >
           <TabLink to="/" icon={LibraryBig} label={t('nav.library')} />
           <TabLink to="/record" icon={Mic} label={t('record.nav')} />
           <TabLink to="/settings" icon={Settings} label={t('nav.settings')} />
+          {isAdmin && <TabLink to="/admin" icon={ShieldUser} label={t('nav.admin')} />}
         </nav>
       </div>
       <DropAnywhere onDropped={() => void navigate({ to: '/' })} />
@@ -79,7 +84,7 @@ export function Shell({ children }: { children: ReactNode }) {
 }
 
 interface LinkProps {
-  to: '/' | '/record' | '/settings';
+  to: '/' | '/record' | '/settings' | '/admin';
   icon: LucideIcon;
   label: string;
 }

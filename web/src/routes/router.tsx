@@ -6,10 +6,10 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router';
-import type { Order } from '@/api/queries';
-import type { Status } from '@/api/types';
 import { AuthGate } from '@/features/account/AuthGate';
+import { type AuditSearch, knownSearch } from '@/features/admin/audit';
 import { LibraryPage } from '@/features/library/LibraryPage';
+import { librarySearch } from '@/features/library/search';
 import { Broken, Missing } from './Fallbacks';
 import { PasswordPage } from './PasswordPage';
 import { Shell } from './Shell';
@@ -17,6 +17,12 @@ import { Shell } from './Shell';
 const root = createRootRoute({ component: Outlet, notFoundComponent: Missing, errorComponent: Broken });
 
 const password = createRoute({ getParentRoute: () => root, path: '/password', component: PasswordPage });
+
+const shared = createRoute({
+  getParentRoute: () => root,
+  path: '/shared',
+  component: lazyRouteComponent(() => import('@/features/sharing/SharedPage'), 'SharedPage'),
+});
 
 const inside = createRoute({
   getParentRoute: () => root,
@@ -30,22 +36,10 @@ const inside = createRoute({
   ),
 });
 
-const STATUSES: readonly string[] = ['queued', 'running', 'completed', 'failed', 'cancelled'];
-
-export interface LibrarySearch {
-  status?: Status;
-  order?: Order;
-  title?: string;
-}
-
 const library = createRoute({
   getParentRoute: () => inside,
   path: '/',
-  validateSearch: (search: Record<string, unknown>): LibrarySearch => ({
-    ...(STATUSES.includes(String(search.status)) ? { status: search.status as Status } : {}),
-    ...(search.order === 'oldest' || search.order === 'title' ? { order: search.order } : {}),
-    ...(search.title ? { title: String(search.title).slice(0, 200) } : {}),
-  }),
+  validateSearch: librarySearch,
   component: LibraryPage,
 });
 
@@ -71,7 +65,18 @@ const settings = createRoute({
   component: lazyRouteComponent(() => import('@/features/account/SettingsPage'), 'SettingsPage'),
 });
 
-function section<const P extends string>(path: P, name: 'Profile' | 'Security' | 'ApiKeys' | 'Appearance') {
+type SettingsSection =
+  | 'Profile'
+  | 'Security'
+  | 'Transcription'
+  | 'Retention'
+  | 'ApiKeys'
+  | 'Webhooks'
+  | 'Usage'
+  | 'Activity'
+  | 'Appearance';
+
+function section<const P extends string>(path: P, name: SettingsSection) {
   return createRoute({
     getParentRoute: () => settings,
     path,
@@ -87,9 +92,41 @@ const settingsIndex = createRoute({
   },
 });
 
+const admin = createRoute({
+  getParentRoute: () => inside,
+  path: '/admin',
+  component: lazyRouteComponent(() => import('@/features/admin/sections'), 'AdminPage'),
+});
+
+type AdminSection = 'People' | 'Groups' | 'Jobs' | 'Models' | 'Storage' | 'Health' | 'ServerSettings';
+
+function adminSection<const P extends string>(path: P, name: AdminSection) {
+  return createRoute({
+    getParentRoute: () => admin,
+    path,
+    component: lazyRouteComponent(() => import('@/features/admin/sections'), name),
+  });
+}
+
+const adminIndex = createRoute({
+  getParentRoute: () => admin,
+  path: '/',
+  beforeLoad: () => {
+    throw redirect({ to: '/admin/people' });
+  },
+});
+
+const audit = createRoute({
+  getParentRoute: () => admin,
+  path: 'audit',
+  validateSearch: (search: Record<string, unknown>): AuditSearch => knownSearch(search),
+  component: lazyRouteComponent(() => import('@/features/admin/sections'), 'Audit'),
+});
+
 export const router = createRouter({
   routeTree: root.addChildren([
     password,
+    shared,
     inside.addChildren([
       library,
       recording,
@@ -98,8 +135,24 @@ export const router = createRouter({
         settingsIndex,
         section('profile', 'Profile'),
         section('security', 'Security'),
+        section('transcription', 'Transcription'),
+        section('retention', 'Retention'),
         section('keys', 'ApiKeys'),
+        section('webhooks', 'Webhooks'),
+        section('usage', 'Usage'),
+        section('activity', 'Activity'),
         section('appearance', 'Appearance'),
+      ]),
+      admin.addChildren([
+        adminIndex,
+        audit,
+        adminSection('people', 'People'),
+        adminSection('groups', 'Groups'),
+        adminSection('jobs', 'Jobs'),
+        adminSection('models', 'Models'),
+        adminSection('storage', 'Storage'),
+        adminSection('health', 'Health'),
+        adminSection('settings', 'ServerSettings'),
       ]),
     ]),
   ]),

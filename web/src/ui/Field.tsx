@@ -66,3 +66,50 @@ export function Select({ label, className, children, ...rest }: SelectProps) {
     </select>
   );
 }
+
+interface ChoiceProps extends Omit<ComponentProps<'select'>, 'id'> {
+  label: string;
+}
+
+/** One of several, under its label, as a field of a form. */
+export function Choice({ label, className, children, ...rest }: ChoiceProps) {
+  const id = useId();
+  return (
+    <div className={cx('grid gap-1.5', className)}>
+      <label htmlFor={id} className="text-sm font-medium">
+        {label}
+      </label>
+      <select {...rest} id={id} className={INPUT}>
+        {children}
+      </select>
+    </div>
+  );
+}
+
+interface LongFieldProps extends Omit<ComponentProps<'textarea'>, 'id'> {
+  label: string;
+  hint?: string;
+}
+
+export function LongField({ label, hint, className, ...rest }: LongFieldProps) {
+  const id = useId();
+  return (
+    <div className={cx('grid gap-1.5', className)}>
+      <label htmlFor={id} className="text-sm font-medium">
+        {label}
+      </label>
+      <textarea
+        rows={3}
+        {...rest}
+        id={id}
+        aria-describedby={hint ? `${id}-hint` : undefined}
+        className={cx(INPUT, 'py-2')}
+      />
+      {hint && (
+        <p id={`${id}-hint`} className="text-xs text-ink-faint">
+          {hint}
+        </p>
+      )}
+    </div>
+  );
+}

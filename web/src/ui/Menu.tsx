@@ -1,6 +1,6 @@
 import type { LucideIcon } from 'lucide-react';
 import { DropdownMenu } from 'radix-ui';
-import type { ReactNode } from 'react';
+import { createContext, type ReactNode, type RefObject, useContext, useRef } from 'react';
 import { LANGUAGES, language } from '@/i18n';
 import { cx } from './classes';
 
@@ -11,6 +11,9 @@ export function inMain(): HTMLElement | null {
 
 export const MENU_LOOK = 'z-50 min-w-52 animate-rise rounded-lg border border-line bg-surface p-1.5 shadow-3';
 
+/** Whether what was chosen takes the focus. */
+const Handed = createContext<RefObject<boolean> | null>(null);
+
 interface MenuProps {
   /** The button that opens it. */
   children: ReactNode;
@@ -19,12 +22,22 @@ interface MenuProps {
 }
 
 export function Menu({ children, items, align = 'end' }: MenuProps) {
+  const handed = useRef(false);
   return (
     <DropdownMenu.Root modal={false} dir={LANGUAGES[language()].direction}>
       <DropdownMenu.Trigger asChild>{children}</DropdownMenu.Trigger>
       <DropdownMenu.Portal container={inMain()}>
-        <DropdownMenu.Content align={align} sideOffset={6} collisionPadding={12} className={MENU_LOOK}>
-          {items}
+        <DropdownMenu.Content
+          align={align}
+          sideOffset={6}
+          collisionPadding={12}
+          onCloseAutoFocus={(event) => {
+            if (handed.current) event.preventDefault();
+            handed.current = false;
+          }}
+          className={MENU_LOOK}
+        >
+          <Handed value={handed}>{items}</Handed>
         </DropdownMenu.Content>
       </DropdownMenu.Portal>
     </DropdownMenu.Root>
@@ -40,6 +53,8 @@ interface ItemProps {
   danger?: boolean;
   /** The key that does the same. */
   keys?: string;
+  /** Whether it hands the focus on to what it opens, rather than back to the button. */
+  hands?: boolean;
 }
 
 export function MenuItem({
@@ -50,7 +65,13 @@ export function MenuItem({
   download,
   danger = false,
   keys,
+  hands = false,
 }: ItemProps) {
+  const handed = useContext(Handed);
+  function select(): void {
+    if (handed) handed.current = hands;
+    onSelect?.();
+  }
   const className = cx(
     'flex min-h-9 items-center gap-2.5 rounded-md px-2.5 text-sm outline-none select-none',
     'data-highlighted:bg-raised',
@@ -77,7 +98,7 @@ export function MenuItem({
     );
   }
   return (
-    <DropdownMenu.Item className={className} {...(onSelect ? { onSelect } : {})}>
+    <DropdownMenu.Item className={className} onSelect={select}>
       {body}
     </DropdownMenu.Item>
   );

@@ -66,6 +66,11 @@ export function wholeMoment(iso: string, language: string): string {
   return new Intl.DateTimeFormat(language, { dateStyle: 'long', timeStyle: 'short' }).format(new Date(iso));
 }
 
+/** To the second, and short: for lists of what happened. */
+export function exactMoment(iso: string, language: string): string {
+  return new Intl.DateTimeFormat(language, { dateStyle: 'short', timeStyle: 'medium' }).format(new Date(iso));
+}
+
 /** The name of a language: `English` for `en`. */
 export function languageName(code: string, language: string): string {
   try {

@@ -8,6 +8,8 @@ export interface Preferences {
   /** What was last recorded from. */
   source?: string;
   microphone?: string;
+  /** What recordings added from this browser are heard with; the server's own choice where it is empty. */
+  engine?: string;
 }
 
 const PLACE = 'tiro.preferences';

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,19 @@ def _made(folder: Path) -> Any:
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    added = _added(folder)
-    for token, number in sorted(added.items(), key=lambda item: item[1]):
-        special = not token.startswith("<|") or not token[2:3].isdigit()  # the time stamps are text
-        entry = [AddedToken(token, special=special, normalized=False)]
-        (tokenizer.add_special_tokens if special else tokenizer.add_tokens)(entry)
+    added = sorted(_added(folder).items(), key=lambda item: item[1])
+    # As many as may be in one call: in each the library goes through all that it has.
+    for special, run in itertools.groupby((token for token, _ in added), _is_special):
+        entries = [AddedToken(token, special=special, normalized=False) for token in run]
+        (tokenizer.add_special_tokens if special else tokenizer.add_tokens)(entries)
+    for token, number in added:
         if tokenizer.token_to_id(token) != number:
             raise ModelCorrupt(f"The tokens in {folder} are not numbered without gaps (at '{token}').")
     return tokenizer
+
+
+def _is_special(token: str) -> bool:
+    return not token.startswith("<|") or not token[2:3].isdigit()  # the time stamps are text
 
 
 def _added(folder: Path) -> dict[str, int]:

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Row, case, func, select
+from sqlalchemy import Row, case, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from tiro.db.sums import whole_sum
 from tiro.db.tables import JobTable, RecordingTable, UploadTable, UserTable
+from tiro.features.jobs.states import JobState
 
 
 def jobs(
-    session: Session, state: str | None, owner: str | None, before: str | None, limit: int
+    session: Session,
+    state: str | None,
+    queue: str | None,
+    owner: str | None,
+    before: str | None,
+    limit: int,
 ) -> Sequence[Row[tuple[JobTable, str]]]:
     """Jobs, newest first, for ids grow with time; each with its user's name."""
     query = select(JobTable, UserTable.name).join(UserTable, UserTable.id == JobTable.user_id)
     if state is not None:
         query = query.where(JobTable.state == state)
+    if queue is not None:
+        query = query.where(JobTable.queue == queue)
     if owner is not None:
         query = query.where(JobTable.user_id == owner)
     if before is not None:
@@ -29,6 +37,19 @@ def job(session: Session, job_id: str) -> tuple[JobTable, str] | None:
     query = select(JobTable, UserTable.name).join(UserTable, UserTable.id == JobTable.user_id)
     row = session.execute(query.where(JobTable.id == job_id)).one_or_none()
     return None if row is None else (row[0], row[1])
+
+
+def states(session: Session) -> dict[str, int]:
+    """How many recordings there are by the state of the job that speaks for them. Reads an index alone."""
+    query = select(JobTable.state, func.count()).where(JobTable.latest).group_by(JobTable.state)
+    return dict(session.execute(query).tuples().all())
+
+
+def busy(session: Session) -> dict[str, int]:
+    """How many jobs each worker is at."""
+    running = JobTable.state == literal_column(f"'{JobState.RUNNING}'")
+    query = select(JobTable.owner, func.count()).where(running).group_by(JobTable.owner)
+    return {owner: count for owner, count in session.execute(query).tuples() if owner is not None}
 
 
 def storage(session: Session) -> Sequence[Row[tuple[str, str, int, int, int, int, int]]]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from tiro.features.jobs.states import JobState, Priority
+from tiro.features.jobs.states import JobQueue, JobState, Priority
 
 
 class Owner(BaseModel):
@@ -23,6 +23,9 @@ class AdminJob(BaseModel):
     latest: bool = Field(description="Whether it speaks for its recording; else a later one does.")
     state: JobState
     stage: str | None
+    queue: JobQueue
+    engine: str = Field(description="Without its model.")
+    waits_for: str | None = Field(description="What no worker that is alive can give it.")
     priority: Priority
     attempt: int
     tries_left: int
@@ -41,6 +44,34 @@ class AdminJobs(BaseModel):
 
     items: list[AdminJob]
     next: str | None = Field(description="`before` of the next page; null on the last.")
+
+
+class QueueLoad(BaseModel):
+    """What a job needs of the machine that does it, and how many do."""
+
+    queue: JobQueue
+    queued: int
+    running: int
+    workers: int = Field(description="Those that take jobs of this queue.")
+    oldest_seconds: float = Field(description="How long the job has waited that waits longest.")
+
+
+class AliveWorker(BaseModel):
+    """A process that takes jobs."""
+
+    id: str
+    host: str
+    queues: list[str]
+    engines: list[str] | None = Field(description="null: whichever.")
+    slots: int = Field(description="Jobs at once.")
+    busy: int
+
+
+class JobQueues(BaseModel):
+    items: list[QueueLoad]
+    workers: list[AliveWorker] = Field(description="Those of whom there was a sign of life just now.")
+    states: dict[JobState, int] = Field(description="Recordings by the state of their latest job.")
+    stranded: list[str] = Field(description="What is missing for jobs that nobody can do.")
 
 
 class UserStorage(BaseModel):

@@ -8,7 +8,7 @@ from enum import StrEnum
 class Action(StrEnum):
     """What was done. The first word says what the entry's target is: of ``job``, ``share`` and ``comment``
     the recording; of ``login``, ``password``, ``second_factor``, ``identity``, ``link``, ``retention`` and
-    ``defaults`` the user."""
+    ``defaults`` the user; of ``model`` its name."""
 
     LOGIN_SUCCEEDED = "login.succeeded"
     LOGIN_FAILED = "login.failed"
@@ -70,6 +70,9 @@ class Action(StrEnum):
     WEBHOOK_REDELIVERED = "webhook.redelivered"
     RETENTION_CHANGED = "retention.changed"
     DEFAULTS_CHANGED = "defaults.changed"
+    MODEL_FETCHED = "model.fetched"
+    MODEL_STOPPED = "model.stopped"
+    MODEL_REMOVED = "model.removed"
     AUDIT_PRUNED = "audit.pruned"
     BACKUP_MADE = "backup.made"
     BACKUP_RESTORED = "backup.restored"
@@ -141,6 +144,9 @@ ACTIONS: dict[Action, str] = {
     Action.RETENTION_CHANGED: "A user chose how long to keep: `media_days`, `recording_days`.",
     Action.DEFAULTS_CHANGED: "A user set what holds for their recordings: `changed` names what of it, "
     "`terms` counts the vocabulary. No word of it is written down.",
+    Action.MODEL_FETCHED: "A download of a model was begun, or gone on with.",
+    Action.MODEL_STOPPED: "A download of a model was stopped.",
+    Action.MODEL_REMOVED: "A model was removed, or what had arrived of it.",
     Action.AUDIT_PRUNED: "Old entries of the audit log were deleted: `count`, `before`.",
     Action.BACKUP_MADE: "All data was written into a backup: `rows`, `files`, `size` in bytes.",
     Action.BACKUP_RESTORED: "All data came out of a backup: `made_at`, `release`, `rows`, `files`.",

@@ -24,7 +24,7 @@ router = APIRouter(
     dependencies=[Depends(guard_recording)],
     responses=documented(Unauthorized, Forbidden),
 )
-tags = APIRouter(prefix="/api/v1/tags", tags=["transcribe"], responses=documented(Unauthorized, Forbidden))
+tags = APIRouter(prefix="/api/v1", tags=["transcribe"], responses=documented(Unauthorized, Forbidden))
 
 
 async def _service(request: Request) -> LibraryService:
@@ -54,6 +54,28 @@ class Tags(BaseModel):
     items: list[Tag]
 
 
+class NamedSpeaker(BaseModel):
+    name: str
+    recordings: int = Field(description="In how many of yours they are heard.")
+
+
+class NamedSpeakers(BaseModel):
+    """In the order of the alphabet."""
+
+    items: list[NamedSpeaker]
+
+
+class SpokenLanguage(BaseModel):
+    language: str = Field(description="Its code.", examples=["en"])
+    recordings: int
+
+
+class SpokenLanguages(BaseModel):
+    """Most recordings first."""
+
+    items: list[SpokenLanguage]
+
+
 @router.get("", responses=documented(InvalidRequest))
 def list_recordings(
     service: Service,
@@ -72,12 +94,16 @@ def list_recordings(
         Query(max_length=MOST, description="Several: those that have all of them."),
     ] = None,
     language: Annotated[str | None, Query(max_length=20, examples=["en"])] = None,
+    speaker: Annotated[
+        str | None,
+        Query(min_length=1, max_length=200, description="The name that was given to a voice, in any case."),
+    ] = None,
     since: Annotated[Moment | None, Query(description="Came in at this moment or later.")] = None,
     before: Annotated[Moment | None, Query(description="Came in before this moment.")] = None,
     order: Order = "newest",
 ) -> SessionPage:
     """Your recordings, or those that are shared with you, newest first unless `order` says else."""
-    wanted = Filter(status, title, tuple(tag or ()), language, since, before, order)
+    wanted = Filter(status, title, tuple(tag or ()), language, speaker, since, before, order)
     return service.page(who.user_id, wanted, limit, offset, shared)
 
 
@@ -93,7 +119,21 @@ def change_recording(
     return recordings.summary(session_id)
 
 
-@tags.get("")
+@tags.get("/tags")
 def list_tags(service: Service, who: Reader) -> Tags:
     """All tags of your recordings."""
     return Tags(items=[Tag(name=name, recordings=count) for name, count in service.tags(who.user_id)])
+
+
+@tags.get("/speakers")
+def list_speakers(service: Service, who: Reader) -> NamedSpeakers:
+    """The names that were given to voices in your recordings."""
+    found = service.speakers(who.user_id)
+    return NamedSpeakers(items=[NamedSpeaker(name=name, recordings=count) for name, count in found])
+
+
+@tags.get("/languages")
+def list_languages(service: Service, who: Reader) -> SpokenLanguages:
+    """The languages of your recordings."""
+    found = service.languages(who.user_id)
+    return SpokenLanguages(items=[SpokenLanguage(language=code, recordings=count) for code, count in found])

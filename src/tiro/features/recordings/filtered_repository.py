@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, literal, or_, select
+from sqlalchemy import Select, String, cast, func, literal, or_, select, true
 from sqlalchemy.orm import Session
 
 from tiro.db.tables import JobTable, RecordingTable, ShareTable, TagTable, TranscriptTable, UserTable
+from tiro.db.texts import texts_of
 from tiro.features.recordings.repository import Listed, shown
 
 
@@ -20,6 +21,7 @@ def ids(
     title: str | None,
     tags: Sequence[str],
     language: str | None,
+    speaker: str | None,
     since: datetime | None,
     before: datetime | None,
     own: bool,
@@ -29,6 +31,7 @@ def ids(
 
     Args:
         tags: their folded names; all of them are needed.
+        speaker: a name that somebody gave to a voice, in whatever case.
         groups: those that the user is in, where what others share counts.
     """
     whose = [RecordingTable.owner_id == user_id] if own else []
@@ -52,6 +55,11 @@ def ids(
         said = TranscriptTable.summary["language"].as_string() == language
         spoken = select(TranscriptTable.recording_id).where(TranscriptTable.current, said)
         query = query.where(RecordingTable.id.in_(spoken))
+    if speaker is not None:
+        named = texts_of(TranscriptTable.speakers).table_valued("key", "value")
+        heard = select(TranscriptTable.recording_id).join(named, true())
+        is_it = func.lower(named.c.value) == speaker.lower()
+        query = query.where(RecordingTable.id.in_(heard.where(TranscriptTable.current, is_it)))
     if since is not None:
         query = query.where(RecordingTable.created_at >= since)
     if before is not None:
@@ -83,6 +91,42 @@ def page(
 
 def count(session: Session, found: Select[tuple[str]]) -> int:
     return session.scalar(select(func.count()).select_from(found.subquery())) or 0
+
+
+def speakers(session: Session, owner_id: str) -> Sequence[tuple[str, int]]:
+    """The names that were given to voices in an owner's recordings, and in how many each is heard."""
+    named = texts_of(TranscriptTable.speakers).table_valued("key", "value")
+    name = cast(named.c.value, String)
+    heard = (
+        select(name.label("name"), func.lower(name).label("folded"), TranscriptTable.recording_id)
+        .select_from(TranscriptTable)
+        .join(named, true())
+        .join(RecordingTable, RecordingTable.id == TranscriptTable.recording_id)
+        .where(TranscriptTable.current, RecordingTable.owner_id == owner_id)
+        .subquery()
+    )
+    query = select(
+        func.min(heard.c.name), func.count(heard.c.recording_id.distinct()), heard.c.folded
+    ).group_by(heard.c.folded)
+    found = session.execute(query).tuples()
+    return [(name, count) for name, count, _ in sorted(found, key=lambda row: row[2])]
+
+
+def languages(session: Session, owner_id: str) -> Sequence[tuple[str, int]]:
+    """The codes of the languages of an owner's recordings, and how many are in each; most first."""
+    spoken = (
+        select(TranscriptTable.summary["language"].as_string().label("language"))
+        .join(RecordingTable, RecordingTable.id == TranscriptTable.recording_id)
+        .where(TranscriptTable.current, RecordingTable.owner_id == owner_id)
+        .subquery()
+    )
+    query = (
+        select(spoken.c.language, func.count())
+        .where(spoken.c.language.is_not(None))
+        .group_by(spoken.c.language)
+        .order_by(func.count().desc(), spoken.c.language)
+    )
+    return [(code, count) for code, count in session.execute(query).tuples()]
 
 
 def _listed(row: Any) -> Listed:

@@ -25,12 +25,14 @@ Order = Literal["newest", "oldest", "title"]
 @dataclass(frozen=True, slots=True)
 class Filter:
     """What a list shall have of all; None is for whatever there is. ``since`` and ``before`` are of the
-    moment in which a recording came in; ``title`` is found within titles, in whatever case."""
+    moment in which a recording came in; ``title`` is found within titles, in whatever case; ``speaker`` is
+    the name that somebody gave to a voice."""
 
     status: str | None = None
     title: str | None = None
     tags: tuple[str, ...] = ()
     language: str | None = None
+    speaker: str | None = None
     since: datetime | None = None
     before: datetime | None = None
     order: Order = "newest"
@@ -79,6 +81,16 @@ class LibraryService:
         with self._database.read() as session:
             return self._tags.counted(session, user_id)
 
+    def speakers(self, user_id: str) -> Sequence[tuple[str, int]]:
+        """The names that were given to voices in the user's recordings, and in how many each is heard."""
+        with self._database.read() as session:
+            return filtered_repository.speakers(session, user_id)
+
+    def languages(self, user_id: str) -> Sequence[tuple[str, int]]:
+        """The codes of the languages of the user's recordings, and how many are in each."""
+        with self._database.read() as session:
+            return filtered_repository.languages(session, user_id)
+
     def change(self, recording_id: str, title: str | None, tags: Sequence[str] | None) -> None:
         """Give a recording another title or other tags; what is None stays.
 
@@ -126,6 +138,7 @@ class LibraryService:
             title=wanted.title,
             tags=[folded(name) for name in wanted.tags],
             language=wanted.language,
+            speaker=wanted.speaker,
             since=wanted.since,
             before=wanted.before,
             own=shared != "true",

@@ -1,29 +1,38 @@
 import { Link } from '@tanstack/react-router';
-import { AudioLines, CircleStop, Ellipsis, Lock, RotateCcw, Trash2, Users } from 'lucide-react';
-import { memo } from 'react';
+import { AudioLines, Lock, Users } from 'lucide-react';
+import { memo, useState } from 'react';
 import type { Recording } from '@/api/types';
 import { language, type MessageKey, t } from '@/i18n';
-import { IconButton } from '@/ui/Button';
 import { cx } from '@/ui/classes';
 import { clock, languageName, moment, percent, stretch, wholeMoment } from '@/ui/format';
-import { Menu, MenuItem, MenuLine } from '@/ui/Menu';
 import { Progress } from '@/ui/Progress';
 import { pace } from './pace';
+import { RowMenu } from './RowMenu';
 import { StatusChip } from './StatusChip';
+import { TitleField } from './TitleField';
 
 export const ROW_HEIGHT = 76;
+
+/** What a row's menu can ask for. */
+export interface RowDeeds {
+  onRetry: (ids: string[]) => void;
+  onCancel: (ids: string[]) => void;
+  onDelete: (ids: string[]) => void;
+  onHold: (id: string, held: boolean) => void;
+  onTag: (recordings: Recording[]) => void;
+  onShare: (recording: Recording) => void;
+}
 
 interface RowProps {
   recording: Recording;
   selected: boolean;
   onSelect: (id: string, range: boolean) => void;
-  onRetry: (ids: string[]) => void;
-  onCancel: (ids: string[]) => void;
-  onDelete: (ids: string[]) => void;
+  deeds: RowDeeds;
 }
 
 /** One recording of the library. The whole row opens it; what else is in it lies above that. */
-export const Row = memo(function Row({ recording, selected, onSelect, ...deeds }: RowProps) {
+export const Row = memo(function Row({ recording, selected, onSelect, deeds }: RowProps) {
+  const [writing, setWriting] = useState(false);
   const { session_id: id, title, status } = recording;
   return (
     <div
@@ -33,13 +42,22 @@ export const Row = memo(function Row({ recording, selected, onSelect, ...deeds }
       <Tile recording={recording} selected={selected} onSelect={onSelect} />
       <div className="min-w-0 grow">
         <div className="flex min-w-0 items-center gap-2">
-          <Link
-            to="/recordings/$id"
-            params={{ id }}
-            className="truncate text-base font-medium after:absolute after:inset-0 after:content-['']"
-          >
-            <bdi>{title}</bdi>
-          </Link>
+          {writing ? (
+            <TitleField
+              id={id}
+              title={title}
+              className="min-h-8 text-base font-medium"
+              onDone={() => setWriting(false)}
+            />
+          ) : (
+            <Link
+              to="/recordings/$id"
+              params={{ id }}
+              className="truncate text-base font-medium after:absolute after:inset-0 after:content-['']"
+            >
+              <bdi>{title}</bdi>
+            </Link>
+          )}
           {recording.held && (
             <Lock aria-label={t('library.held')} className="size-3.5 shrink-0 text-ink-faint" />
           )}
@@ -50,7 +68,7 @@ export const Row = memo(function Row({ recording, selected, onSelect, ...deeds }
       <div className="hidden w-28 justify-end sm:flex">
         <StatusChip status={status} />
       </div>
-      <RowMenu recording={recording} {...deeds} />
+      <RowMenu recording={recording} deeds={deeds} onWrite={() => setWriting(true)} />
     </div>
   );
 });
@@ -115,6 +133,7 @@ function Line({ recording }: { recording: Recording }) {
       >
         {facts.join(' · ')}
       </time>
+      <Tags tags={recording.tags} />
       {recording.owner && (
         <span className="flex min-w-0 items-center gap-1 truncate">
           <Users aria-hidden className="size-3.5 shrink-0" />
@@ -122,6 +141,33 @@ function Line({ recording }: { recording: Recording }) {
         </span>
       )}
     </p>
+  );
+}
+
+const TAGS_SHOWN = 3;
+
+/** The first of its tags, each a way to all that have it. */
+function Tags({ tags }: { tags: readonly string[] }) {
+  if (tags.length === 0) return null;
+  return (
+    <span className="hidden min-w-0 items-center gap-1 overflow-hidden sm:flex">
+      {tags.slice(0, TAGS_SHOWN).map((tag) => (
+        <Link
+          key={tag}
+          to="/"
+          search={{ tag: [tag] }}
+          title={t('tags.only', { name: tag })}
+          className="relative z-10 max-w-32 truncate rounded-full border border-line bg-raised px-2 text-xs leading-5 text-ink-soft hover:border-line-strong hover:text-ink"
+        >
+          <bdi>{tag}</bdi>
+        </Link>
+      ))}
+      {tags.length > TAGS_SHOWN && (
+        <span className="text-xs" title={tags.slice(TAGS_SHOWN).join(', ')}>
+          +{tags.length - TAGS_SHOWN}
+        </span>
+      )}
+    </span>
   );
 }
 
@@ -151,41 +197,5 @@ function Work({ recording }: { recording: Recording }) {
       />
       <p className="tabular truncate text-sm text-ink-soft">{facts.join(' · ')}</p>
     </div>
-  );
-}
-
-type RowMenuProps = Pick<RowProps, 'recording' | 'onRetry' | 'onCancel' | 'onDelete'>;
-
-function RowMenu({ recording, onRetry, onCancel, onDelete }: RowMenuProps) {
-  const { session_id: id, status, access, title } = recording;
-  const active = status === 'queued' || status === 'running';
-  const mayWork = access !== 'viewer' && (active || recording.media_removed_at === null);
-  const mayDelete = access === 'owner' && !recording.held;
-  if (!mayWork && !mayDelete) return <span className="w-9 shrink-0" />;
-  return (
-    <Menu
-      items={
-        <>
-          {mayWork && active && (
-            <MenuItem icon={CircleStop} onSelect={() => onCancel([id])}>
-              {t('action.stop')}
-            </MenuItem>
-          )}
-          {mayWork && !active && (
-            <MenuItem icon={RotateCcw} onSelect={() => onRetry([id])}>
-              {t(status === 'completed' ? 'recording.again' : 'action.retry')}
-            </MenuItem>
-          )}
-          {mayWork && mayDelete && <MenuLine />}
-          {mayDelete && (
-            <MenuItem icon={Trash2} danger onSelect={() => onDelete([id])}>
-              {t('action.delete')}
-            </MenuItem>
-          )}
-        </>
-      }
-    >
-      <IconButton icon={Ellipsis} label={t('action.more', { title })} className="relative z-10" />
-    </Menu>
   );
 }

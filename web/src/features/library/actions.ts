@@ -1,4 +1,5 @@
-import { useQueryClient } from '@tanstack/react-query';
+import { type QueryClient, useQueryClient } from '@tanstack/react-query';
+import { useMemo } from 'react';
 import { api, told } from '@/api/client';
 import { isGone } from '@/api/errors';
 import { sentence } from '@/features/account/sentence';
@@ -12,7 +13,10 @@ const path = (id: string) => ({ params: { path: { session_id: id } } });
 /** What can be done with one recording or with many; each ends with a word about how it went. */
 export function useDeeds() {
   const client = useQueryClient();
+  return useMemo(() => deedsOf(client), [client]);
+}
 
+function deedsOf(client: QueryClient) {
   async function each(ids: readonly string[], deed: Deed, done: MessageKey): Promise<void> {
     const failures: unknown[] = [];
     for (const id of ids) {
@@ -37,6 +41,14 @@ export function useDeeds() {
       each(ids, (id) => told(api.DELETE('/api/v1/transcribe/{session_id}', path(id))), 'library.deleted'),
     retry: (ids: readonly string[]) =>
       each(ids, (id) => told(api.POST('/api/v1/transcribe/{session_id}/retry', path(id))), 'library.retried'),
+    hold: (id: string, held: boolean) =>
+      held
+        ? each([id], () => told(api.PUT('/api/v1/transcribe/{session_id}/hold', path(id))), 'hold.done')
+        : each(
+            [id],
+            () => told(api.DELETE('/api/v1/transcribe/{session_id}/hold', path(id))),
+            'hold.released',
+          ),
     cancel: (ids: readonly string[]) =>
       each(
         ids,

@@ -45,7 +45,7 @@ export function useLibraryFeed(): void {
 /** Put it where it is shown; true where lists have to be asked for anew. */
 function take(client: QueryClient, recording: Recording): boolean {
   let moved = true;
-  for (const [key, page] of client.getQueriesData<RecordingPage>({ queryKey: ['library'] })) {
+  for (const [key, page] of client.getQueriesData<RecordingPage>({ queryKey: ['library', 'page'] })) {
     const before = page?.items.find((item) => item.session_id === recording.session_id);
     if (!page || !before) continue;
     moved = movesBetweenLists(before, recording);

@@ -10,19 +10,29 @@ import {
   FileJson,
   FileText,
   Link,
+  Lock,
+  LockOpen,
   RotateCcw,
+  Share2,
   Table2,
+  Tag,
   Trash2,
 } from 'lucide-react';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import type { Result } from '@/api/types';
 import { useDeeds } from '@/features/library/actions';
 import { useT } from '@/i18n';
 import { Button, IconButton } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import { Menu, MenuItem, MenuLine } from '@/ui/Menu';
-
 import type { Copy } from './useCopy';
+
+const TagDialog = lazy(() =>
+  import('@/features/library/TagDialog').then((found) => ({ default: found.TagDialog })),
+);
+const ShareDialog = lazy(() =>
+  import('@/features/sharing/ShareDialog').then((found) => ({ default: found.ShareDialog })),
+);
 
 interface ActionsProps {
   id: string;
@@ -44,6 +54,9 @@ export function Actions({ id, result, copy }: ActionsProps) {
   const deeds = useDeeds();
   const navigate = useNavigate();
   const [doomed, setDoomed] = useState(false);
+  const [tagging, setTagging] = useState(false);
+  const [sharing, setSharing] = useState(false);
+  const mine = result.access === 'owner';
   const active = result.status === 'queued' || result.status === 'running';
   const { media } = result.links;
 
@@ -55,6 +68,7 @@ export function Actions({ id, result, copy }: ActionsProps) {
 
   return (
     <>
+      {mine && <IconButton icon={Share2} label={t('share.open')} onClick={() => setSharing(true)} />}
       {result.transcript.segments.length > 0 && (
         <Menu
           items={
@@ -117,7 +131,20 @@ export function Actions({ id, result, copy }: ActionsProps) {
                 {t('recording.again')}
               </MenuItem>
             )}
-            {!result.held && (
+            {result.access !== 'viewer' && (
+              <MenuItem icon={Tag} onSelect={() => setTagging(true)}>
+                {t('tags.open')}
+              </MenuItem>
+            )}
+            {mine && (
+              <MenuItem
+                icon={result.held ? LockOpen : Lock}
+                onSelect={() => void deeds.hold(id, !result.held)}
+              >
+                {t(result.held ? 'hold.release' : 'hold.put')}
+              </MenuItem>
+            )}
+            {mine && !result.held && (
               <MenuItem icon={Trash2} danger onSelect={() => setDoomed(true)}>
                 {t('action.delete')}
               </MenuItem>
@@ -127,6 +154,12 @@ export function Actions({ id, result, copy }: ActionsProps) {
       >
         <IconButton icon={Ellipsis} label={t('action.more', { title: result.title })} />
       </Menu>
+      <Suspense>
+        {tagging && (
+          <TagDialog recordings={[{ session_id: id, tags: result.tags }]} onClose={() => setTagging(false)} />
+        )}
+        {sharing && <ShareDialog id={id} title={result.title} onClose={() => setSharing(false)} />}
+      </Suspense>
       <Dialog open={doomed} title={t('library.delete.title', { n: 1 })} onClose={() => setDoomed(false)}>
         <p className="text-ink-soft">{t('library.delete.text')}</p>
         <div className="mt-6 flex justify-end gap-2">

@@ -18,6 +18,7 @@ import { LANGUAGES, language, useT } from '@/i18n';
 import { IconButton } from '@/ui/Button';
 import { wholeMoment } from '@/ui/format';
 import type { Panel } from './SidePanel';
+import { Title } from './Title';
 
 interface HeaderProps {
   result: Result;
@@ -46,9 +47,7 @@ export function Header({ result, desk, state, searchable, onFind, onPanel, onKey
       </Link>
       <header className="flex flex-wrap items-start justify-between gap-x-6 gap-y-3">
         <div className="min-w-0">
-          <h1 className="display text-2xl break-words">
-            <bdi>{result.title}</bdi>
-          </h1>
+          <Title id={result.session_id} title={result.title} mayWrite={result.access !== 'viewer'} />
           <p className="mt-1 flex flex-wrap items-center gap-x-3 gap-y-1 text-sm text-ink-faint">
             <StatusChip status={result.status} small />
             <time dateTime={result.created_at}>{wholeMoment(result.created_at, language())}</time>

@@ -5,6 +5,7 @@ import { network } from '@/api/network';
 import { csrfToken, renew, session } from '@/api/session';
 import { language, t } from '@/i18n';
 import { size } from '@/ui/format';
+import { preferences } from '@/ui/preferences';
 import { isOtherKind } from './files';
 import { due, isUnderWay, type Meter, metered, newUpload, type Upload } from './queue';
 
@@ -139,11 +140,12 @@ async function send(upload: Upload): Promise<void> {
 }
 
 function options(id: number, file: File): ConstructorParameters<typeof Sender>[1] {
+  const { engine } = preferences.get();
   return {
     endpoint: ENDPOINT,
     retryDelays: RETRIES_MS,
     removeFingerprintOnSuccess: true,
-    metadata: { filename: file.name },
+    metadata: { filename: file.name, ...(engine ? { engine } : {}) },
     onBeforeRequest: (request) => {
       const token = csrfToken();
       if (token !== null) request.setHeader('X-CSRF-Token', token);

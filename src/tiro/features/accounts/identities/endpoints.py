@@ -30,7 +30,6 @@ from tiro.http.problems import documented
 router = APIRouter(prefix="/api/v1", tags=["account"])
 
 _COOKIE = "tiro-oidc"
-_HOME = "/docs"
 _LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 _PAGE: dict[str, Any] = {"pattern": f"^{_LOCAL.pattern}$"}
 """A page of this server, whatever a browser makes of it."""
@@ -41,10 +40,8 @@ async def _service(request: Request) -> IdentityService:
 
 
 Service = Annotated[IdentityService, Depends(_service)]
-To = Annotated[
-    str,
-    Query(max_length=1000, description="Page of this server to open in the end.", json_schema_extra=_PAGE),
-]
+_TO = "Page of this server to open in the end; by default the app, or `/docs` where it is not built."
+To = Annotated[str | None, Query(max_length=1000, description=_TO, json_schema_extra=_PAGE)]
 
 
 class Methods(BaseModel):
@@ -56,12 +53,7 @@ class Methods(BaseModel):
 
 class LinkWish(BaseModel):
     password: str = Field("", max_length=5000, description="Yours, where you have one.")
-    to: str = Field(
-        _HOME,
-        max_length=1000,
-        description="Page of this server to open in the end.",
-        json_schema_extra=_PAGE,
-    )
+    to: str | None = Field(None, max_length=1000, description=_TO, json_schema_extra=_PAGE)
 
 
 class LinkAddress(BaseModel):
@@ -90,9 +82,9 @@ async def methods(service: Service) -> Methods:
     response_class=RedirectResponse,
     responses=documented(NotFound, InvalidRequest, IdentityProviderAway),
 )
-async def login(request: Request, service: Service, to: To = _HOME) -> RedirectResponse:
+async def login(request: Request, service: Service, to: To = None) -> RedirectResponse:
     """Open this page in a browser to log in at the identity provider."""
-    address, cookie = await service.begin(_back(request), to=_checked(to))
+    address, cookie = await service.begin(_back(request), to=_checked(request, to))
     answer = RedirectResponse(address, status.HTTP_302_FOUND)
     _carry(answer, request, cookie)
     return answer
@@ -150,7 +142,7 @@ async def link_identity(
 ) -> LinkAddress:
     """Begin to link an identity to you: whoever logs in as it at the provider is you from then on."""
     await turns.run(accounts.prove, who.user_id, given.password)
-    address, cookie = await service.begin(_back(request), to=_checked(given.to), link=who.user_id)
+    address, cookie = await service.begin(_back(request), to=_checked(request, given.to), link=who.user_id)
     _carry(response, request, cookie)
     return LinkAddress(address=address)
 
@@ -181,7 +173,9 @@ def _back(request: Request) -> str:
     return str(request.url_for("oidc_callback"))
 
 
-def _checked(to: str) -> str:
+def _checked(request: Request, to: str | None) -> str:
+    if to is None:
+        return str(request.app.state.home)
     if not _LOCAL.fullmatch(to):
         raise InvalidRequest("`to` must be a page of this server, such as /docs.")
     return to
