@@ -90,9 +90,14 @@ def desk(browser: Browser, server: ThreadServer, recording: str, **options: Any)
     """The recording's page, with its text there and its sound ready."""
     with opened(browser, server, **options) as page:
         sign_in(page, f"/recordings/{recording}")
-        expect(row(page, 0)).to_be_visible()
+        writable(page)
         page.get_by_role("slider").wait_for()
         yield page
+
+
+def writable(page: Page) -> None:
+    """Wait until the page knows that its person may write."""
+    page.get_by_role("button", name="Change speaker Left").first.wait_for()
 
 
 def row(page: Page, place: int) -> Locator:
@@ -385,7 +390,9 @@ def test_axe_finds_nothing_where_one_works(
     with opened(browser, server, reduced_motion="reduce", bypass_csp=True) as page:
         prefer(page.context, theme=theme)
         sign_in(page, f"/recordings/{recording}")
+        writable(page)
         word(page, "mourning").dblclick()
+        expect(page.get_by_role("textbox", name="Text at 0:00")).to_be_focused()
         page.keyboard.type("good ")
         found["typing"] = violations(page)
         page.keyboard.press("Enter")

@@ -24,8 +24,8 @@ export function Shell({ children }: { children: ReactNode }) {
   const t = useT();
   const navigate = useNavigate();
   useLibraryFeed();
-  const isAdmin = useQuery(meQuery).data?.scopes.includes('admin') ?? false;
   useLeftEdits();
+  const isAdmin = useQuery(meQuery).data?.scopes.includes('admin') ?? false;
   return (
     <>
       <a
