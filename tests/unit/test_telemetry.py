@@ -260,7 +260,7 @@ class _Terminal:
 
 
 @pytest.mark.parametrize(
-    "name", ["uvicorn.error", "sqlalchemy.pool", "alembic.runtime.migration", "celery.worker", "redis"]
+    "name", ["uvicorn.error", "sqlalchemy.orm", "alembic.runtime.migration", "celery.worker", "redis"]
 )
 def test_lines_of_libraries_are_lines_of_ours(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = _Terminal()
