@@ -44,7 +44,7 @@ class House:
 
     def settings(self, name: str, **storage: Any) -> Settings:
         said = s3().settings(self.bucket) | storage
-        database, http = {"url": self._database}, {"live_silence": 2.0}
+        database, http = {"url": self._database}, {"live_silence": 20.0}
         return make_settings(self._folder / name, storage=said, database=database, http=http)
 
     @contextmanager
@@ -325,6 +325,8 @@ def test_a_recording_that_is_cut_off_is_finished_by_one_of_two_servers(house: Ho
             headers = {**OCTETS, "Upload-Offset": str(second * step)}
             part = recorded[second * step : (second + 1) * step]
             assert clients[second % 2].patch(url, content=part, headers=headers).status_code == 204
+        for server in (one, other):
+            server.runtime.uploads._silence = timedelta(seconds=1)
         session_id = wait_until(
             lambda: one.client.head(url, headers=TUS).headers.get("tiro-session"), what="the end", pause=0.2
         )

@@ -214,14 +214,14 @@ class UploadService:
 
     async def finish_silent_forever(self, rounds: RoundService) -> None:
         """In every server, and at work in one of them at a time."""
-        seconds = max(1.0, min(15.0, self._silence.total_seconds() / 4))
         while True:
+            seconds = max(1.0, min(15.0, self._silence.total_seconds() / 4))
             try:
-                if await in_thread(lambda: rounds.take(_ROUND, seconds)):
+                if await in_thread(partial(rounds.take, _ROUND, seconds)):
                     try:
                         await self.finish_silent()
                     finally:
-                        await in_thread(lambda: rounds.done(_ROUND, seconds))
+                        await in_thread(partial(rounds.done, _ROUND, seconds))
             except Exception as error:  # noqa: BLE001 (the edge of the round: it looks again later)
                 _log.warning("uploads.not_finished", error=str(error))
             await asyncio.sleep(seconds)
