@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from importlib.resources import files
@@ -19,6 +20,11 @@ FOLDER = Path(__file__).parents[2] / "docs" / "images"
 SAMPLE = (files("tiro") / "samples" / "support-call.flac").read_bytes()
 TITLES = ("Interview with Dr. Okafor", "Board meeting, November", "Lecture 7: Cicero's secretary")
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 780}
+OTHERS = {
+    "settings": ("transcription", "retention", "webhooks"),
+    "admin": ("people", "jobs", "models", "storage", "health", "audit"),
+}
+"""Pages beside those that people see each day."""
 RECORDERS = (("light", "light", DESK), ("dark", "dark", DESK), ("phone", "dark", PHONE))
 
 
@@ -64,7 +70,11 @@ def fill(server: ThreadServer) -> str:
     sent = server.client.send_file(
         "call.flac", SAMPLE, title="The sample call", engine="pocketsphinx", wait=60
     )
-    return str(sent.json()["session_id"])
+    session_id = str(sent.json()["session_id"])
+    for at, text in ((6.0, "Ask for the order's number first."), (21.5, "Send the invoice to finance.")):
+        server.client.post(f"/api/v1/transcribe/{session_id}/comments", json={"at": at, "text": text})
+    server.client.patch(f"/api/v1/transcribe/{session_id}", json={"tags": ["support", "november"]})
+    return session_id
 
 
 def pages(page: Page, session_id: str, theme: str) -> None:
@@ -73,9 +83,26 @@ def pages(page: Page, session_id: str, theme: str) -> None:
     page.goto(f"/recordings/{session_id}")
     hear(page)
     take(page, f"recording-{theme}")
+    edit(page)
+    take(page, f"editing-{theme}")
+    page.keyboard.press("Escape")
     page.goto("/settings/appearance")
     page.get_by_role("heading", name="Theme").wait_for()
     take(page, f"settings-{theme}")
+    for room, names in OTHERS.items():
+        for name in names:
+            page.goto(f"/{room}/{name}")
+            page.get_by_role("heading", level=1).wait_for()
+            page.wait_for_load_state("networkidle")
+            take(page, f"{room}-{name}-{theme}")
+
+
+def edit(page: Page) -> None:
+    """A word that is being put right, with what others say of the recording beside it."""
+    page.get_by_role("tab", name="Comments").click()
+    page.get_by_role("article").first.wait_for()
+    page.locator("[data-segment]").nth(1).locator(".word").nth(2).dblclick()
+    page.get_by_role("textbox", name=re.compile("^Text at")).wait_for()
 
 
 def hear(page: Page) -> None:
@@ -111,7 +138,7 @@ def take(page: Page, name: str) -> None:
     page.evaluate("document.fonts.ready")
     page.mouse.move(0, 0)
     page.wait_for_timeout(600)  # until nothing moves any more
-    page.screenshot(path=FOLDER / f"{name}.jpg", type="jpeg", quality=80, animations="disabled")
+    page.screenshot(path=FOLDER / f"{name}.jpg", type="jpeg", quality=72, animations="disabled")
 
 
 if __name__ == "__main__":

@@ -99,6 +99,7 @@ def in_both_themes(page: Page) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing(browser: Browser, server: ThreadServer) -> None:
     found: dict[str, list[str]] = {}
     # Without animations nothing is half-way to its colour; what axe tries with styles of its own, it may.
@@ -170,6 +171,7 @@ def test_a_person_is_invited_by_keys_alone_and_sees_nothing_of_admins(
         expect(page.get_by_text("of 2.5 GB")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_model_that_does_not_arrive_says_why_and_is_fetched_again(
     browser: Browser, server: ThreadServer, hub: Hub
 ) -> None:
@@ -213,6 +215,7 @@ def test_finding_things_in_the_library(browser: Browser, server: ThreadServer) -
         assert titles(page) == ["Lecture"]
 
 
+@pytest.mark.slow
 def test_titles_tags_and_links(browser: Browser, server: ThreadServer) -> None:
     with opened(browser, server) as page:
         sign_in(page)
@@ -248,6 +251,7 @@ def test_titles_tags_and_links(browser: Browser, server: ThreadServer) -> None:
         expect(page.get_by_text("opens nothing any more")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_webhook_is_made_tested_and_sent_to_again(browser: Browser, server: ThreadServer) -> None:
     with receiving() as receiver, opened(browser, server) as page:
         sign_in(page, "/settings/webhooks")
@@ -275,6 +279,7 @@ def test_a_webhook_is_made_tested_and_sent_to_again(browser: Browser, server: Th
         assert page.title() != "owned"
 
 
+@pytest.mark.slow
 def test_defaults_and_retention_are_kept(browser: Browser, server: ThreadServer) -> None:
     with opened(browser, server) as page:
         sign_in(page, "/settings/transcription")
@@ -329,6 +334,7 @@ def test_a_second_factor_is_set_up_and_asked_for(browser: Browser, server: Threa
         expect(page.get_by_role("navigation", name="Main").first).to_be_visible()
 
 
+@pytest.mark.slow
 def test_who_comes_from_the_identity_provider_is_in_the_app(browser: Browser, server: ThreadServer) -> None:
     with opened(browser, server) as page:
         page.goto("/settings/usage")

@@ -160,6 +160,7 @@ def test_a_transcript_is_put_right_with_few_clicks_and_keys(
         assert "Anna: good morning" in download.value.path().read_text()
 
 
+@pytest.mark.slow
 def test_what_was_done_is_undone_and_done_again_with_keys(
     browser: Browser, server: ThreadServer, recording: str
 ) -> None:
@@ -227,6 +228,7 @@ def test_what_was_done_is_undone_and_done_again_with_keys(
         assert len(texts(server, recording)) == 3
 
 
+@pytest.mark.slow
 def test_find_replace_comment_and_quote(browser: Browser, server: ThreadServer, recording: str) -> None:
     with desk(browser, server, recording) as page:
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -381,6 +383,7 @@ def refuse(route: Route) -> None:
     route.abort("internetdisconnected")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_where_one_works(
     browser: Browser, server: ThreadServer, recording: str, theme: str

@@ -87,6 +87,7 @@ def words(result: dict[str, Any]) -> int:
     return sum(len(each["text"].split()) for each in result["transcript"]["segments"])
 
 
+@pytest.mark.slow
 def test_a_recording_through_a_network_that_fails(browser: Browser, server: ThreadServer) -> None:
     with recording_page(browser, server) as page:
         page.get_by_label("Title").fill("Through a tunnel")
@@ -175,6 +176,7 @@ def test_a_tab_that_never_comes_back_and_one_that_comes_too_late(
         )
 
 
+@pytest.mark.slow
 def test_what_stands_in_the_way_is_said(browser: Browser, server: ThreadServer) -> None:
     with opened(browser, server, viewport=DESK) as page:
         sign_in(page, "/record")
@@ -196,6 +198,7 @@ def test_what_stands_in_the_way_is_said(browser: Browser, server: ThreadServer) 
         expect(page.get_by_role("button", name="Start recording")).to_be_disabled()
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(browser: Browser, server: ThreadServer) -> None:
     found: dict[str, list[str]] = {}
     wide: dict[str, bool] = {}
@@ -230,6 +233,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(browser: Browser, s
     assert not any(wide.values()), wide
 
 
+@pytest.mark.slow
 def test_it_can_be_installed_and_opens_without_a_network(browser: Browser, server: ThreadServer) -> None:
     with opened(browser, server, viewport=DESK) as page:
         sign_in(page)
