@@ -138,7 +138,7 @@ def _prepare(folder: Path) -> str:
         server.client.get(f"/api/v1/transcribe/{session_id}/peaks").raise_for_status()
         with server.runtime.database.write() as session:
             transcripts = TranscriptService()
-            current = transcripts.current(session, session_id, whole=False)
+            current = transcripts.current(session, session_id, only=())
             assert current is not None
             transcripts.forget(session, current.job_id)
             transcripts.append(session, current.job_id, 0, list(_segments()))

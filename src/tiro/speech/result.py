@@ -27,7 +27,7 @@ def word_json(word: Word) -> Json:
 
 
 def segment_json(segment: Segment) -> Json:
-    return with_words(segment, [word_json(word) for word in segment.words])
+    return {**without_words(segment), "words": [word_json(word) for word in segment.words]}
 
 
 class Spoken(Protocol):
@@ -47,8 +47,7 @@ class Spoken(Protocol):
     def language(self) -> str | None: ...
 
 
-def with_words(segment: Spoken, words: list[Json]) -> Json:
-    """A segment whose words have their form already."""
+def without_words(segment: Spoken) -> Json:
     return {
         "speaker": segment.speaker,
         "start_time": _seconds(segment.start),
@@ -56,7 +55,6 @@ def with_words(segment: Spoken, words: list[Json]) -> Json:
         "text": segment.text,
         "confidence": _probability(segment.confidence),
         "language": segment.language,
-        "words": words,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import singledispatchmethod
 
@@ -26,7 +26,8 @@ from tiro.speech.words import clean
 
 
 class Draft:
-    """Changes one after the other; each sees what those before it did.
+    """Changes one after the other; each sees what those before it did. Of the transcript it must have the
+    segments that are ``needed``.
 
     Raises:
         InvalidRequest: from ``apply``, where a change cannot be made.
@@ -155,6 +156,21 @@ def touched(change: Change) -> set[int]:
             return {first, second}
         case _:
             return set()
+
+
+def needed(changes: Iterable[Change]) -> set[int] | None:
+    """The segments that have to be known to make these changes; None for all, where one of them looks for its
+    segments itself, or for their neighbours."""
+    found: set[int] = set()
+    for change in changes:
+        match change:
+            case Merge() | Rename() | Replace(segments=None):
+                return None
+            case Replace(segments=[*numbers]):
+                found.update(numbers)
+            case _:
+                found |= touched(change)
+    return found
 
 
 def wanted_text(change: Change, number: int) -> str | None:

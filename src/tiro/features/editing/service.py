@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
@@ -12,7 +12,7 @@ from tiro.db.tables import EditTable
 from tiro.errors import Conflict, EditConflict, NotFound
 from tiro.events.base import EventHub
 from tiro.features.audit.service import Action, record
-from tiro.features.editing.draft import Draft, latest, touched, wanted_text
+from tiro.features.editing.draft import Draft, latest, needed, touched, wanted_text
 from tiro.features.editing.schemas import Edit, Edited, Edits, EditWish
 from tiro.features.jobs.service import JobService
 from tiro.features.transcripts.service import Difference, StoredTranscript, TranscriptService
@@ -55,7 +55,7 @@ class EditingService:
             Conflict: there is no finished transcript.
         """
         with self._database.write() as session:
-            transcript = self._current(session, recording_id)
+            transcript = self._current(session, recording_id, needed(wish.changes))
             since = self._transcripts.differences_since(session, transcript.job_id, wish.version)
             _check_conflicts(transcript, wish, latest(since))
             draft = Draft(transcript)
@@ -72,11 +72,12 @@ class EditingService:
             Conflict: there is no finished transcript.
         """
         with self._database.write() as session:
-            transcript = self._current(session, recording_id)
+            transcript = self._current(session, recording_id, ())
             made = self._transcripts.difference(session, transcript.job_id, version)
             if made is None:
                 raise NotFound(f"No edit made version {version}; …/edits lists those that there are.")
-            now = transcript.numbered
+            now = self._transcripts.numbered(session, transcript.job_id, made.after.keys())
+            transcript = replace(transcript, numbered=now)
             changed = [number for number, said in made.after.items() if now.get(number) != said]
             if changed:
                 raise _conflict(transcript, {number: _text(made.before.get(number)) for number in changed})
@@ -87,7 +88,7 @@ class EditingService:
     def history(self, recording_id: str, before: int | None, limit: int) -> Edits:
         """The newest edits of the current transcript, below version ``before``."""
         with self._database.read() as session:
-            transcript = self._transcripts.current(session, recording_id, whole=False)
+            transcript = self._transcripts.current(session, recording_id, only=())
             if transcript is None:
                 return Edits(items=[], next=None)
             found = self._transcripts.history(session, transcript.job_id, before, limit)
@@ -97,7 +98,7 @@ class EditingService:
     def missed(self, recording_id: str, version: int) -> Missed:
         """What was done since a version, oldest first; 0 is that of a transcript that is not finished."""
         with self._database.read() as session:
-            transcript = self._transcripts.current(session, recording_id, whole=False)
+            transcript = self._transcripts.current(session, recording_id, only=())
             if transcript is None or transcript.version == version:
                 return Missed(version if transcript else 0, [])
             if not transcript.first_version <= version < transcript.version:
@@ -111,8 +112,8 @@ class EditingService:
         head = {"version": edit.version, "at": edit.created_at, "by": name, "undoes": edit.undoes}
         return _shown(self._transcripts.read(edit), head)
 
-    def _current(self, session: Session, recording_id: str) -> StoredTranscript:
-        transcript = self._transcripts.current(session, recording_id, to_change=True)
+    def _current(self, session: Session, recording_id: str, only: Collection[int] | None) -> StoredTranscript:
+        transcript = self._transcripts.current(session, recording_id, to_change=True, only=only)
         if transcript is None:
             state = self._jobs.state(session, recording_id)
             raise Conflict(f"There is no finished transcript to edit; the job is {state}.")

@@ -209,11 +209,11 @@ async def transcribe(
     return SessionAccepted.model_validate(summary.model_dump())
 
 
-@router.get("/{session_id}", responses=documented(NotFound))
+@router.get("/{session_id}", response_model=SessionResult, responses=documented(NotFound))
 @open_to(Access.VIEWER)
-def get_recording(service: Service, who: Reader, session_id: str) -> SessionResult:
+def get_recording(service: Service, who: Reader, session_id: str) -> Response:
     """A recording with its transcript as far as it is: segments appear here as soon as they are final."""
-    return service.result(session_id, who.user_id)
+    return Response(service.result_json(session_id, who.user_id), media_type="application/json")
 
 
 @router.delete(

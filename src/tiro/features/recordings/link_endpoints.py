@@ -50,13 +50,12 @@ router = APIRouter(
 Opened = Annotated[str, Depends(_opened)]
 
 
-@router.get("")
-def get_shared(service: Service, recording_id: Opened, token: str) -> SessionResult:
+@router.get("", response_model=SessionResult)
+def get_shared(service: Service, recording_id: Opened, token: str) -> Response:
     """The recording that the link opens, with its transcript."""
-    found = service.result(recording_id, None)
     base = f"{PREFIX}/{token}"
-    found.links = {"self": base, "media": f"{base}/media", "transcript": f"{base}/transcript.txt"}
-    return found
+    links = {"self": base, "media": f"{base}/media", "transcript": f"{base}/transcript.txt"}
+    return Response(service.result_json(recording_id, None, links), media_type="application/json")
 
 
 @router.get(

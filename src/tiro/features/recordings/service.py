@@ -188,29 +188,39 @@ class RecordingService:
         return earlier or intake.recording_id, earlier is not None
 
     def result(self, recording_id: str, reader_id: str | None) -> SessionResult:
-        """The finished transcript, or as long as there is none what the job has so far.
+        """As ``result_json``, read."""
+        return SessionResult.model_validate_json(self.result_json(recording_id, reader_id))
+
+    def result_json(
+        self, recording_id: str, reader_id: str | None, links: Mapping[str, str] | None = None
+    ) -> bytes:
+        """The finished transcript, or as long as there is none what the job has so far: a SessionResult as JSON.
 
         Args:
             reader_id: the user who reads it; None is whoever has a link.
+            links: in the place of those of the API.
         """
         with self._database.read() as session:
             recording = self._get(session, recording_id)
             job = self._jobs.latest(session, recording_id)
-            current = self._transcripts.current(session, recording_id, whole=False)
+            current = self._transcripts.current(session, recording_id, only=())
             segments = self._transcripts.shown(session, current.job_id if current else job.id)
             waiting_for = self._jobs.waiting_for(session, job)
             listed = self._listed(session, recording, job)
             known = current.metadata if current else shown.metadata_so_far(recording, job)
             access = self._sharing.access_of_reader(session, recording_id, recording.owner_id, reader_id)
-        return SessionResult.model_validate(
+        result = SessionResult.model_validate(
             {
                 **shown.summary(listed),
                 "waiting_for": waiting_for,
-                "transcript": shown.transcript(current, segments),
+                "transcript": shown.transcript(current),
                 "metadata": shown.metadata(known, own=reader_id == recording.owner_id),
                 "access": access.name.lower(),
             }
         )
+        if links is not None:
+            result.links = dict(links)
+        return shown.with_segments(result, segments)
 
     def transcript(self, recording_id: str) -> StoredTranscript | None:
         """The finished transcript; None where there is none."""

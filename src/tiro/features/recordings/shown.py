@@ -9,7 +9,7 @@ from tiro.db.tables import JobTable, RecordingTable
 from tiro.db.tables.base import Json
 from tiro.features.jobs.states import Priority
 from tiro.features.recordings.repository import Listed
-from tiro.features.recordings.schemas import SessionListItem
+from tiro.features.recordings.schemas import SessionListItem, SessionResult
 from tiro.features.transcripts.service import StoredTranscript
 from tiro.speech.options import TranscriptionOptions
 from tiro.speech.result import segment_json
@@ -73,13 +73,20 @@ def metadata_so_far(recording: RecordingTable, job: JobTable) -> Json:
     }
 
 
-def transcript(current: StoredTranscript | None, segments: list[Json]) -> Json:
-    """What is known so far: ``segments`` are those of the finished transcript, where there is one."""
+def transcript(current: StoredTranscript | None) -> Json:
+    """The finished transcript, where there is one, without its segments."""
     return {
         "version": current.version if current else 0,
         "speakers": current.speakers if current else {},
-        "segments": segments,
+        "segments": [],
     }
+
+
+def with_segments(result: SessionResult, segments: Sequence[bytes]) -> bytes:
+    """The result as JSON with these segments, which are JSON already."""
+    head = result.model_dump_json(exclude={"transcript"}).encode()
+    words = result.transcript.model_dump_json(exclude={"segments"}).encode()
+    return b'%s,"transcript":%s,"segments":[%s]}}' % (head[:-1], words[:-1], b",".join(segments))
 
 
 def document(recording: RecordingTable, current: StoredTranscript, *, own: bool) -> str:

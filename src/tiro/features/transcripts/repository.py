@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, Text, cast, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from tiro.db.tables import EditTable, SegmentTable, TranscriptTable, UserTable
 from tiro.db.tables.base import Json
+
+_SAID = ("start", "end", "speaker", "language", "text", "confidence")
+_IN_TIME = SegmentTable.start, SegmentTable.position
 
 
 def add_segments(session: Session, rows: Iterable[Json]) -> None:
@@ -27,25 +30,24 @@ def forget_segments(session: Session, job_id: str) -> None:
     session.execute(delete(SegmentTable).where(SegmentTable.job_id == job_id))
 
 
-def segments(session: Session, job_id: str) -> Sequence[SegmentTable]:
-    """In the order in which they were said."""
-    query = (
-        select(SegmentTable)
-        .where(SegmentTable.job_id == job_id)
-        .order_by(SegmentTable.start, SegmentTable.position)
-    )
-    return session.scalars(query).all()
+def segments(session: Session, job_id: str, only: Collection[int] | None = None) -> Sequence[Row[Any]]:
+    """In the order in which they were said; ``only`` those with these numbers. Rows rather than objects,
+    which cost more than all else about a transcript of hours."""
+    query = select(*(getattr(SegmentTable, name) for name in ("position", *_SAID, "words", "quality")))
+    query = query.where(SegmentTable.job_id == job_id)
+    if only is None:
+        return session.execute(query.order_by(*_IN_TIME)).all()
+    found: list[Row[Any]] = []
+    for some in _portions(sorted(only)):
+        found += session.execute(query.where(SegmentTable.position.in_(some))).all()
+    return sorted(found, key=lambda row: (row.start, row.position))
 
 
-def segment_columns(session: Session, job_id: str) -> Sequence[Row[Any]]:
-    """As ``segments``, without what an object of each row would cost: for those who only read."""
-    columns = ("position", "start", "end", "speaker", "language", "text", "confidence", "words")
-    query = (
-        select(*(getattr(SegmentTable, name) for name in columns))
-        .where(SegmentTable.job_id == job_id)
-        .order_by(SegmentTable.start, SegmentTable.position)
-    )
-    return session.execute(query).all()
+def segments_to_show(session: Session, job_id: str) -> Sequence[Row[Any]]:
+    """As ``segments``, but the words as the JSON text that is kept: for those who pass it on as it is."""
+    words = cast(SegmentTable.words, Text).label("words")
+    query = select(*(getattr(SegmentTable, name) for name in ("position", *_SAID)), words)
+    return session.execute(query.where(SegmentTable.job_id == job_id).order_by(*_IN_TIME)).all()
 
 
 def add_current(session: Session, job_id: str, recording_id: str, summary: Json, at: datetime) -> None:
@@ -85,12 +87,15 @@ def current(session: Session, recording_id: str, *, to_change: bool = False) -> 
 
 
 def remove_segments(session: Session, job_id: str, positions: Sequence[int]) -> None:
-    """Only a few at a time: a statement has room for so many."""
-    for first in range(0, len(positions), 500):
-        some = positions[first : first + 500]
+    for some in _portions(positions):
         session.execute(
             delete(SegmentTable).where(SegmentTable.job_id == job_id, SegmentTable.position.in_(some))
         )
+
+
+def _portions(positions: Sequence[int]) -> Iterable[Sequence[int]]:
+    """Only a few at a time: a statement has room for so many."""
+    return (positions[first : first + 500] for first in range(0, len(positions), 500))
 
 
 def add_edit(session: Session, edit: EditTable) -> None:

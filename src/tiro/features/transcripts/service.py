@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
+from pydantic_core import to_json
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from tiro.db.tables import EditTable, SegmentTable, TranscriptTable
+from tiro.db.tables import EditTable, TranscriptTable
 from tiro.db.tables.base import Json
 from tiro.features.transcripts import repository
 from tiro.kit import clock
-from tiro.speech.result import metadata_json, segment_json, with_words
+from tiro.speech.result import metadata_json, segment_json, without_words
 from tiro.speech.types import Quality, Segment, Transcript, Word
 
 
@@ -86,21 +89,28 @@ class TranscriptService:
         """Make the job's segments the recording's current transcript."""
         repository.add_current(session, job_id, recording_id, metadata_json(transcript), clock.now())
 
-    def shown(self, session: Session, job_id: str) -> list[Json]:
-        """The segments of a job as the API shows them. A transcript of hours has tens of thousands of words:
-        they are kept in this form, and nothing is made of them on the way."""
-        rows = repository.segment_columns(session, job_id)
-        return [{"id": row.position, **with_words(row, row.words)} for row in rows]
+    def shown(self, session: Session, job_id: str) -> list[bytes]:
+        """The segments of a job as the API shows them, each as JSON. A transcript of hours has tens of
+        thousands of words: they are kept in this form, and go out without being read on the way."""
+        rows = repository.segments_to_show(session, job_id)
+        return [_shown(row) for row in rows]
 
-    def numbered(self, session: Session, job_id: str) -> dict[int, Segment]:
-        """The segments of a job by their numbers, in the order in which they were said."""
-        return {row.position: _segment(row) for row in repository.segments(session, job_id)}
+    def numbered(
+        self, session: Session, job_id: str, only: Collection[int] | None = None
+    ) -> dict[int, Segment]:
+        """The segments of a job by their numbers, in the order in which they were said; ``only`` these."""
+        return {row.position: _read(row._asdict()) for row in repository.segments(session, job_id, only)}
 
     def current(
-        self, session: Session, recording_id: str, *, to_change: bool = False, whole: bool = True
+        self,
+        session: Session,
+        recording_id: str,
+        *,
+        to_change: bool = False,
+        only: Collection[int] | None = None,
     ) -> StoredTranscript | None:
-        """With ``to_change`` no job makes another the current one until the transaction ends; without
-        ``whole`` the segments are left out."""
+        """With ``to_change`` no job makes another the current one until the transaction ends; with ``only``
+        all segments but these are left out."""
         row = repository.current(session, recording_id, to_change=to_change)
         if row is None:
             return None
@@ -108,7 +118,7 @@ class TranscriptService:
             row.job_id,
             row.version,
             row.first_version,
-            self.numbered(session, row.job_id) if whole else {},
+            self.numbered(session, row.job_id, only),
             row.speakers,
             row.summary,
             row.next_position,
@@ -188,11 +198,9 @@ def _kept(segment: Segment) -> Json:
     }
 
 
-def _segment(row: SegmentTable) -> Segment:
-    return _read({column: getattr(row, column) for column in _COLUMNS})
-
-
-_COLUMNS = ("start", "end", "speaker", "language", "text", "confidence", "words", "quality")
+def _shown(row: Row[Any]) -> bytes:
+    head = to_json({"id": row.position, **without_words(row)})
+    return b'%s,"words":%s}' % (head[:-1], row.words.encode())
 
 
 def _read(kept: Json) -> Segment:
