@@ -6,6 +6,9 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router';
+import { client } from '@/api/answers';
+import { recordingQuery } from '@/api/queries';
+import { csrfToken } from '@/api/session';
 import { AuthGate } from '@/features/account/AuthGate';
 import { type AuditSearch, knownSearch } from '@/features/admin/audit';
 import { LibraryPage } from '@/features/library/LibraryPage';
@@ -49,6 +52,11 @@ const recording = createRoute({
   validateSearch: (search: Record<string, unknown>): { t?: number } => {
     const at = Number(search.t);
     return search.t !== undefined && Number.isFinite(at) && at >= 0 ? { t: at } : {};
+  },
+  // A long one takes its time: it is under way before the page's own code is there, and whoever it is for. That a
+  // pointer rests on a link is no reason to ask for it.
+  loader: ({ params, preload }) => {
+    if (!preload && csrfToken() !== null) void client.prefetchQuery(recordingQuery(params.id));
   },
   component: lazyRouteComponent(() => import('@/features/recording/RecordingPage'), 'RecordingPage'),
 });

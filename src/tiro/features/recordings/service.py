@@ -194,7 +194,7 @@ class RecordingService:
     def result_json(
         self, recording_id: str, reader_id: str | None, links: Mapping[str, str] | None = None
     ) -> bytes:
-        """The finished transcript, or as long as there is none what the job has so far: a SessionResult as JSON.
+        """The finished transcript, or as long as there is none what the job has so far: a SessionResult.
 
         Args:
             reader_id: the user who reads it; None is whoever has a link.

@@ -1,6 +1,7 @@
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { RotateCcw, Tag, Trash2, X } from 'lucide-react';
-import { lazy, Suspense, useMemo, useState } from 'react';
+import { lazy, Suspense, useCallback, useMemo, useState } from 'react';
+import { PAGE } from '@/api/queries';
 import type { Recording } from '@/api/types';
 import { sentence } from '@/features/account/sentence';
 import { RecordLink } from '@/features/record/RecordLink';
@@ -13,6 +14,7 @@ import { Message } from '@/ui/Message';
 import { useDeeds } from './actions';
 import { EmptyLibrary } from './EmptyLibrary';
 import { List } from './List';
+import { nextRange, type Range } from './pages';
 import type { RowDeeds } from './Row';
 import { countFilters, wantedOf } from './search';
 import { onlyOrder, Toolbar } from './Toolbar';
@@ -29,7 +31,8 @@ export function LibraryPage() {
   const search = useSearch({ from: '/inside/' });
   const navigate = useNavigate({ from: '/' });
   const filtered = countFilters(search) > 0;
-  const [range, setRange] = useState({ first: 0, last: 0 });
+  const [range, setRange] = useState<Range>({ first: 0, last: 0 });
+  const look = useCallback((now: Range) => setRange((before) => nextRange(before, now, PAGE)), []);
   const rows = usePages(wantedOf(search), range.first, range.last);
   const selection = useSelection();
   const deeds = useDeeds();
@@ -143,7 +146,7 @@ export function LibraryPage() {
               total={total}
               rows={rows}
               selection={selection}
-              onRange={setRange}
+              onRange={look}
               deeds={rowDeeds}
             />
           )}

@@ -1,6 +1,7 @@
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
 import { useCallback, useLayoutEffect, useRef, useState } from 'react';
 import { useT } from '@/i18n';
+import type { Range } from './pages';
 import { ROW_HEIGHT, Row, type RowDeeds } from './Row';
 import type { usePages } from './usePages';
 import type { Selection } from './useSelection';
@@ -9,7 +10,7 @@ interface ListProps {
   total: number;
   rows: ReturnType<typeof usePages>;
   selection: Selection;
-  onRange: (range: { first: number; last: number }) => void;
+  onRange: (range: Range) => void;
   deeds: RowDeeds;
 }
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Recording, RecordingPage } from '@/api/types';
 import { forget, note, pace } from './pace';
-import { movesBetweenLists, pagesFor, withRecording } from './pages';
+import { movesBetweenLists, nextRange, pagesFor, withRecording } from './pages';
 
 const recording = (id: string, status: Recording['status'] = 'running') =>
   ({ session_id: id, status, title: id }) as Recording;
@@ -15,6 +15,13 @@ describe('pages', () => {
   ])('rows %s to %s of pages of %s among %s are on %s', (first, last, size, total, pages) =>
     expect(pagesFor(first, last, size, total)).toEqual(pages),
   );
+
+  it('a range is another only where it takes other pages', () => {
+    const before = { first: 10, last: 30 };
+    expect(nextRange(before, { first: 60, last: 99 }, 100)).toBe(before);
+    expect(nextRange(before, { first: 80, last: 100 }, 100)).toEqual({ first: 80, last: 100 });
+    expect(nextRange({ first: 99, last: 120 }, { first: 100, last: 121 }, 100).first).toBe(100);
+  });
 
   it('one recording is put in its place, and another page is left as it is', () => {
     const page = {

@@ -14,6 +14,20 @@ export function movesBetweenLists(before: Recording | undefined, after: Recordin
   return before?.status !== after.status;
 }
 
+/** Rows of a list, of which both are shown. */
+export interface Range {
+  first: number;
+  last: number;
+}
+
+/** The range as it is now, or as it was where that takes the same pages: a list that scrolls says where it is at
+ * every row, and what surrounds it need not hear of it. */
+export function nextRange(before: Range, now: Range, size: number): Range {
+  const page = (row: number) => Math.floor(row / size);
+  const same = page(before.first) === page(now.first) && page(before.last) === page(now.last);
+  return same ? before : now;
+}
+
 /** The pages, counted from 0, that hold these rows, and one more on either side. */
 export function pagesFor(first: number, last: number, size: number, total: number): number[] {
   const most = Math.max(0, Math.ceil(total / size) - 1);

@@ -58,6 +58,14 @@ export function Transcript(props: TranscriptProps) {
   const real = (id: number) => desk?.real(id) ?? id;
   const focused = focus ? placeOf(real(focus.id)) : undefined;
   const kept = [placeOf(editing?.id), focused].filter((place) => place !== undefined);
+  // Another function would be another list to the virtualizer, which would measure all of it anew.
+  const getItemKey = useCallback(
+    (index: number) => {
+      const id = segments[index]?.id ?? index;
+      return desk?.nameOf(id) ?? id;
+    },
+    [segments, desk],
+  );
   const virtual = useWindowVirtualizer({
     count: segments.length,
     estimateSize: (index) => 34 + Math.ceil((segments[index]?.text.length ?? 0) / 70) * 30,
@@ -65,10 +73,7 @@ export function Transcript(props: TranscriptProps) {
     scrollMargin: offset,
     scrollPaddingStart: 96,
     scrollPaddingEnd: 144,
-    getItemKey: (index) => {
-      const id = segments[index]?.id ?? index;
-      return desk?.nameOf(id) ?? id;
-    },
+    getItemKey,
     // What has the focus stays, wherever it is, or the focus would be lost.
     rangeExtractor: (range: Range) =>
       [...new Set([...defaultRangeExtractor(range), ...kept])].sort((a, b) => a - b),
