@@ -15,6 +15,7 @@ from tests.makecall import wav
 from tests.serving import Client, ThreadServer, thread_server
 
 from tiro.db.tables import TranscriptTable
+from tiro.features.recordings.schemas import SessionResult
 from tiro.features.transcripts.service import TranscriptService
 from tiro.speech.types import Segment, Word
 
@@ -283,3 +284,16 @@ def test_an_edit_of_the_transcript_before_another_run_changes_nothing(desk: Desk
         desk.edit(call, {"op": "text", "segment": 0, "text": "x"}, version=version, status=409)
     assert desk.owner.session(call)["transcript"] == transcript
     desk.edit(call, {"op": "text", "segment": 0, "text": "x"}, version=3)
+
+
+def test_what_is_kept_as_json_goes_out_as_it_is(desk: Desk) -> None:
+    session_id = desk.recording()
+    text = 'she said "naïve" \\ 你好 </script> \u2028'
+    kept = desk.edit(session_id, {"op": "text", "segment": 1, "text": text})["segments"][0]
+    desk.edit(session_id, {"op": "insert", "start_time": 20, "end_time": 21, "text": "hm"}, version=2)
+    shown = desk.owner.get(f"{DOOR}/{session_id}")
+    assert shown.headers["content-type"] == "application/json"
+    result = SessionResult.model_validate_json(shown.content)
+    assert shown.json() == result.model_dump(mode="json")
+    assert shown.json()["transcript"]["segments"][1] == kept
+    assert [word["text"] for word in kept["words"]][:3] == ["she", "said", '"naïve"']

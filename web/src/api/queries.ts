@@ -73,6 +73,11 @@ export function pageQuery(wanted: Wanted, page: number) {
   });
 }
 
+export const tagsQuery = queryOptions({
+  queryKey: ['library', 'tags'],
+  queryFn: () => told(api.GET('/api/v1/tags')),
+});
+
 export function recordingQuery(id: string) {
   return queryOptions({
     queryKey: ['recording', id],

@@ -1,10 +1,10 @@
 import { queryOptions, useQuery } from '@tanstack/react-query';
 import { api, told } from '@/api/client';
+import { tagsQuery } from '@/api/queries';
 import { language, useT } from '@/i18n';
 import { Choice, Field } from '@/ui/Field';
 import { languageName } from '@/ui/format';
 import type { LibrarySearch } from './search';
-import { tagsQuery } from './tags';
 
 const speakersQuery = queryOptions({
   queryKey: ['library', 'speakers'],

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Plus, X } from 'lucide-react';
 import { type FormEvent, useId, useState } from 'react';
 import { api, told } from '@/api/client';
+import { tagsQuery } from '@/api/queries';
 import { useDeed } from '@/api/useDeed';
 import { sentence } from '@/features/account/sentence';
 import { useT } from '@/i18n';
@@ -9,7 +10,7 @@ import { Button, IconButton } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import { Field } from '@/ui/Field';
 import { Message } from '@/ui/Message';
-import { changed, cleanTag, LONGEST_TAG, type Tagged, tagsOf, tagsQuery } from './tags';
+import { changed, cleanTag, LONGEST_TAG, type Tagged, tagsOf } from './tags';
 
 interface TagDialogProps {
   /** What is to be tagged; nobody while it is closed. */

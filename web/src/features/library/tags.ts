@@ -1,13 +1,6 @@
-/** Tags: what is asked of the server, and how those of many recordings are changed together. */
-import { queryOptions } from '@tanstack/react-query';
-import { api, told } from '@/api/client';
+/** Tags: how those of many recordings are changed together. */
 
 export const LONGEST_TAG = 50;
-
-export const tagsQuery = queryOptions({
-  queryKey: ['library', 'tags'],
-  queryFn: () => told(api.GET('/api/v1/tags')),
-});
 
 export interface Tagged {
   session_id: string;
