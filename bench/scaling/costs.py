@@ -17,9 +17,9 @@ class Costs:
     """Per job and per second of audio, as `python -m bench.scaling --measure` counts them; docs/scaling.md
     says which were measured and where. Rates are per second, sizes bytes."""
 
-    job_commits: float = 8.0
+    job_commits: float = 5.0
     """Transactions that write, from upload to transcript, without its windows."""
-    window_commits: float = 1.5
+    window_commits: float = 1.05
     window_audio: float = 21.0
     """Seconds of a recording that one more window covers."""
     beat_commits: float = 0.2

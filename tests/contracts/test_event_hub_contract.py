@@ -44,6 +44,12 @@ async def heard(announce: Callable[[], None], hint: asyncio.Event) -> None:
     raise AssertionError("nothing was heard")
 
 
+def test_it_says_what_it_goes_through(hubs: Pair) -> None:
+    found = hubs[0].broker()
+    assert (found is None) == isinstance(hubs[0], EmbeddedEventHub)
+    assert found is None or found.startswith("Redis ")
+
+
 def test_who_follows_a_recording_is_told(hubs: Pair) -> None:
     async def follow() -> None:
         async with hubs[1].listen("a") as hint, hubs[1].listen("a") as other:
@@ -96,6 +102,8 @@ def test_redis_may_go_and_come() -> None:
             async with two.listen("a") as hint:
                 await heard(lambda: one.announce("a"), hint)
                 await asyncio.to_thread(redis.kill)
+                with pytest.raises(ConnectionError, match="Redis does not answer"):
+                    await asyncio.to_thread(one.broker)
                 for _ in range(100):
                     one.announce("a")
                 # Within a process it needs nobody.

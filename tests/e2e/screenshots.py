@@ -15,6 +15,7 @@ from tests.e2e.browser import MISSING, NAME, PASSWORD, chromium, listening, open
 from tests.makecall import wav
 from tests.serving import ThreadServer, thread_server
 from tiro import logs
+from tiro.settings import Settings
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
 SAMPLE = (files("tiro") / "samples" / "support-call.flac").read_bytes()
@@ -34,7 +35,7 @@ def main() -> int:
         return 1
     logs.configure("error", "text")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as data, thread_server(make_settings(Path(data))) as server:
+    with tempfile.TemporaryDirectory() as data, thread_server(settings_in(Path(data))) as server:
         server.runtime.accounts.set_password(NAME, PASSWORD)
         with chromium() as browser:
             with opened(browser, server, viewport=DESK) as page:
@@ -62,6 +63,11 @@ def main() -> int:
                     sign_in(page, "/record")
                     record(page, name)
     return 0
+
+
+def settings_in(data: Path) -> Settings:
+    # Models may be downloaded, as on most machines; nobody does here.
+    return make_settings(data, models=Path("/srv/tiro/models"), engine={"download": True})
 
 
 def fill(server: ThreadServer) -> str:

@@ -23,6 +23,8 @@ def test_a_worker_elsewhere_does_what_the_api_takes_in(tmp_path: Path) -> None:
         first = answer.json()["session_id"]
         lack = "a worker for the queue cpu with the engine echo"
         assert client.session(first)["waiting_for"] == lack
+        broker = client.get("/api/v1/health").json()["components"]["broker"]
+        assert (broker["status"], broker["detail"][:6]) == ("ok", "Redis ")
         with house.worker("--concurrency", "2") as worker:
             sent = [first, *(house.send(wav(seconds=2), "echo") for _ in range(4))]
             for recording_id in sent:

@@ -90,6 +90,7 @@ def components(runtime: Runtime) -> dict[str, Component]:
         "database": _database(runtime),
         "storage": _storage(runtime),
         "worker": _worker(runtime),
+        **_broker(runtime),
         **_engines(runtime),
     }
 
@@ -122,6 +123,16 @@ def _worker(runtime: Runtime) -> Component:
     if lacks:
         return Component(status="degraded", detail=f"{detail}; jobs wait for {', for '.join(lacks)}")
     return Component(status="ok" if workers else "degraded", detail=detail)
+
+
+def _broker(runtime: Runtime) -> dict[str, Component]:
+    """Without it all goes on, only later: workers and live views look by themselves now and then."""
+    try:
+        found = runtime.hub.broker()
+    except ConnectionError as error:
+        detail = f"{error} Jobs begin up to a second later, and live views follow later, until it does."
+        return {"broker": Component(status="degraded", detail=detail)}
+    return {} if found is None else {"broker": Component(status="ok", detail=found)}
 
 
 def _storage(runtime: Runtime) -> Component:

@@ -24,6 +24,14 @@ class EventHub(Protocol):
         """End what runs beside, after ``close``."""
         ...
 
+    def broker(self) -> str | None:
+        """What carries hints to other processes, with its version; None where there is nothing of the kind.
+
+        Raises:
+            ConnectionError: it does not answer. Hints reach this process alone meanwhile.
+        """
+        ...
+
     def announce(self, recording_id: str) -> None:
         """Called after the commit, from any thread. Never blocks, never raises."""
         ...

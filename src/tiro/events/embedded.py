@@ -22,6 +22,9 @@ class EmbeddedEventHub:
     def disconnect(self) -> None:
         """Nothing runs beside."""
 
+    def broker(self) -> str | None:
+        return None
+
     def announce(self, recording_id: str) -> None:
         self._signals.fire(recording_id)
 

@@ -68,6 +68,14 @@ class RedisEventHub:
         self._publisher.close()
         self._subscriber.close()
 
+    def broker(self) -> str | None:
+        import redis
+
+        try:
+            return f"Redis {self._publisher.info('server')['redis_version']}"
+        except (redis.RedisError, OSError) as error:
+            raise ConnectionError("Redis does not answer.") from error
+
     def announce(self, recording_id: str) -> None:
         self._signals.fire(recording_id)
         self._outbox.put(recording_id)

@@ -677,6 +677,7 @@ export const ar: Catalogue = {
   'health.is.ok': 'بخير',
   'health.is.degraded': 'يحتاج نظرة',
   'health.is.down': 'متوقف',
+  'health.is.absent': 'غير مُعد',
   'health.queue': '{queued} في الانتظار، {running} قيد العمل',
   'health.parts': 'الأجزاء',
   'health.part.database': 'قاعدة البيانات',

@@ -589,6 +589,7 @@ export const en = {
   'health.is.ok': 'Well',
   'health.is.degraded': 'Needs a look',
   'health.is.down': 'Down',
+  'health.is.absent': 'Not set up',
   'health.queue': '{queued} waiting, {running} at work',
   'health.parts': 'Parts',
   'health.part.database': 'Database',

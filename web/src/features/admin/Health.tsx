@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { CircleAlert, CircleCheck, CircleX, type LucideIcon } from 'lucide-react';
+import { CircleAlert, CircleCheck, CircleMinus, CircleX, type LucideIcon } from 'lucide-react';
 import { Section } from '@/features/account/Section';
 import { sentence } from '@/features/account/sentence';
 import { language, type MessageKey, useT } from '@/i18n';
@@ -10,10 +10,11 @@ import { Cell, Table } from '@/ui/Table';
 import { type AdminHealth, healthQuery } from './queries';
 
 type Standing = AdminHealth['status'];
-const LOOKS: Record<Standing, { icon: LucideIcon; look: string }> = {
+const LOOKS: Record<Standing | 'absent', { icon: LucideIcon; look: string }> = {
   ok: { icon: CircleCheck, look: 'text-good' },
   degraded: { icon: CircleAlert, look: 'text-amber-ink' },
   down: { icon: CircleX, look: 'text-danger' },
+  absent: { icon: CircleMinus, look: 'text-ink-faint' },
 };
 /** What to do about a part that is not well. */
 const ADVICE: Record<string, MessageKey> = {
@@ -109,12 +110,14 @@ export function Health() {
 
 function Part({ name, status, detail }: { name: string; status: Standing; detail: string }) {
   const t = useT();
-  const { icon: Icon, look } = LOOKS[status];
+  // An engine that is not set up is no fault of the server, nor is it well.
+  const standing = status === 'ok' && detail.startsWith('absent:') ? 'absent' : status;
+  const { icon: Icon, look } = LOOKS[standing];
   const advice = status === 'ok' ? undefined : ADVICE[name];
   const known = name in ADVICE ? t(`health.part.${name as 'worker'}`) : name.replace(/^engine:/, '');
   return (
     <li className="flex items-start gap-3 py-2.5">
-      <Icon aria-label={t(`health.is.${status}`)} className={cx('mt-0.5 size-4.5 shrink-0', look)} />
+      <Icon aria-label={t(`health.is.${standing}`)} className={cx('mt-0.5 size-4.5 shrink-0', look)} />
       <div className="min-w-0 grow sm:flex sm:items-baseline sm:gap-4">
         <p className="w-36 shrink-0 font-medium">
           <bdi>{known}</bdi>

@@ -34,7 +34,7 @@ export function QuotaDialog({ user, onClose }: QuotaDialogProps) {
     <Dialog title={user ? t('quota.title', { name: user.name }) : ''} open={user !== null} onClose={onClose}>
       <p className="mb-4 text-sm text-ink-soft">{t('quota.text')}</p>
       <form onSubmit={onSubmit} className="grid gap-4">
-        <div className="grid gap-4 sm:grid-cols-2">
+        <div className="grid items-start gap-4 sm:grid-cols-2">
           {LIMITS.map((limit) => (
             <Field
               key={limit}

@@ -61,7 +61,7 @@ export const Line = memo(function Line(props: LineProps) {
       {named && (
         <Heading id={id} name={name} number={number} reach={reach} editable={editable} hands={hands} />
       )}
-      <div className="col-start-1 flex flex-col-reverse items-end gap-1 pt-1 sm:flex-row sm:items-center sm:justify-end sm:self-start">
+      <div className="col-start-1 flex flex-col-reverse items-end gap-1 pt-1 sm:flex-row sm:items-center sm:justify-end self-start">
         <input
           type="checkbox"
           tabIndex={reach}

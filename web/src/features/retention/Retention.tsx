@@ -60,7 +60,7 @@ function Days({ kept }: { kept: Kept }) {
         if (changed) setAsked(true);
       }}
     >
-      <div className="grid gap-4 sm:grid-cols-2">
+      <div className="grid items-start gap-4 sm:grid-cols-2">
         <Field
           label={t('retention.media')}
           hint={`${t('retention.media.hint')} ${limit(server.media_days)}`}

@@ -95,7 +95,7 @@ export function Links({ id }: { id: string }) {
           </Button>
         </div>
       )}
-      <form onSubmit={onSubmit} className="grid gap-3 sm:grid-cols-2">
+      <form onSubmit={onSubmit} className="grid items-start gap-3 sm:grid-cols-2">
         <Choice label={t('share.link.for')} name="days" defaultValue="7">
           {DAYS.map((days) => (
             <option key={days} value={days}>

@@ -90,7 +90,7 @@ export function People({ id }: { id: string }) {
           );
         })}
       </ul>
-      <form onSubmit={onSubmit} className="grid gap-3 sm:grid-cols-2">
+      <form onSubmit={onSubmit} className="grid items-start gap-3 sm:grid-cols-2">
         <Choice
           label={t('share.with')}
           value={kind}
