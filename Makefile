@@ -37,7 +37,7 @@ test: .venv/dev.stamp web ## the default tests, three at a time since many of th
 	@tools/web test
 	@$(if $(COVERAGE),echo "coverage: $$(.venv/bin/coverage report --format=total) %")
 
-test-slow: .venv/dev.stamp ## the tests that take minutes, which the gate runs too
+test-slow: .venv/dev.stamp web ## the tests that take minutes, which the gate runs too
 	@HYPOTHESIS_PROFILE=long $(PYTEST) -m "slow or hypothesis" -n 2 --dist loadfile --timeout 900
 
 test-faults: .venv/dev.stamp ## kill workers, Redis and PostgreSQL, three times each
