@@ -11,8 +11,9 @@ interface TableProps {
 /** Rows that are compared with each other. Where there is no room for all columns, it scrolls by itself. */
 export function Table({ label, heads, children }: TableProps) {
   return (
+    // Relative, so that what only screen readers see scrolls with the rest and does not widen the page.
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys
-    <section aria-label={label} tabIndex={0} className="-mx-1 overflow-x-auto px-1">
+    <section aria-label={label} tabIndex={0} className="relative -mx-1 overflow-x-auto px-1">
       <table className="w-full border-collapse text-sm">
         <thead>
           <tr className="border-b border-line text-xs text-ink-faint">
