@@ -97,7 +97,7 @@ def _timed(server: ServerProcess, path: Path, send: Callable[[ServerProcess, Pat
 
 def _connect(server: ServerProcess) -> socket.socket:
     host, port = server.address.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=120)
+    return socket.create_connection((host, int(port)), timeout=600)
 
 
 def _request(
@@ -231,7 +231,7 @@ def crowd(
         for thread in threads:
             thread.join()
         total = server.client.get("/api/v1/transcribe").json()["total"]
-        assert total == many + 3 - len(errors), total
+        assert total == many + 3 - len(errors), (total, errors)
     live, page = (Spread(times).percentile(0.95) for times in watch.answers.values())
     return Crowd(elapsed, errors, idle, watch.peak - idle, live, page)
 
