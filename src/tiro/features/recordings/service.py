@@ -21,9 +21,6 @@ from tiro.errors import (
     Conflict,
     EmptyMedia,
     IdempotencyMismatch,
-    InvalidRequest,
-    MediaRemoved,
-    NotFound,
     NotShared,
     RecordingHeld,
 )
@@ -36,6 +33,7 @@ from tiro.features.recordings import repository, shown
 from tiro.features.recordings.asked import Asked, Mark, clean_name
 from tiro.features.recordings.intake import Intake, IntakeLimits
 from tiro.features.recordings.looking import Look, claimed_seconds
+from tiro.features.recordings.refusals import no_recording, require_batch, require_media
 from tiro.features.recordings.repository import Listed
 from tiro.features.recordings.schemas import SessionResult, SessionSummary
 from tiro.features.sharing.access import Access
@@ -120,7 +118,7 @@ class RecordingService:
         asked = Asked.of(fields)
         self._check_engine(asked.options(self.limits.default_engine).engine)
         with self._database.read() as session:
-            _check_batch(session, asked.batch, owner_id)
+            require_batch(session, asked.batch, owner_id)
 
     def intake(
         self,
@@ -179,7 +177,7 @@ class RecordingService:
         with self._database.read() as session:
             earlier = self._done_before(session, intake)
             if earlier is None:
-                _check_batch(session, intake.batch_id, intake.owner_id)
+                require_batch(session, intake.batch_id, intake.owner_id)
         if earlier is not None:
             return earlier, True
         media = self._look.inside(upload)
@@ -281,7 +279,7 @@ class RecordingService:
         where there is nothing to work on."""
         with self._database.write() as session:
             recording = self._get(session, recording_id)
-            _require_media(recording)
+            require_media(recording)
             seconds = claimed_seconds(recording.media)
             if self._jobs.state(session, recording_id).ended:
                 self._quotas.require_work(session, recording.owner_id, seconds)
@@ -342,7 +340,7 @@ class RecordingService:
     def _named(self, recording_id: str) -> tuple[str, str | None]:
         with self._database.read() as session:
             recording = self._get(session, recording_id)
-        _require_media(recording)
+        require_media(recording)
         return recording.filename, recording.media["container"] if recording.media else None
 
     def ids(self) -> set[str]:
@@ -362,7 +360,7 @@ class RecordingService:
                 return
             access = self._sharing.access(session, recording_id, user_id)
         if access is None:
-            raise _no_recording()
+            raise no_recording()
         if access < least:
             raise NotShared
 
@@ -373,7 +371,7 @@ class RecordingService:
     def _get(self, session: Session, recording_id: str) -> RecordingTable:
         recording = repository.get(session, recording_id)
         if recording is None:
-            raise _no_recording()
+            raise no_recording()
         return recording
 
     def _listed(self, session: Session, recording: RecordingTable, job: JobTable) -> Listed:
@@ -426,7 +424,7 @@ class RecordingService:
             passing=intake.passing,
             created_at=now,
         )
-        _check_batch(session, intake.batch_id, intake.owner_id)
+        require_batch(session, intake.batch_id, intake.owner_id)
         repository.add(session, recording, intake.batch_id)
         more = {"passing": True} if intake.passing else {}
         owner = intake.owner_id
@@ -440,21 +438,3 @@ class RecordingService:
         after_commit(session, partial(self._hub.announce, intake.owner_id))
         self._webhooks.publish(session, recording.id, WebhookEvent.ACCEPTED, {"status": JobState.QUEUED})
         _log.info("recording.accepted", recording_id=recording.id, size=intake.size)
-
-
-def _check_batch(session: Session, batch_id: str | None, owner_id: str) -> None:
-    """Raises InvalidRequest where the owner has no such batch; another's and none look the same."""
-    if batch_id is not None and repository.batch_owner(session, batch_id) != owner_id:
-        raise InvalidRequest("batch: you have none with this id.")
-
-
-def _no_recording() -> NotFound:
-    return NotFound("There is no recording with this id.")
-
-
-def _require_media(recording: RecordingTable) -> None:
-    if recording.media_removed_at is not None:
-        raise MediaRemoved(
-            f"The recording's file was removed on {recording.media_removed_at:%Y-%m-%d} by retention. "
-            "Its transcript is still there."
-        )
