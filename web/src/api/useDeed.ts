@@ -1,6 +1,6 @@
 import { type QueryKey, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { sentence } from '@/features/account/sentence';
+import { sentence } from '@/ui/sentence';
 import { say } from '@/ui/Toast';
 
 /** Do something and ask anew for what it changed, whether it went well or not. `run` says in passing what went

@@ -2,7 +2,7 @@ import { LoaderCircle, type LucideIcon } from 'lucide-react';
 import type { ComponentProps } from 'react';
 import { cx } from './classes';
 
-type Look = 'solid' | 'soft' | 'plain' | 'danger';
+export type Look = 'solid' | 'soft' | 'plain' | 'danger';
 
 const LOOKS: Record<Look, string> = {
   solid: 'bg-accent text-on-accent hover:bg-accent-strong shadow-1',

@@ -1,6 +1,6 @@
 import { type ReactNode, useState } from 'react';
-import { sentence } from '@/features/account/sentence';
 import { t } from '@/i18n';
+import { sentence } from '@/ui/sentence';
 import { Button } from './Button';
 import { Dialog } from './Dialog';
 import { Message } from './Message';

@@ -5,8 +5,14 @@ import { cx } from './classes';
 type Kind = 'bad' | 'note';
 const ICONS: Record<Kind, LucideIcon> = { bad: CircleAlert, note: Info };
 
+interface MessageProps {
+  kind: Kind;
+  className?: string;
+  children: ReactNode;
+}
+
 /** Something that should not be missed. What is bad is said by screen readers at once. */
-export function Message({ kind, children }: { kind: Kind; children: ReactNode }) {
+export function Message({ kind, className, children }: MessageProps) {
   const Icon = ICONS[kind];
   return (
     <div
@@ -14,6 +20,7 @@ export function Message({ kind, children }: { kind: Kind; children: ReactNode })
       className={cx(
         'flex items-start gap-2.5 rounded-md px-3 py-2.5 text-sm',
         kind === 'bad' ? 'bg-danger-soft text-danger' : 'bg-amber-soft text-amber-ink',
+        className,
       )}
     >
       <Icon aria-hidden className="mt-0.5 size-4 shrink-0" />

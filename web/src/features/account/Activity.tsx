@@ -4,8 +4,8 @@ import { language, useT } from '@/i18n';
 import { Button } from '@/ui/Button';
 import { wholeMoment } from '@/ui/format';
 import { Message } from '@/ui/Message';
-import { Section } from './Section';
-import { sentence } from './sentence';
+import { Section } from '@/ui/Section';
+import { sentence } from '@/ui/sentence';
 
 const PAGE = 50;
 

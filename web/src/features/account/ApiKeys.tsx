@@ -11,9 +11,9 @@ import { Dialog } from '@/ui/Dialog';
 import { Field } from '@/ui/Field';
 import { moment } from '@/ui/format';
 import { Message } from '@/ui/Message';
+import { Section } from '@/ui/Section';
 import { say } from '@/ui/Toast';
-import { Section } from './Section';
-import { useForm } from './useForm';
+import { useForm } from '@/ui/useForm';
 
 const SCOPES = ['read', 'write', 'admin'] as const;
 

@@ -3,7 +3,7 @@ import { useId, useSyncExternalStore } from 'react';
 import { chosenLanguage, LANGUAGES, type Language, speak, useT } from '@/i18n';
 import { cx } from '@/ui/classes';
 import { preferences } from '@/ui/preferences';
-import { Section } from './Section';
+import { Section } from '@/ui/Section';
 
 const THEMES = [
   { name: 'system', icon: Monitor },

@@ -7,7 +7,7 @@ import { language, useT } from '@/i18n';
 import { Button } from '@/ui/Button';
 import { size } from '@/ui/format';
 import { Progress } from '@/ui/Progress';
-import { Section } from './Section';
+import { Section } from '@/ui/Section';
 
 export function Profile() {
   const t = useT();

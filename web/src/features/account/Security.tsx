@@ -6,10 +6,9 @@ import { useT } from '@/i18n';
 import { Button } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import { Field } from '@/ui/Field';
-import { Message } from '@/ui/Message';
+import { Form } from '@/ui/Form';
+import { Section } from '@/ui/Section';
 import { say } from '@/ui/Toast';
-import { Section } from './Section';
-import { useForm } from './useForm';
 
 export function Security() {
   return (
@@ -23,22 +22,29 @@ export function Security() {
 function ChangePassword() {
   const t = useT();
   const [challenge, setChallenge] = useState<string | null>(null);
-  const { busy, error, onSubmit } = useForm(async (form) => {
+  async function change(form: FormData): Promise<void> {
     const body = { current: String(form.get('current')), new: String(form.get('new')) };
     const done = await told(api.POST('/api/v1/me/password', { body }));
     if (done && 'challenge' in done) setChallenge(String(done.challenge));
     else say(t('password.done'));
-  });
-  const code = useForm(async (form) => {
+  }
+  async function confirm(form: FormData): Promise<void> {
     const body = { challenge: challenge ?? '', code: String(form.get('code')).trim(), cookie: true };
     await told(api.POST('/api/v1/auth/second-factor', { body }));
     setChallenge(null);
     say(t('password.done'));
-  });
+  }
   return (
     <Section title={t('password.title')} text={t('password.text')}>
       {challenge === null ? (
-        <form onSubmit={onSubmit} className="grid max-w-sm gap-4">
+        <Form
+          key="password"
+          action={change}
+          submit={t('password.submit')}
+          look="soft"
+          className="max-w-sm"
+          button="justify-self-start"
+        >
           <Field
             label={t('password.current')}
             name="current"
@@ -54,19 +60,17 @@ function ChangePassword() {
             maxLength={1000}
             required
           />
-          {error && <Message kind="bad">{error}</Message>}
-          <Button type="submit" busy={busy} className="justify-self-start">
-            {t('password.submit')}
-          </Button>
-        </form>
+        </Form>
       ) : (
-        <form onSubmit={code.onSubmit} className="grid max-w-sm gap-4">
+        <Form
+          key="code"
+          action={confirm}
+          submit={t('sign.code.submit')}
+          className="max-w-sm"
+          button="justify-self-start"
+        >
           <Field label={t('sign.code.label')} name="code" autoComplete="one-time-code" required autoFocus />
-          {code.error && <Message kind="bad">{code.error}</Message>}
-          <Button type="submit" look="solid" busy={code.busy} className="justify-self-start">
-            {t('sign.code.submit')}
-          </Button>
-        </form>
+        </Form>
       )}
     </Section>
   );
@@ -112,13 +116,13 @@ function SecondFactor() {
 
 function Prove({ onNext }: { onNext: (step: Step) => void }) {
   const t = useT();
-  const { busy, error, onSubmit } = useForm(async (form) => {
+  async function prove(form: FormData): Promise<void> {
     const body = { password: String(form.get('password')) };
     const { secret, qr } = await told(api.POST('/api/v1/me/second-factor', { body }));
     onNext({ at: 'scan', secret, qr });
-  });
+  }
   return (
-    <form onSubmit={onSubmit} className="grid gap-4">
+    <Form action={prove} submit={t('factor.continue')}>
       <Field
         label={t('factor.password')}
         name="password"
@@ -127,23 +131,19 @@ function Prove({ onNext }: { onNext: (step: Step) => void }) {
         required
         autoFocus
       />
-      {error && <Message kind="bad">{error}</Message>}
-      <Button type="submit" look="solid" busy={busy}>
-        {t('factor.continue')}
-      </Button>
-    </form>
+    </Form>
   );
 }
 
 function Scan({ step, onNext }: { step: Extract<Step, { at: 'scan' }>; onNext: (step: Step) => void }) {
   const t = useT();
-  const { busy, error, onSubmit } = useForm(async (form) => {
+  async function confirm(form: FormData): Promise<void> {
     const body = { code: String(form.get('code')).trim() };
     const { codes } = await told(api.POST('/api/v1/me/second-factor/confirm', { body }));
     onNext({ at: 'codes', codes });
-  });
+  }
   return (
-    <form onSubmit={onSubmit} className="grid gap-4">
+    <Form action={confirm} submit={t('factor.confirm')}>
       <p className="text-sm text-ink-soft">{t('factor.scan')}</p>
       {/* An image, so that nothing in it can be a script. */}
       <img
@@ -165,11 +165,7 @@ function Scan({ step, onNext }: { step: Extract<Step, { at: 'scan' }>; onNext: (
         required
         autoFocus
       />
-      {error && <Message kind="bad">{error}</Message>}
-      <Button type="submit" look="solid" busy={busy}>
-        {t('factor.confirm')}
-      </Button>
-    </form>
+    </Form>
   );
 }
 
@@ -195,13 +191,13 @@ function Codes({ codes, onDone }: { codes: string[]; onDone: () => void }) {
 
 function Disable({ onDone }: { onDone: () => void }) {
   const t = useT();
-  const { busy, error, onSubmit } = useForm(async (form) => {
+  async function disable(form: FormData): Promise<void> {
     const body = { password: String(form.get('password')), code: String(form.get('code')).trim() };
     await told(api.POST('/api/v1/me/second-factor/disable', { body }));
     onDone();
-  });
+  }
   return (
-    <form onSubmit={onSubmit} className="grid gap-4">
+    <Form action={disable} submit={t('factor.disable.submit')} look="danger">
       <Field
         label={t('factor.password')}
         name="password"
@@ -211,10 +207,6 @@ function Disable({ onDone }: { onDone: () => void }) {
         autoFocus
       />
       <Field label={t('factor.code.any')} name="code" autoComplete="one-time-code" required />
-      {error && <Message kind="bad">{error}</Message>}
-      <Button type="submit" look="danger" busy={busy}>
-        {t('factor.disable.submit')}
-      </Button>
-    </form>
+    </Form>
   );
 }

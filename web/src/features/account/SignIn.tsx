@@ -7,9 +7,9 @@ import { methodsQuery } from '@/api/queries';
 import { useT } from '@/i18n';
 import { Button } from '@/ui/Button';
 import { Field } from '@/ui/Field';
+import { Form } from '@/ui/Form';
 import { Mark } from '@/ui/Logo';
 import { Message } from '@/ui/Message';
-import { useForm } from './useForm';
 
 interface SignInProps {
   expired?: boolean;
@@ -37,11 +37,10 @@ function FirstStep({ expired, onDone, onChallenge }: FirstStepProps) {
     const answer = await api.POST('/api/v1/auth/login', { body });
     await enter(answer, onDone, onChallenge);
   }
-  const { busy, error, onSubmit } = useForm(login);
 
   return (
     <DoorPage title={t('sign.title')} text={t(expired ? 'sign.expired' : 'app.tagline')}>
-      <form onSubmit={onSubmit} className="grid gap-4">
+      <Form action={login} submit={t('sign.submit')} button="min-h-11 text-base">
         <Field label={t('sign.name')} name="name" autoComplete="username" required autoFocus />
         <Field
           label={t('sign.password')}
@@ -50,11 +49,7 @@ function FirstStep({ expired, onDone, onChallenge }: FirstStepProps) {
           autoComplete="current-password"
           required
         />
-        {error && <Message kind="bad">{error}</Message>}
-        <Button type="submit" look="solid" busy={busy} className="min-h-11 text-base">
-          {t('sign.submit')}
-        </Button>
-      </form>
+      </Form>
       {methods.data?.oidc && <Provider issuer={methods.data.oidc} />}
       {!expired && <p className="mt-6 text-sm text-ink-faint">{t('sign.first')}</p>}
     </DoorPage>
@@ -98,11 +93,19 @@ function SecondStep({ challenge, onDone, onBack }: SecondStepProps) {
     await told(api.POST('/api/v1/auth/second-factor', { body }));
     await onDone();
   }
-  const { busy, error, onSubmit } = useForm(confirm);
 
   return (
     <DoorPage title={t('sign.code.title')} text={t('sign.code.text')}>
-      <form onSubmit={onSubmit} className="grid gap-4">
+      <Form
+        action={confirm}
+        submit={t('sign.code.submit')}
+        button="min-h-11 text-base"
+        after={
+          <Button look="plain" onClick={onBack}>
+            {t('sign.code.again')}
+          </Button>
+        }
+      >
         <Field
           label={t('sign.code.label')}
           name="code"
@@ -112,14 +115,7 @@ function SecondStep({ challenge, onDone, onBack }: SecondStepProps) {
           required
           autoFocus
         />
-        {error && <Message kind="bad">{error}</Message>}
-        <Button type="submit" look="solid" busy={busy} className="min-h-11 text-base">
-          {t('sign.code.submit')}
-        </Button>
-        <Button look="plain" onClick={onBack}>
-          {t('sign.code.again')}
-        </Button>
-      </form>
+      </Form>
     </DoorPage>
   );
 }
@@ -138,7 +134,6 @@ export function SetPassword({ onDone }: { onDone: () => Promise<void> }) {
     const body = { token: token.current, password, cookie: true };
     await enter(await api.POST('/api/v1/auth/link', { body }), onDone, setChallenge);
   }
-  const { busy, error, onSubmit } = useForm(accept);
 
   if (challenge !== null) {
     return <SecondStep challenge={challenge} onDone={onDone} onBack={() => setChallenge(null)} />;
@@ -146,7 +141,7 @@ export function SetPassword({ onDone }: { onDone: () => Promise<void> }) {
   return (
     <DoorPage title={t('link.title')} text={t('link.text')}>
       {token.current === '' && <Message kind="bad">{t('link.missing')}</Message>}
-      <form onSubmit={onSubmit} className="mt-4 grid gap-4">
+      <Form action={accept} submit={t('link.submit')} className="mt-4" button="min-h-11 text-base">
         <Field
           label={t('link.password')}
           name="password"
@@ -158,11 +153,7 @@ export function SetPassword({ onDone }: { onDone: () => Promise<void> }) {
           autoFocus
         />
         <Field label={t('link.again')} name="again" type="password" autoComplete="new-password" required />
-        {error && <Message kind="bad">{error}</Message>}
-        <Button type="submit" look="solid" busy={busy} className="min-h-11 text-base">
-          {t('link.submit')}
-        </Button>
-      </form>
+      </Form>
     </DoorPage>
   );
 }

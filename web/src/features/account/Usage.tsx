@@ -4,8 +4,8 @@ import { language, type MessageKey, useT } from '@/i18n';
 import { moment, size } from '@/ui/format';
 import { Message } from '@/ui/Message';
 import { Progress } from '@/ui/Progress';
-import { Section } from './Section';
-import { sentence } from './sentence';
+import { Section } from '@/ui/Section';
+import { sentence } from '@/ui/sentence';
 
 interface Meter {
   label: MessageKey;

@@ -3,14 +3,14 @@ import { Trash2, UsersRound, X } from 'lucide-react';
 import { useState } from 'react';
 import { api, told } from '@/api/client';
 import { useDeed } from '@/api/useDeed';
-import { Section } from '@/features/account/Section';
-import { sentence } from '@/features/account/sentence';
-import { useForm } from '@/features/account/useForm';
 import { useT } from '@/i18n';
 import { Button, IconButton } from '@/ui/Button';
 import { Confirm } from '@/ui/Confirm';
 import { Field, Select } from '@/ui/Field';
 import { Message } from '@/ui/Message';
+import { Section } from '@/ui/Section';
+import { sentence } from '@/ui/sentence';
+import { useForm } from '@/ui/useForm';
 import { type Group, groupsQuery, type User, usersQuery } from './queries';
 
 /** Groups, with which recordings can be shared. */
@@ -35,9 +35,9 @@ export function Groups() {
           </Button>
         </form>
         {error && (
-          <div className="mt-3">
-            <Message kind="bad">{error}</Message>
-          </div>
+          <Message kind="bad" className="mt-3">
+            {error}
+          </Message>
         )}
       </Section>
       <Section title={t('admin.groups')}>

@@ -1,11 +1,11 @@
 import { useQuery } from '@tanstack/react-query';
 import { CircleAlert, CircleCheck, CircleMinus, CircleX, type LucideIcon } from 'lucide-react';
-import { Section } from '@/features/account/Section';
-import { sentence } from '@/features/account/sentence';
 import { language, type MessageKey, useT } from '@/i18n';
 import { cx } from '@/ui/classes';
 import { stretch } from '@/ui/format';
 import { Message } from '@/ui/Message';
+import { Section } from '@/ui/Section';
+import { sentence } from '@/ui/sentence';
 import { Cell, Table } from '@/ui/Table';
 import { type AdminHealth, healthQuery } from './queries';
 

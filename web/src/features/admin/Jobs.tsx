@@ -1,12 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Status } from '@/api/types';
-import { Section } from '@/features/account/Section';
-import { sentence } from '@/features/account/sentence';
 import { useT } from '@/i18n';
 import { Button } from '@/ui/Button';
 import { Select } from '@/ui/Field';
 import { Message } from '@/ui/Message';
+import { Section } from '@/ui/Section';
+import { sentence } from '@/ui/sentence';
 import { Table } from '@/ui/Table';
 import { JobRow } from './JobRow';
 import { Lanes, Workers } from './Lanes';

@@ -1,10 +1,10 @@
 import { Server } from 'lucide-react';
 import type { components } from '@/api/generated/schema';
-import { Section } from '@/features/account/Section';
 import { language, useT } from '@/i18n';
 import { cx } from '@/ui/classes';
 import { stretch } from '@/ui/format';
 import { Message } from '@/ui/Message';
+import { Section } from '@/ui/Section';
 
 type JobQueues = components['schemas']['JobQueues'];
 

@@ -3,13 +3,13 @@ import { CircleCheck, CircleDashed } from 'lucide-react';
 import { useState } from 'react';
 import { api, told } from '@/api/client';
 import { useDeed } from '@/api/useDeed';
-import { Section } from '@/features/account/Section';
-import { sentence } from '@/features/account/sentence';
 import { language, useT } from '@/i18n';
 import { Badge } from '@/ui/Badge';
 import { Confirm } from '@/ui/Confirm';
 import { size } from '@/ui/format';
 import { Message } from '@/ui/Message';
+import { Section } from '@/ui/Section';
+import { sentence } from '@/ui/sentence';
 import { ModelRow } from './ModelRow';
 import { type LocalModel, type LocalModels, modelsQuery } from './queries';
 

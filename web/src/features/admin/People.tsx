@@ -2,16 +2,16 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, told } from '@/api/client';
 import { useDeed } from '@/api/useDeed';
-import { Section } from '@/features/account/Section';
-import { sentence } from '@/features/account/sentence';
-import { useForm } from '@/features/account/useForm';
 import { type MessageKey, useT } from '@/i18n';
 import { Button } from '@/ui/Button';
 import { Confirm } from '@/ui/Confirm';
 import { Choice, Field } from '@/ui/Field';
 import { Message } from '@/ui/Message';
 import { Secret } from '@/ui/Secret';
+import { Section } from '@/ui/Section';
+import { sentence } from '@/ui/sentence';
 import { Table } from '@/ui/Table';
+import { useForm } from '@/ui/useForm';
 import { Person, type PersonDeed } from './Person';
 import { QuotaDialog } from './QuotaDialog';
 import { type User, usersQuery } from './queries';
@@ -76,9 +76,9 @@ export function People() {
           </Button>
         </form>
         {error && (
-          <div className="mt-3">
-            <Message kind="bad">{error}</Message>
-          </div>
+          <Message kind="bad" className="mt-3">
+            {error}
+          </Message>
         )}
       </Section>
       <Section title={t('admin.people')}>

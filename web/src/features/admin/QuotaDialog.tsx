@@ -1,13 +1,13 @@
 import { api, told } from '@/api/client';
 import { ApiError } from '@/api/errors';
 import { useDeed } from '@/api/useDeed';
-import { useForm } from '@/features/account/useForm';
 import { useT } from '@/i18n';
 import { Button } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import { Field } from '@/ui/Field';
 import { Message } from '@/ui/Message';
 import { say } from '@/ui/Toast';
+import { useForm } from '@/ui/useForm';
 import { type User, usersQuery } from './queries';
 import { LIMITS, meant, written } from './quotas';
 

@@ -1,10 +1,10 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { Section } from '@/features/account/Section';
-import { sentence } from '@/features/account/sentence';
 import { useT } from '@/i18n';
 import { Badge, type Tone } from '@/ui/Badge';
 import { Message } from '@/ui/Message';
+import { Section } from '@/ui/Section';
+import { sentence } from '@/ui/sentence';
 import { Cell, Table } from '@/ui/Table';
 import { serverSettingsQuery } from './queries';
 

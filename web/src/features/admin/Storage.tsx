@@ -1,10 +1,10 @@
 import { useQuery } from '@tanstack/react-query';
-import { Section } from '@/features/account/Section';
-import { sentence } from '@/features/account/sentence';
 import { language, useT } from '@/i18n';
 import { cx } from '@/ui/classes';
 import { percent, size } from '@/ui/format';
 import { Message } from '@/ui/Message';
+import { Section } from '@/ui/Section';
+import { sentence } from '@/ui/sentence';
 import { Cell, Table } from '@/ui/Table';
 import { type StorageUse, storageQuery } from './queries';
 import { type Slice, slices } from './room';

@@ -1,12 +1,12 @@
 import { Check, MessageSquarePlus, Pencil, RotateCcw, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import type { Comment } from '@/api/types';
-import { sentence } from '@/features/account/sentence';
 import { language, useT } from '@/i18n';
 import { Button, IconButton } from '@/ui/Button';
 import { cx } from '@/ui/classes';
 import { clock, moment } from '@/ui/format';
 import { Message } from '@/ui/Message';
+import { sentence } from '@/ui/sentence';
 import { Composer } from './Composer';
 import type { Comments } from './useComments';
 

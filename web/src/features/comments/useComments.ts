@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { api, told } from '@/api/client';
 import type { Comment } from '@/api/types';
-import { sentence } from '@/features/account/sentence';
+import { sentence } from '@/ui/sentence';
 import { say } from '@/ui/Toast';
 import { inOrder } from './places';
 import { commentsQuery } from './queries';

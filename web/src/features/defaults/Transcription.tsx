@@ -1,16 +1,16 @@
 import { queryOptions, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useSyncExternalStore } from 'react';
 import { api, told } from '@/api/client';
-import { Section } from '@/features/account/Section';
-import { sentence } from '@/features/account/sentence';
-import { useForm } from '@/features/account/useForm';
 import { language, useT } from '@/i18n';
 import { Button } from '@/ui/Button';
 import { Choice, LongField } from '@/ui/Field';
 import { languageName } from '@/ui/format';
 import { Message } from '@/ui/Message';
 import { preferences } from '@/ui/preferences';
+import { Section } from '@/ui/Section';
+import { sentence } from '@/ui/sentence';
 import { say } from '@/ui/Toast';
+import { useForm } from '@/ui/useForm';
 import { languagesIn, termsOf } from './languages';
 
 const defaultsQuery = queryOptions({

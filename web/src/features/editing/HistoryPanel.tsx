@@ -2,12 +2,12 @@ import { useQuery } from '@tanstack/react-query';
 import { Undo2 } from 'lucide-react';
 import type { ReactNode } from 'react';
 import type { Edit } from '@/api/types';
-import { sentence } from '@/features/account/sentence';
 import { type Names, speakerName } from '@/features/recording/speakers';
 import { language, useT } from '@/i18n';
 import { IconButton } from '@/ui/Button';
 import { wholeMoment } from '@/ui/format';
 import { Message } from '@/ui/Message';
+import { sentence } from '@/ui/sentence';
 import { differing } from './differing';
 import { historyQuery } from './server';
 

@@ -5,7 +5,8 @@ import { Button } from '@/ui/Button';
 import { cx } from '@/ui/classes';
 import { Dialog } from '@/ui/Dialog';
 import { touched } from './changes';
-import type { Choice, Desk, Trouble } from './desk';
+import type { Choice } from './conflict';
+import type { Desk, Trouble } from './desk';
 import type { Entry } from './shelf';
 import { merge } from './text';
 

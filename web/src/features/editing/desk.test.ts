@@ -124,8 +124,8 @@ describe('what is done is shown at once', () => {
     desk.edit([text(half.id, '2')]);
     await quiet(desk);
     expect(house.now.segments.map((each) => each.text)).toEqual(['one', '2', 'three']);
-    expect(desk.real(half.id)).toBe(100);
-    expect(desk.nameOf(100)).toBe(half.id);
+    expect(desk.numbers.real(half.id)).toBe(100);
+    expect(desk.numbers.nameOf(100)).toBe(half.id);
     expect(desk.segment(half.id)?.text).toBe('2');
   });
 });

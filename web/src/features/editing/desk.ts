@@ -6,6 +6,8 @@
 import { ApiError, Unreachable } from '@/api/errors';
 import type { Change, Edit, EditConflict, Edited, Segment, Transcript, TwoTexts } from '@/api/types';
 import { applied, makes, renumbered, restored, touched } from './changes';
+import { type Choice, chosen } from './conflict';
+import { Numbers } from './numbers';
 import { type Entry, randomKey } from './shelf';
 
 /** The server, as far as edits need it. */
@@ -37,9 +39,6 @@ export interface DeskState {
   canRedo: boolean;
 }
 
-/** What is chosen where two have changed one segment: a text, or one of the sides. */
-export type Choice = 'mine' | 'theirs' | { text: string };
-
 interface Made {
   version: number;
   segments: [number, Segment | null][];
@@ -52,13 +51,12 @@ const FIRST_MS = 1000;
 const LONGEST_MS = 15_000;
 
 export class Desk {
+  readonly numbers = new Numbers();
   private base: Transcript;
   private entries: Entry[];
   private readonly early = new Map<number, Made>();
   private readonly versions = new Map<string, number>();
   private readonly inverses = new Map<number, [number, Segment | null][]>();
-  private readonly aliases = new Map<number, number>();
-  private readonly shownAs = new Map<number, number>();
   private readonly strangers = new Map<number, number[]>();
   private undos: string[] = [];
   private redos: (string | Entry)[] = [];
@@ -69,7 +67,6 @@ export class Desk {
   private away = false;
   private wait = FIRST_MS;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private lowest = -1;
   /** Told whenever what the server has is known to be another. */
   onBase: (transcript: Transcript) => void = () => undefined;
   /** Told of what could not be taken back. */
@@ -83,7 +80,7 @@ export class Desk {
   ) {
     this.base = transcript;
     this.entries = [...left];
-    for (const { fresh } of left) this.lowest = Math.min(this.lowest, ...fresh.map((id) => id - 1));
+    for (const { fresh } of left) this.numbers.taken(fresh);
     this.state = this.look();
     if (left.length > 0) void this.begin();
   }
@@ -99,18 +96,8 @@ export class Desk {
     return this.base.version;
   }
 
-  /** A segment's number, by the one that it had before the server gave it its own. */
-  real(id: number): number {
-    return this.aliases.get(id) ?? id;
-  }
-
-  /** A name that a segment keeps for as long as the page lasts. */
-  nameOf(id: number): number {
-    return this.shownAs.get(id) ?? id;
-  }
-
   segment(id: number): Segment | undefined {
-    const real = this.real(id);
+    const real = this.numbers.real(id);
     return this.state.transcript.segments.find((segment) => segment.id === real);
   }
 
@@ -119,7 +106,7 @@ export class Desk {
   edit(changes: Change[], since: number = this.base.version, began: string | null = null): number[] {
     if (changes.length === 0) return [];
     this.redos = [];
-    const next = changes.map((change) => renumbered(change, (id) => this.real(id)));
+    const next = changes.map((change) => renumbered(change, (id) => this.numbers.real(id)));
     if (this.joined(next)) return [];
     const entry = this.entry(next, null, since);
     if (began !== null) entry.was = entry.was.map(([id, was]) => [id, { ...was, text: began }]);
@@ -193,7 +180,9 @@ export class Desk {
     const { trouble } = this;
     if (trouble?.kind !== 'conflict') return;
     const { entry } = trouble;
-    const changes = (entry.changes ?? []).flatMap((change) => this.chosen(change, entry, trouble, choices));
+    const changes = (entry.changes ?? []).flatMap((change) =>
+      chosen(change, entry, trouble.conflicts, choices),
+    );
     const next = { ...entry, changes, key: randomKey(), made: this.base.version, hits: [], sent: null };
     this.undos = this.undos.map((key) => (key === entry.key ? next.key : key));
     this.entries = changes.length > 0 ? [next, ...this.entries.slice(1)] : this.entries.slice(1);
@@ -256,7 +245,7 @@ export class Desk {
       (this.strangers.get(id) ?? []).filter((version) => version > since),
     );
     const count = changes?.reduce((sum, change) => sum + makes(change), 0) ?? 0;
-    const fresh = Array.from({ length: count }, () => this.lowest--);
+    const fresh = Array.from({ length: count }, () => this.numbers.fresh());
     const made = hits.length > 0 ? since : this.base.version;
     return { key: randomKey(), made, hits, sent: null, changes, restoring, was, fresh };
   }
@@ -424,14 +413,13 @@ export class Desk {
     for (const [place, id] of entry.fresh.entries()) {
       const real = born[place];
       if (real === undefined) continue;
-      this.aliases.set(id, real);
-      this.shownAs.set(real, this.nameOf(id));
+      this.numbers.learn(id, real);
     }
     this.entries = this.entries.map((each) => ({
       ...each,
       made: each.hits.length > 0 ? each.made : version,
-      changes: each.changes?.map((change) => renumbered(change, (id) => this.real(id))) ?? null,
-      was: each.was.map(([id, was]): Entry['was'][number] => [this.real(id), was]),
+      changes: each.changes?.map((change) => renumbered(change, (id) => this.numbers.real(id))) ?? null,
+      was: each.was.map(([id, was]): Entry['was'][number] => [this.numbers.real(id), was]),
     }));
   }
 
@@ -463,30 +451,6 @@ export class Desk {
     });
   }
 
-  private chosen(
-    change: Change,
-    entry: Entry,
-    { conflicts }: { conflicts: TwoTexts[] },
-    choices: ReadonlyMap<number, Choice>,
-  ): Change[] {
-    const ids = touched(change);
-    const found = conflicts.filter(({ segment }) => ids.includes(segment));
-    if (found.length === 0) return [change];
-    const [first] = found;
-    const choice = first && choices.get(first.segment);
-    if (!first || choice === undefined || choice === 'theirs') return [];
-    const text = typeof choice === 'object' ? choice.text : change.op === 'text' ? change.text : null;
-    if (first.theirs !== null) {
-      if (change.op === 'text' && text !== null) return [{ ...change, text }];
-      return found.every(({ theirs }) => theirs !== null) ? [change] : [];
-    }
-    // The segment is gone: the text comes back as one of its own.
-    const was = new Map(entry.was).get(first.segment);
-    if (text === null || !was) return [];
-    const { start_time, end_time, speaker } = was;
-    return [{ op: 'insert', start_time, end_time, text, speaker }];
-  }
-
   private setBase(transcript: Transcript): void {
     this.base = transcript;
     this.onBase(transcript);
@@ -503,7 +467,7 @@ export class Desk {
     let transcript = this.base;
     for (const entry of this.entries) {
       const fresh = [...entry.fresh];
-      const next = () => fresh.shift() ?? this.lowest--;
+      const next = () => fresh.shift() ?? this.numbers.fresh();
       for (const change of entry.changes ?? []) transcript = applied(transcript, change, next);
       if (entry.restoring) transcript = restored(transcript, new Map(entry.restoring.segments));
     }

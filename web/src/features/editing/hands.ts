@@ -73,7 +73,7 @@ export class Hands {
 
   /** Stop typing in a segment, as the focus is elsewhere already. */
   close(id: number): void {
-    const real = (each: number) => this.table().desk?.real(each) ?? each;
+    const real = (each: number) => this.table().desk?.numbers.real(each) ?? each;
     this.set.editing((open) => (open && real(open.id) === real(id) ? null : open));
   }
 
@@ -177,7 +177,7 @@ export class Hands {
 
   private neighbour(id: number, by: number): Segment | undefined {
     const { segments, desk } = this.table();
-    const real = desk?.real(id) ?? id;
+    const real = desk?.numbers.real(id) ?? id;
     const place = segments.findIndex((segment) => segment.id === real);
     return place < 0 ? undefined : segments[place + by];
   }

@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
 import { useSession } from '@/features/account/AuthGate';
-import { sentence } from '@/features/account/sentence';
+import { sentence } from '@/ui/sentence';
 import { say } from '@/ui/Toast';
 
 /** Edits that a former visit could not send are sent when this browser comes again; what that takes is loaded

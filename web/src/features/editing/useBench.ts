@@ -55,10 +55,10 @@ export function useBench(desk: Desk | null, segments: readonly Segment[], player
   );
   // Segments get their own numbers from the server; what is gone can be neither open nor chosen.
   const there = useMemo(() => new Set(segments.map(({ id }) => id)), [segments]);
-  const real = (id: number) => desk?.real(id) ?? id;
+  const real = (id: number) => desk?.numbers.real(id) ?? id;
   const open = editing && there.has(real(editing.id)) ? { ...editing, id: real(editing.id) } : null;
   const selected = useMemo(() => {
-    const ids = [...chosen.ids].map((id) => desk?.real(id) ?? id).filter((id) => there.has(id));
+    const ids = [...chosen.ids].map((id) => desk?.numbers.real(id) ?? id).filter((id) => there.has(id));
     return ids.length > 0 ? new Set(ids) : NONE;
   }, [chosen.ids, there, desk]);
   return {

@@ -4,12 +4,12 @@ import { type FormEvent, useId, useState } from 'react';
 import { api, told } from '@/api/client';
 import { tagsQuery } from '@/api/queries';
 import { useDeed } from '@/api/useDeed';
-import { sentence } from '@/features/account/sentence';
 import { useT } from '@/i18n';
 import { Button, IconButton } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import { Field } from '@/ui/Field';
 import { Message } from '@/ui/Message';
+import { sentence } from '@/ui/sentence';
 import { changed, cleanTag, LONGEST_TAG, type Tagged, tagsOf } from './tags';
 
 interface TagDialogProps {

@@ -2,8 +2,8 @@ import { type QueryClient, useQueryClient } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { api, told } from '@/api/client';
 import { isGone } from '@/api/errors';
-import { sentence } from '@/features/account/sentence';
 import { type MessageKey, t } from '@/i18n';
+import { sentence } from '@/ui/sentence';
 import { say } from '@/ui/Toast';
 
 type Deed = (id: string) => Promise<unknown>;

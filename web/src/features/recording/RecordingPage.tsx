@@ -2,10 +2,10 @@ import { useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { isGone } from '@/api/errors';
 import { recordingQuery } from '@/api/queries';
-import { sentence } from '@/features/account/sentence';
 import { useT } from '@/i18n';
 import { Missing } from '@/routes/Fallbacks';
 import { Message } from '@/ui/Message';
+import { sentence } from '@/ui/sentence';
 import { useLive } from './live';
 import { Workspace } from './Workspace';
 

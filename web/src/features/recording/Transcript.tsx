@@ -55,14 +55,14 @@ export function Transcript(props: TranscriptProps) {
   }, []);
   const places = useMemo(() => new Map(segments.map(({ id }, index) => [id, index])), [segments]);
   const placeOf = (id: number | null | undefined) => (id == null ? undefined : places.get(id));
-  const real = (id: number) => desk?.real(id) ?? id;
+  const real = (id: number) => desk?.numbers.real(id) ?? id;
   const focused = focus ? placeOf(real(focus.id)) : undefined;
   const kept = [placeOf(editing?.id), focused].filter((place) => place !== undefined);
   // Another function would be another list to the virtualizer, which would measure all of it anew.
   const getItemKey = useCallback(
     (index: number) => {
       const id = segments[index]?.id ?? index;
-      return desk?.nameOf(id) ?? id;
+      return desk?.numbers.nameOf(id) ?? id;
     },
     [segments, desk],
   );

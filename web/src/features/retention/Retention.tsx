@@ -2,14 +2,14 @@ import { queryOptions, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, told } from '@/api/client';
 import type { components } from '@/api/generated/schema';
-import { Section } from '@/features/account/Section';
-import { sentence } from '@/features/account/sentence';
 import { language, useT } from '@/i18n';
 import { Button } from '@/ui/Button';
 import { Confirm } from '@/ui/Confirm';
 import { Field } from '@/ui/Field';
 import { size } from '@/ui/format';
 import { Message } from '@/ui/Message';
+import { Section } from '@/ui/Section';
+import { sentence } from '@/ui/sentence';
 import { say } from '@/ui/Toast';
 import { daysOf, LONGEST, type Wish } from './days';
 

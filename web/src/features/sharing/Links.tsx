@@ -3,8 +3,6 @@ import { Copy, Link2 } from 'lucide-react';
 import { useState } from 'react';
 import { api, told } from '@/api/client';
 import { useDeed } from '@/api/useDeed';
-import { sentence } from '@/features/account/sentence';
-import { useForm } from '@/features/account/useForm';
 import { language, useT } from '@/i18n';
 import { Badge } from '@/ui/Badge';
 import { Button } from '@/ui/Button';
@@ -12,7 +10,9 @@ import { copyText } from '@/ui/clipboard';
 import { Choice } from '@/ui/Field';
 import { moment } from '@/ui/format';
 import { Message } from '@/ui/Message';
+import { sentence } from '@/ui/sentence';
 import { say } from '@/ui/Toast';
+import { useForm } from '@/ui/useForm';
 import { pageOf } from './links';
 
 const DAYS = [1, 7, 30];
@@ -109,9 +109,9 @@ export function Links({ id }: { id: string }) {
         </Button>
       </form>
       {error && (
-        <div className="mt-3">
-          <Message kind="bad">{error}</Message>
-        </div>
+        <Message kind="bad" className="mt-3">
+          {error}
+        </Message>
       )}
     </section>
   );

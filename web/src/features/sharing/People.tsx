@@ -3,12 +3,12 @@ import { User, Users, X } from 'lucide-react';
 import { useState } from 'react';
 import { api, told } from '@/api/client';
 import { useDeed } from '@/api/useDeed';
-import { sentence } from '@/features/account/sentence';
-import { useForm } from '@/features/account/useForm';
 import { useT } from '@/i18n';
 import { Button, IconButton } from '@/ui/Button';
 import { Choice, Field, Select } from '@/ui/Field';
 import { Message } from '@/ui/Message';
+import { sentence } from '@/ui/sentence';
+import { useForm } from '@/ui/useForm';
 
 const ROLES = ['viewer', 'editor'] as const;
 type Role = (typeof ROLES)[number];
@@ -122,9 +122,9 @@ export function People({ id }: { id: string }) {
         </Button>
       </form>
       {error && (
-        <div className="mt-3">
-          <Message kind="bad">{error}</Message>
-        </div>
+        <Message kind="bad" className="mt-3">
+          {error}
+        </Message>
       )}
     </section>
   );

@@ -2,12 +2,12 @@ import { useQuery } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { api, told } from '@/api/client';
 import { isGone } from '@/api/errors';
-import { sentence } from '@/features/account/sentence';
 import { speakerName } from '@/features/recording/speakers';
 import { language, useT } from '@/i18n';
 import { clock, wholeMoment } from '@/ui/format';
 import { Wordmark } from '@/ui/Logo';
 import { Message } from '@/ui/Message';
+import { sentence } from '@/ui/sentence';
 import { tokenOf } from './links';
 
 /** A recording that a link opens, to read and to hear, for people who have no login here. */

@@ -2,12 +2,12 @@ import { useQuery } from '@tanstack/react-query';
 import { Check, Clock3, type LucideIcon, RotateCcw, TriangleAlert } from 'lucide-react';
 import { api, told } from '@/api/client';
 import { useDeed } from '@/api/useDeed';
-import { sentence } from '@/features/account/sentence';
 import { language, t } from '@/i18n';
 import { Badge, type Tone } from '@/ui/Badge';
 import { IconButton } from '@/ui/Button';
 import { moment, wholeMoment } from '@/ui/format';
 import { Message } from '@/ui/Message';
+import { sentence } from '@/ui/sentence';
 import { type Delivery, deliveriesQuery } from './queries';
 
 const LOOKS: Record<Delivery['state'], { icon: LucideIcon; tone: Tone }> = {

@@ -1,12 +1,12 @@
 import { api, told } from '@/api/client';
 import { ApiError } from '@/api/errors';
 import { useDeed } from '@/api/useDeed';
-import { useForm } from '@/features/account/useForm';
 import { useT } from '@/i18n';
 import { Button } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import { Field } from '@/ui/Field';
 import { Message } from '@/ui/Message';
+import { useForm } from '@/ui/useForm';
 import { EVENTS, type Webhook, webhooksQuery } from './queries';
 
 interface WebhookDialogProps {
