@@ -21,7 +21,13 @@ export function List({ total, rows, selection, onRange, deeds }: ListProps) {
   const t = useT();
   const ref = useRef<HTMLUListElement>(null);
   const [offset, setOffset] = useState(0);
-  useLayoutEffect(() => setOffset(ref.current?.offsetTop ?? 0), []);
+  // What stands above comes and goes: filters, and what is on its way to the server.
+  useLayoutEffect(() => {
+    const watch = new ResizeObserver(() => setOffset(ref.current?.offsetTop ?? 0));
+    watch.observe(document.body);
+    setOffset(ref.current?.offsetTop ?? 0);
+    return () => watch.disconnect();
+  }, []);
   const virtual = useWindowVirtualizer({
     count: total,
     estimateSize: () => ROW_HEIGHT,

@@ -4,6 +4,7 @@ import { memo } from 'react';
 import type { Recording } from '@/api/types';
 import { language, type MessageKey, t } from '@/i18n';
 import { IconButton } from '@/ui/Button';
+import { cx } from '@/ui/classes';
 import { clock, languageName, moment, percent, stretch, wholeMoment } from '@/ui/format';
 import { Progress } from '@/ui/Progress';
 import { pace } from './pace';
@@ -51,9 +52,10 @@ export const Row = memo(function Row(props: RowProps) {
             <Link
               to="/recordings/$id"
               params={{ id }}
-              className="truncate text-base font-medium after:absolute after:inset-0 after:content-['']"
+              dir="auto"
+              className="truncate rounded-sm text-base font-medium after:absolute after:inset-0 after:content-['']"
             >
-              <bdi>{title}</bdi>
+              {title}
             </Link>
           )}
           {recording.held && (
@@ -63,7 +65,7 @@ export const Row = memo(function Row(props: RowProps) {
         <Line recording={recording} />
       </div>
       <Length recording={recording} />
-      <div className="hidden w-28 justify-end sm:flex">
+      <div className="hidden w-28 shrink-0 justify-end sm:flex">
         <StatusChip status={status} />
       </div>
       {recording.access === 'viewer' ? (
@@ -181,12 +183,16 @@ function Work({ recording }: { recording: Recording }) {
   const share = duration ? position / duration : null;
   const found = pace(recording.session_id, duration);
   const stage = STAGES[recording.stage ?? ''];
+  // Where there is little room: how far it is, and how long it takes yet.
   const facts = [
-    stage ? t(stage) : null,
-    share === null ? null : percent(share, language()),
-    found ? t('progress.speed', { speed: Math.round(found.speed * 10) / 10 }) : null,
-    found?.left ? t('progress.left', { time: stretch(found.left, language()) }) : null,
-  ].filter((fact) => fact !== null);
+    { text: stage ? t(stage) : null, always: share === null },
+    { text: share === null ? null : percent(share, language()), always: true },
+    { text: found ? t('progress.speed', { speed: Math.round(found.speed * 10) / 10 }) : null, always: false },
+    {
+      text: found?.left ? t('progress.left', { time: stretch(found.left, language()) }) : null,
+      always: true,
+    },
+  ].filter(({ text }) => text !== null);
   return (
     <div className="mt-1 flex items-center gap-3">
       <Progress
@@ -194,7 +200,16 @@ function Work({ recording }: { recording: Recording }) {
         label={t('progress.of', { percent: percent(share ?? 0, language()), title: recording.title })}
         className="w-24 shrink-0 sm:w-40"
       />
-      <p className="tabular truncate text-sm text-ink-soft">{facts.join(' · ')}</p>
+      <p className="tabular flex min-w-0 truncate text-sm text-ink-soft">
+        {facts.map(({ text, always }) => (
+          <span
+            key={text}
+            className={cx("whitespace-pre not-last:after:content-['_·_']", !always && 'max-sm:hidden')}
+          >
+            {text}
+          </span>
+        ))}
+      </p>
     </div>
   );
 }
