@@ -63,7 +63,7 @@ export function LibraryPage() {
   const empty = total === 0 && !filtered;
   return (
     <div className="flex grow flex-col px-4 py-6 sm:px-6 md:py-8 lg:pe-10">
-      <header className="flex flex-wrap items-end justify-between gap-4 sm:min-h-18">
+      <header className="flex flex-wrap items-end justify-between gap-4">
         <div>
           <h1 className="display text-3xl">{t('library.title')}</h1>
           {total !== null && !empty && (
