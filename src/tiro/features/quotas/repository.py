@@ -68,7 +68,8 @@ def add_audio(session: Session, user_id: str, day: str, seconds: float) -> None:
 
 def claimed(session: Session, recording_id: str) -> tuple[str, float] | None:
     """Whose recording it is, and its length in seconds as its file claims."""
-    recording = session.get(RecordingTable, recording_id)
-    if recording is None:
+    query = select(RecordingTable.owner_id, RecordingTable.media).where(RecordingTable.id == recording_id)
+    row = session.execute(query).one_or_none()
+    if row is None:
         return None
-    return recording.owner_id, (recording.media or {}).get("claimed_duration") or 0.0
+    return row.owner_id, (row.media or {}).get("claimed_duration") or 0.0

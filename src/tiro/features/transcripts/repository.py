@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Text, cast, delete, func, insert, select, update
+from sqlalchemy import Row, Select, Text, cast, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from tiro.db.tables import EditTable, SegmentTable, TranscriptTable, UserTable
@@ -23,7 +23,11 @@ def add_segments(session: Session, rows: Iterable[Json]) -> None:
 
 
 def count_segments(session: Session, job_id: str) -> int:
-    return session.scalar(select(func.count()).where(SegmentTable.job_id == job_id)) or 0
+    return session.scalar(_count(job_id)) or 0
+
+
+def _count(job_id: str) -> Select[tuple[int]]:
+    return select(func.count()).where(SegmentTable.job_id == job_id)
 
 
 def forget_segments(session: Session, job_id: str) -> None:
@@ -67,7 +71,7 @@ def add_current(session: Session, job_id: str, recording_id: str, summary: Json,
             summary=summary,
             version=version,
             first_version=version,
-            next_position=count_segments(session, job_id),
+            next_position=_count(job_id).scalar_subquery(),
             created_at=at,
         )
     )
