@@ -19,6 +19,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from tiro.db import moment
 from tiro.db.tables import JobTable
@@ -84,7 +85,15 @@ def claim(
 ) -> JobTable | None:
     """Take the first job that waits in the queue. One statement, so never twice; a row that another is about
     to take is stepped over."""
-    change = (
+    change = _claim(session.get_bind().dialect.name, engines, lease_seconds)
+    return session.scalar(change, {"wanted": queue, "by": owner})
+
+
+@cache
+def _claim(
+    database: str, engines: tuple[str, ...] | None, lease_seconds: float
+) -> ReturningUpdate[tuple[JobTable]]:
+    return (
         update(JobTable)
         .where(JobTable.id == _first(engines), _QUEUED)
         .values(
@@ -92,17 +101,15 @@ def claim(
             stage=FIRST_STAGE,
             attempt=JobTable.attempt + 1,
             tries_left=JobTable.tries_left - 1,
-            lease_until=moment.after(session, lease_seconds),
-            owner=owner,
-            started_at=func.coalesce(JobTable.started_at, moment.after(session, 0)),
+            lease_until=moment.later(database, lease_seconds),
+            owner=bindparam("by"),
+            started_at=func.coalesce(JobTable.started_at, moment.later(database, 0)),
         )
         .returning(JobTable)
         .execution_options(synchronize_session=False)
     )
-    return session.scalar(change, {"wanted": queue})
 
 
-@cache
 def _first(engines: tuple[str, ...] | None) -> Any:
     return (
         select(JobTable.id)
