@@ -49,6 +49,11 @@ class InvalidRequest(TiroError):
     default = "The request is not valid. Check the fields named in the message."
 
 
+class UnknownParameter(TiroError):
+    code, status, exit_code = "unknown_parameter", 422, 2
+    default = "This address knows no such parameter. `known` has those that it takes, `nearest` the likely one."
+
+
 class Unauthorized(TiroError):
     code, status, exit_code = "unauthorized", 401, 5
     default = "A valid key is needed. Send it as 'Authorization: Bearer KEY'; `tiro keys create` makes one."
