@@ -224,6 +224,14 @@ class IdentityRefused(TiroError):
     default = "What the identity provider sent could not be verified. Start the login anew."
 
 
+class IdentityUnknown(TiroError):
+    code, status, exit_code = "identity_unknown", 403, 5
+    default = (
+        "The identity provider knows you, and this server does not. Log in with your password and link the two, "
+        "or ask an admin."
+    )
+
+
 # --- media -----------------------------------------------------------------------------------------
 
 

@@ -109,6 +109,21 @@ def test_lists_by_tag_title_time_and_language(shelf: Shelf) -> None:
     assert shelf.titles(before=soon, status="failed") == []
 
 
+def test_what_is_on_hold_has_a_list(shelf: Shelf) -> None:
+    assert shelf.titles(held=True) == []
+    held = f"{DOOR}/{shelf.shared}/hold"
+    assert shelf.owner.put(held).status_code == 200
+    try:
+        assert shelf.titles(held=True) == shelf.titles(held=True, status="completed") == ["Call with Al"]
+        assert shelf.titles(held=False, order="title") == ["board meeting", "Ärger im Büro"]
+        assert shelf.titles(held=True, title="board") == []
+        assert shelf.titles(shelf.friend, held=True) == []
+        assert shelf.titles(shelf.friend, held=True, shared="all") == ["Call with Al"]
+        assert shelf.owner.get(DOOR, params={"held": "maybe"}).status_code == 422
+    finally:
+        shelf.owner.delete(held)
+
+
 def test_voices_and_languages_are_found(shelf: Shelf) -> None:
     def call(session_id: str, **names: str) -> None:
         version = shelf.owner.session(session_id)["transcript"]["version"]

@@ -115,7 +115,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         dependencies=[Depends(parameters.refuse_unknown)],
     )
     app.state.runtime = runtime
-    app.state.home = "/" if webapp.is_built() else "/docs"
+    app.state.home = problems.APP if webapp.is_built() else "/docs"
     problems.install(app)
     # The last one is the first to see a request.
     idempotency.install(app)
