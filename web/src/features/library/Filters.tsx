@@ -85,7 +85,7 @@ export function Filters({ id, search, onChange }: FiltersProps) {
       <Choice
         label={t('filter.held')}
         value={String(search.held ?? '')}
-        onChange={({ target }) => onChange({ held: target.value === 'true' || undefined })}
+        onChange={({ target }) => onChange({ held: target.value === 'true' })}
       >
         <option value="">{t('filter.any')}</option>
         <option value="true">{t('filter.held.only')}</option>

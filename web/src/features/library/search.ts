@@ -13,7 +13,7 @@ export interface LibrarySearch {
   since?: string;
   until?: string;
   /** Those on hold alone. */
-  held?: true;
+  held?: boolean;
 }
 
 const STATUSES: readonly string[] = ['queued', 'running', 'completed', 'failed', 'cancelled'];
@@ -45,7 +45,7 @@ export function librarySearch(search: Record<string, unknown>): LibrarySearch {
     speaker: text(search.speaker),
     since: day(search.since),
     until: day(search.until),
-    held: search.held === true || search.held === 'true' ? (true as const) : undefined,
+    held: search.held === true || search.held === 'true' ? true : undefined,
   };
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
 }
