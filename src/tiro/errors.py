@@ -51,7 +51,9 @@ class InvalidRequest(TiroError):
 
 class UnknownParameter(TiroError):
     code, status, exit_code = "unknown_parameter", 422, 2
-    default = "This address knows no such parameter. `known` has those that it takes, `nearest` the likely one."
+    default = (
+        "This address knows no such parameter. `known` has those that it takes, `nearest` the likely one."
+    )
 
 
 class Unauthorized(TiroError):

@@ -50,6 +50,8 @@ def test_every_address_of_its_own_refuses_and_says_so_in_its_document(client: Cl
             if path in strict and method != "head":
                 answer = client.request(method, re.sub(r"\{\w+\}", "txt", path), params={"stauts": "x"})
                 assert (answer.status_code, answer.json()["code"]) == (422, "unknown_parameter"), path
+                told = {one["name"] for one in operation.get("parameters", []) if one["in"] == "query"}
+                assert set(answer.json()["known"]) == told, (method, path)
 
 
 def test_what_others_complete_or_expect_is_left_alone(client: Client) -> None:

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 
 from tiro.errors import UnknownParameter
@@ -36,7 +37,12 @@ async def refuse_unknown(connection: HTTPConnection) -> None:
 
 def _names(dependant: Dependant) -> Iterator[str]:
     """Of the endpoint and of all that it depends on."""
-    yield from (field.alias for field in dependant.query_params)
+    for field in dependant.query_params:
+        said = field.field_info.annotation
+        if isinstance(said, type) and issubclass(said, BaseModel):
+            yield from (one.alias or name for name, one in said.model_fields.items())
+        else:
+            yield field.alias
     for other in dependant.dependencies:
         yield from _names(other)
 
