@@ -229,8 +229,8 @@ class IdentityRefused(TiroError):
 class IdentityUnknown(TiroError):
     code, status, exit_code = "identity_unknown", 403, 5
     default = (
-        "The identity provider knows you, and this server does not. Log in with your password and link the two, "
-        "or ask an admin."
+        "The identity provider knows you, and this server does not. Log in with your password and link the "
+        "two, or ask an admin."
     )
 
 

@@ -103,7 +103,7 @@ def test_an_upload_survives_its_server(tmp_path: Path) -> None:
                     execute("UPDATE uploads SET holder = 'dead', held_until = '2999-01-01 00:00:00.000000'")
                 sender.server = sender.start()
                 assert isinstance(broken.exception(60), httpx.TransportError)
-            # Nobody else can be at work on what this server's rows tell of, whatever the dead one wrote there.
+            # Nobody else can be at work on what this server's rows tell of, whatever the dead one wrote.
             assert sender.head(location).headers["upload-offset"] == str(THIRD)
 
             with stuck(front, "PUT", "/media/", "partNumber=2") as come:

@@ -1,5 +1,5 @@
-"""What stands behind the `?` of an address: parameters that a route does not know are refused, for a filter that
-is misspelt would otherwise give the whole list."""
+"""What stands behind the `?` of an address: parameters that a route does not know are refused, for a filter
+that is misspelt would otherwise give the whole list."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _SHOWN = 100
 
 
 def is_strict(path: str) -> bool:
-    """Whether an address refuses what it does not know, by its template. OpenAI's own server ignores that, and
-    clients count on it; and identity providers send what they like."""
+    """Whether an address refuses what it does not know, by its template. OpenAI's own server ignores that,
+    and clients count on it; and identity providers send what they like."""
     return path.startswith(_PREFIX) and path not in _COMPLETED_BY_OTHERS
 
 

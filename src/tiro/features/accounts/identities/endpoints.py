@@ -85,8 +85,8 @@ async def methods(service: Service) -> Methods:
     responses=documented(NotFound, InvalidRequest, IdentityProviderAway),
 )
 async def login(request: Request, service: Service, to: To = None) -> Response:
-    """Open this page in a browser to log in at the identity provider. Where that cannot be, the browser is led
-    to the sign-in page, which says why; a program gets the problem."""
+    """Open this page in a browser to log in at the identity provider. Where that cannot be, the browser is
+    led to the sign-in page, which says why; a program gets the problem."""
     wanted = _checked(request, to)
     try:
         address, cookie = await service.begin(_back(request), to=wanted)
