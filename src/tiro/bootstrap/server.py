@@ -152,6 +152,7 @@ class Runtime:
         with self.database.write() as session:
             self.jobs.sweep(session, everything=True)
         self.webhooks.recover()
+        self.models.recover()
         if is_alone(self.settings):
             self.orphans.collect(timedelta())
 
