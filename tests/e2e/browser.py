@@ -18,6 +18,13 @@ NAME, PASSWORD = "owner", "correct horse battery"
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
+_SETTLED = """async () => {
+    // Colours are handed down, each from when the one above has changed.
+    const moving = () => document.getAnimations().some((each) => each.playState === 'running');
+    for (let calm = 0, frame = 0; calm < 3 && frame < 120; calm += moving() ? 0 : 1, frame++)
+        await new Promise(requestAnimationFrame);
+}"""
+
 
 def built() -> str | None:
     """Why there is no web app to try; None where there is."""
@@ -84,7 +91,7 @@ def prefer(context: BrowserContext, **preferences: str) -> None:
     pairs = ", ".join(f"{name}: {value!r}" for name, value in preferences.items())
     # Firefox runs it on the empty page too, which may keep nothing.
     keep = f"localStorage.setItem('tiro.preferences', JSON.stringify({{{pairs}}}))"
-    context.add_init_script(f"if (location.origin !== 'null') {keep}")
+    context.add_init_script(f"if (location.protocol !== 'about:') {keep}")
 
 
 @cache
@@ -101,3 +108,13 @@ def violations(page: Page) -> list[str]:
         for each in found["violations"]
         for node in each["nodes"]
     ]
+
+
+def in_both_themes(page: Page) -> list[str]:
+    """What axe finds on the page as it is now, in one theme and in the other."""
+    found = []
+    for theme in ("light", "dark"):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        page.evaluate(_SETTLED)
+        found += [f"{theme}: {fault}" for fault in violations(page)]
+    return found

@@ -1,7 +1,7 @@
 """Debian's Firefox, as Playwright starts it: a program that runs Firefox and stands between the two.
 
-Playwright speaks WebDriver BiDi with any Firefox, and asks of it what only the newest can. What an older one does
-not know how to emulate (which colours a person likes) is left as it is."""
+Playwright speaks WebDriver BiDi with any Firefox, and asks of it what only the newest can. What an older one
+does not know how to emulate (which colours a person likes) is left as it is."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ async def _answers(browser: ClientConnection, client: ServerConnection, tolerate
     async for message in browser:
         answer: dict[str, Any] = json.loads(message)
         if answer.get("error") == "unknown command" and answer["id"] in tolerated:
-            message = json.dumps({"type": "success", "id": answer["id"], "result": {}})
-        await client.send(message)
+            answer = {"type": "success", "id": answer["id"], "result": {}}
+        await client.send(json.dumps(answer))
 
 
 if __name__ == "__main__":

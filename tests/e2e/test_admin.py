@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests import tinywhisper
 from tests.conftest import make_settings
-from tests.e2e.browser import MISSING, NAME, PASSWORD, chromium, opened, prefer, sign_in, violations
+from tests.e2e.browser import MISSING, NAME, PASSWORD, chromium, in_both_themes, opened, prefer, sign_in
 from tests.identityprovider import CLIENT, SECRET, identity_provider
 from tests.makecall import wav
 from tests.modelhub import Hub, serving
@@ -79,23 +79,6 @@ def fill(server: ThreadServer) -> None:
 
 def titles(page: Page) -> Locator:
     return page.get_by_role("region", name="Recordings").locator("li a[href^='/recordings/']")
-
-
-SETTLED = """async () => {
-    // Colours are handed down, each from when the one above has changed.
-    const moving = () => document.getAnimations().some((each) => each.playState === 'running');
-    for (let calm = 0, frame = 0; calm < 3 && frame < 120; calm += moving() ? 0 : 1, frame++)
-        await new Promise(requestAnimationFrame);
-}"""
-
-
-def in_both_themes(page: Page) -> list[str]:
-    found = []
-    for theme in ("light", "dark"):
-        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-        page.evaluate(SETTLED)
-        found += [f"{theme}: {fault}" for fault in violations(page)]
-    return found
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +13,7 @@ from tests.conftest import make_settings
 from tests.e2e.browser import MISSING, NAME, PASSWORD, chromium, opened, sign_in
 from tests.makecall import RATE, samples, wav
 from tests.makemedia import browser_mp4
-from tests.serving import ThreadServer, thread_server, wait_until
+from tests.serving import ThreadServer, thread_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(MISSING is not None, reason=MISSING or "")]
 
@@ -74,7 +74,7 @@ def test_the_sound_of_another_tab(server: ThreadServer) -> None:
         call.goto("about:blank")
         call.evaluate(PLAY, base64.b64encode(wav(seconds=20)).decode())
         page.bring_to_front()
-        page.get_by_label("A tab’s sound").check(force=True)
+        page.get_by_text("A tab’s sound", exact=True).click()
         page.get_by_label("Title").fill("A call")
         recorded(page, 5)
     assert len(heard_in(server, "A call").split()) > 3
@@ -90,7 +90,7 @@ def test_the_sound_of_another_tab_and_the_microphone(server: ThreadServer) -> No
         call.goto("about:blank")
         call.evaluate(PLAY, base64.b64encode(wav(seconds=20)).decode())
         page.bring_to_front()
-        page.get_by_label("Both, mixed").check(force=True)
+        page.get_by_text("Both, mixed", exact=True).click()
         page.get_by_label("Title").fill("A call and me")
         recorded(page, 5)
     assert len(heard_in(server, "A call and me").split()) > 1
@@ -118,9 +118,9 @@ def test_the_screen_stays_awake_while_it_records(server: ThreadServer) -> None:
         page.add_init_script(WATCH_LOCKS)
         sign_in(page, "/record")
         page.get_by_role("button", name="Start recording").click()
-        page.wait_for_function("window.locks.length === 1 && !window.locks[0].released")
+        page.wait_for_function("() => window.locks.length === 1 && !window.locks[0].released")
         page.get_by_role("button", name="Stop and save").click()
-        page.wait_for_function("window.locks.every((each) => each.released)")
+        page.wait_for_function("() => window.locks.every((each) => each.released)")
 
 
 @pytest.mark.parametrize("lost", [0, 700])
@@ -133,7 +133,7 @@ def test_what_safari_recorded_is_heard_and_sought_in(server: ThreadServer, lost:
         slider.wait_for()
         expect(page.get_by_role("region", name="Player")).to_contain_text("0:20" if lost == 0 else "0:19")
         slider.press("End")
-        slider.press("PageDown")
+        slider.press("ArrowLeft")
         page.get_by_role("button", name="Play", exact=True).click()
-        at = wait_until(lambda: float(slider.get_attribute("aria-valuenow") or 0) or None, what="the sound")
-        assert at > 5, json.dumps({"at": at})
+        expect(page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
+        expect(slider).to_have_attribute("aria-valuenow", re.compile("^1[4-9]$"))

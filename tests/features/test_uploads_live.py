@@ -8,7 +8,7 @@ import io
 import os
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import pytest
 from tests.checkup import assert_sound
 from tests.conftest import make_settings
 from tests.makecall import RATE, samples, wav
-from tests.makemedia import browser_mp4, browser_webm
+from tests.makemedia import browser_mp4, browser_webm, firefox_webm
 from tests.serving import Client, ThreadServer, thread_server, wait_until
 
 UPLOADS = "/api/v1/uploads"
@@ -203,9 +203,12 @@ def test_a_sign_of_life_keeps_it_open_and_nothing_at_all_leaves_nothing(quick: T
     assert recording_of(client, "Paused")
 
 
-def test_what_a_browser_recorded_can_be_sought_in_wherever_it_was_cut_off(quick: ThreadServer) -> None:
+@pytest.mark.parametrize("written", [browser_webm, firefox_webm], ids=["Chromium", "Firefox"])
+def test_what_a_browser_recorded_can_be_sought_in_wherever_it_was_cut_off(
+    quick: ThreadServer, written: Callable[..., bytes]
+) -> None:
     client = quick.client
-    recorded = browser_webm(samples(8), RATE)
+    recorded = written(samples(8), RATE)
     cut = len(recorded) - 200  # within a block
     url = begin(client, live="true", filename="recording.webm", title="Of a browser")
     patch(client, url, 0, recorded[:cut])
