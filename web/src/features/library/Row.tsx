@@ -69,7 +69,7 @@ export const Row = memo(function Row(props: RowProps) {
         <StatusChip status={status} />
       </div>
       {recording.access === 'viewer' ? (
-        <span className="w-9 shrink-0" />
+        <span className="w-9 shrink-0 pointer-coarse:w-11" />
       ) : (
         <IconButton
           icon={Ellipsis}
@@ -98,7 +98,7 @@ function Tile({ recording, selected, onSelect }: TileProps) {
       aria-label={t('library.select', { title })}
       data-status={status}
       onClick={(event) => onSelect(id, event.shiftKey)}
-      className="tile relative z-10 size-10 shrink-0"
+      className="tile relative z-10 size-10 shrink-0 pointer-coarse:size-11"
     />
   );
 }

@@ -26,7 +26,7 @@ export function SelectionBar({ count, chosen, onRetry, onTag, onDelete, onClear 
     <div
       role="toolbar"
       aria-label={t('library.selected', { n: count })}
-      className="glass sticky bottom-20 z-20 mt-3 flex animate-rise flex-wrap items-center gap-2 rounded-lg px-3 py-2 shadow-3 md:bottom-4"
+      className="glass sticky bottom-[calc(4.5rem+env(safe-area-inset-bottom))] z-20 mt-3 flex animate-rise flex-wrap items-center gap-2 rounded-lg px-3 py-2 shadow-3 md:bottom-4"
     >
       <p className="me-auto px-1 text-sm font-medium">{t('library.selected', { n: count })}</p>
       <Button icon={RotateCcw} disabled={retriable.length === 0} onClick={() => onRetry(ids(retriable))}>
