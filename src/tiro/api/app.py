@@ -125,7 +125,8 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.add_middleware(RequestEnvelope)
     app.add_middleware(BelievedProxies, networks=runtime.settings.http.believed_proxies)
     for router in _ROUTERS:
-        app.include_router(router)
+        # As they are: nothing is added to them, and `include_router` would make each of them once more.
+        app.router.routes.extend(router.routes)
     docs.mount(app)
     if not webapp.is_built():
         password.mount(app)

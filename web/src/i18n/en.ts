@@ -429,6 +429,8 @@ export const en = {
     'No tab was chosen. Try again, choose the tab that has the sound, and share its sound too.',
   'record.trouble.tab.silent':
     'The sound was not shared. Try again, choose a tab rather than a window, and turn on “Also share tab audio”.',
+  'record.trouble.unmixed':
+    'This device plays no sound, and without that two sounds cannot be mixed. Plug in headphones, or record one of the two.',
   'record.trouble.unknown':
     'The browser could not start the recording. Load the page again, and try once more.',
   'pwa.new': 'There is a new version of Tiro.',
