@@ -73,7 +73,7 @@ export function MenuItem({
     onSelect?.();
   }
   const className = cx(
-    'flex min-h-9 items-center gap-2.5 rounded-md px-2.5 text-sm outline-none select-none',
+    'flex min-h-9 pointer-coarse:min-h-11 items-center gap-2.5 rounded-md px-2.5 text-sm outline-none select-none',
     'data-highlighted:bg-raised',
     danger ? 'text-danger' : 'text-ink',
   );

@@ -29,7 +29,7 @@ export function SubPages({ title, pages, wide = false }: SubPagesProps) {
               key={label}
               to={to}
               activeOptions={{ includeSearch: false }}
-              className="flex min-h-9 shrink-0 items-center gap-2.5 rounded-md px-3 text-sm font-medium whitespace-nowrap text-ink-soft transition-colors hover:bg-raised hover:text-ink aria-[current=page]:bg-raised aria-[current=page]:text-ink"
+              className="flex min-h-9 pointer-coarse:min-h-11 shrink-0 items-center gap-2.5 rounded-md px-3 text-sm font-medium whitespace-nowrap text-ink-soft transition-colors hover:bg-raised hover:text-ink aria-[current=page]:bg-raised aria-[current=page]:text-ink"
             >
               <Icon aria-hidden className="size-4.5" />
               {t(label)}

@@ -79,7 +79,7 @@ type TileProps = Pick<RowProps, 'recording' | 'selected' | 'onSelect'>;
 function Tile({ recording, selected, onSelect }: TileProps) {
   const { session_id: id, title, status } = recording;
   return (
-    <label className="relative z-10 grid size-10 shrink-0 cursor-pointer place-items-center">
+    <label className="relative z-10 grid size-10 pointer-coarse:size-11 shrink-0 cursor-pointer place-items-center">
       <span
         aria-hidden
         className={cx(

@@ -17,7 +17,7 @@ export function RowMenu({ recording, deeds, onWrite }: RowMenuProps) {
   const active = status === 'queued' || status === 'running';
   const mine = access === 'owner';
   const mayWork = access !== 'viewer' && (active || recording.media_removed_at === null);
-  if (access === 'viewer') return <span className="w-9 shrink-0" />;
+  if (access === 'viewer') return <span className="w-9 shrink-0 pointer-coarse:w-11" />;
   return (
     <Menu
       items={

@@ -191,7 +191,10 @@ export function Workspace({ id, result: told }: { id: string; result: Result }) 
           />
         </div>
       </div>
-      <div data-keeps-editing="" className="sticky bottom-18 z-20 grid gap-2 pb-3 md:bottom-0">
+      <div
+        data-keeps-editing=""
+        className="sticky bottom-[calc(4.5rem+env(safe-area-inset-bottom))] z-20 grid gap-2 pb-3 md:bottom-0"
+      >
         {bench.selected.size > 0 && (
           <SelectionBar
             segments={segments}
