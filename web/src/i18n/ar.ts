@@ -68,6 +68,7 @@ export const ar: Catalogue = {
   'library.upload': 'أضف تسجيلات',
   'library.upload.files': 'اختر ملفات…',
   'library.upload.folder': 'اختر مجلدًا…',
+  'library.hint': 'أفلت ملفات في أي مكان لإضافة المزيد',
   'library.drop': 'أفلتها في أي مكان',
   'library.drop.text': 'صوت أو فيديو، أو مجلدات كاملة',
   'library.filter': 'الحالة',

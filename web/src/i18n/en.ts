@@ -63,6 +63,7 @@ export const en = {
   'library.upload': 'Add recordings',
   'library.upload.files': 'Choose files…',
   'library.upload.folder': 'Choose a folder…',
+  'library.hint': 'drop files anywhere to add more',
   'library.drop': 'Drop them anywhere',
   'library.drop.text': 'Audio, video, or whole folders of them',
   'library.filter': 'Status',
