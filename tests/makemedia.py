@@ -250,3 +250,32 @@ def browser_webm(samples: npt.NDArray[np.int16], rate: int) -> bytes:
                 container.mux(track.encode(piece))
         container.mux(track.encode(None))
     return b"".join(stream.parts)
+
+
+def firefox_webm(samples: npt.NDArray[np.int16], rate: int) -> bytes:
+    """As ``browser_webm``, but as Firefox writes it: with a duration of nothing."""
+    recorded = browser_webm(samples, rate)
+    info = recorded.rindex(b"\x15\x49\xa9\x66", 0, recorded.index(b"\x1f\x43\xb6\x75"))
+    width = 9 - recorded[info + 4].bit_length()
+    body = info + 4 + width
+    size = int.from_bytes(recorded[info + 4 : body])
+    nothing = b"\x44\x89\x88" + bytes(8)
+    length = (size + len(nothing)).to_bytes(width)
+    return recorded[: info + 4] + length + nothing + recorded[body:]
+
+
+def browser_mp4(samples: npt.NDArray[np.int16], rate: int) -> bytes:
+    """Mono sound as Safari's recorder writes it: AAC in fragments of a second, each with its own times, after
+    a head that knows of no sound."""
+    stream = _Stream()
+    options = {"movflags": "empty_moov+default_base_moof+delay_moov", "frag_duration": "1000000"}
+    with av.open(stream, "w", format="mp4", options=options) as container:
+        track = container.add_stream("aac", rate=48_000, layout="mono")
+        resampler = av.AudioResampler("fltp", "mono", 48_000, 1024)
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), "s16", "mono")
+        frame.sample_rate = rate
+        for each in (frame, None):
+            for piece in resampler.resample(each):
+                container.mux(track.encode(piece))
+        container.mux(track.encode(None))
+    return b"".join(stream.parts)

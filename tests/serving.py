@@ -94,9 +94,10 @@ class ThreadServer:
 
 
 @contextmanager
-def thread_server(settings: Settings, *, recover: bool = False) -> Iterator[ThreadServer]:
+def thread_server(settings: Settings, *, recover: bool = False, port: int = 0) -> Iterator[ThreadServer]:
     """Args:
     recover: clear up first what a dead server left, as `tiro serve` does.
+    port: where another one has been; 0 for any.
     """
     runtime = build_runtime(settings)
     # Argon2 takes its time on purpose; what is tested here is not Argon2.
@@ -104,7 +105,7 @@ def thread_server(settings: Settings, *, recover: bool = False) -> Iterator[Thre
     runtime.accounts._passwords = runtime.factors._passwords = Passwords(light)
     if recover:
         runtime.recover()
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", port))
     server = Server(runtime)
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()

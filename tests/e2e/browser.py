@@ -17,13 +17,21 @@ from tiro.api import webapp
 NAME, PASSWORD = "owner", "correct horse battery"
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-MISSING = (
-    "There is no Chromium here (on Debian: apt install chromium)."
-    if PROGRAM is None
-    else None
-    if webapp.is_built()
-    else "The web app is not built: make web."
-)
+
+_SETTLED = """async () => {
+    // Colours are handed down, each from when the one above has changed.
+    const moving = () => document.getAnimations().some((each) => each.playState === 'running');
+    for (let calm = 0, frame = 0; calm < 3 && frame < 120; calm += moving() ? 0 : 1, frame++)
+        await new Promise(requestAnimationFrame);
+}"""
+
+
+def built() -> str | None:
+    """Why there is no web app to try; None where there is."""
+    return None if webapp.is_built() else "The web app is not built: make web."
+
+
+MISSING = built() if PROGRAM else "There is no Chromium here (on Debian: apt install chromium)."
 """Why nothing can be tried here; None where it can."""
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
 
@@ -66,7 +74,8 @@ def opened(browser: Browser, server: ThreadServer, **options: Any) -> Iterator[P
 
 def _is_complaint(said: Any) -> bool:
     # What the server refused, and what could not be reached, is told to the person and tried here on purpose.
-    return said.type == "error" and "Failed to load resource" not in said.text and "net::" not in said.text
+    expected = "Failed to load resource", "net::", "was interrupted while the page was loading"
+    return said.type == "error" and not any(each in said.text for each in expected)
 
 
 def sign_in(page: Page, address: str = "/") -> None:
@@ -80,7 +89,9 @@ def sign_in(page: Page, address: str = "/") -> None:
 def prefer(context: BrowserContext, **preferences: str) -> None:
     """What the browser remembers of its person's taste, from the next page on."""
     pairs = ", ".join(f"{name}: {value!r}" for name, value in preferences.items())
-    context.add_init_script(f"localStorage.setItem('tiro.preferences', JSON.stringify({{{pairs}}}))")
+    # Firefox runs it on the empty page too, which may keep nothing.
+    keep = f"localStorage.setItem('tiro.preferences', JSON.stringify({{{pairs}}}))"
+    context.add_init_script(f"if (location.protocol !== 'about:') {keep}")
 
 
 @cache
@@ -97,3 +108,13 @@ def violations(page: Page) -> list[str]:
         for each in found["violations"]
         for node in each["nodes"]
     ]
+
+
+def in_both_themes(page: Page) -> list[str]:
+    """What axe finds on the page as it is now, in one theme and in the other."""
+    found = []
+    for theme in ("light", "dark"):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        page.evaluate(_SETTLED)
+        found += [f"{theme}: {fault}" for fault in violations(page)]
+    return found

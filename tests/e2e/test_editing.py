@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.resources import files
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Route, expect
 
-from tests.conftest import make_settings
-from tests.e2e.browser import MISSING, NAME, PASSWORD, chromium, opened, prefer, sign_in, violations
+from tests.e2e.browser import MISSING, PASSWORD, chromium, opened, prefer, sign_in, violations
 from tests.e2e.counting import Hands
-from tests.serving import Client, ThreadServer, thread_server
-from tiro.db.tables import TranscriptTable
-from tiro.features.transcripts.service import TranscriptService
-from tiro.speech.types import Segment, Word
+from tests.e2e.desks import (
+    FRIEND,
+    LINES,
+    change,
+    desk,
+    desk_server,
+    row,
+    saved,
+    spoken,
+    texts,
+    transcript,
+    word,
+    writable,
+)
+from tests.serving import Client, ThreadServer
 
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=MISSING or "")
 
-SAMPLE = (files("tiro") / "samples" / "support-call.flac").read_bytes()
-FRIEND = "fred"
-LINES = (
-    ("left", "good mourning how can I help you"),
-    ("right", "my phone is broken and my phone is new"),
-    ("left", "I am sorry about the phone"),
-    ("left", "please hold the line"),
-    ("right", "thank you"),
-)
 CORRECT_A_WORD, RENAME_A_SPEAKER, FIND_AND_PLAY, EXPORT_SRT = 2, 2, 2, 2
 """Clicks and keys, as docs/benchmarks.md has them."""
 
@@ -42,74 +40,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThreadServer]:
-    settings = make_settings(
-        tmp_path_factory.mktemp("editing"),
-        engine={"default": "echo", "download": False},
-        limits={"address": 0, "key": 0},
-    )
-    with thread_server(settings) as running:
-        running.runtime.accounts.set_password(NAME, PASSWORD)
-        running.runtime.users.create(FRIEND)
-        running.runtime.accounts.set_password(FRIEND, PASSWORD)
+    with desk_server(tmp_path_factory.mktemp("editing")) as running:
         yield running
 
 
 @pytest.fixture
 def recording(server: ThreadServer) -> str:
-    """A finished recording in which ``LINES`` are said, seven seconds each."""
-    session_id = str(server.client.send_file("call.flac", SAMPLE, wait=30).json()["session_id"])
-    with server.runtime.database.write() as session:
-        transcripts = TranscriptService()
-        current = transcripts.current(session, session_id)
-        assert current is not None
-        transcripts.forget(session, current.job_id)
-        transcripts.append(
-            session, current.job_id, 0, [said(7.0 * place, *line) for place, line in enumerate(LINES)]
-        )
-        session.get_one(TranscriptTable, current.job_id).next_position = len(LINES)
-    return session_id
-
-
-def said(start: float, speaker: str, text: str) -> Segment:
-    words = tuple(
-        Word(start + place * 0.5, start + place * 0.5 + 0.5, word) for place, word in enumerate(text.split())
-    )
-    return Segment(start, words[-1].end, text, speaker=speaker, words=words)
-
-
-def texts(server: ThreadServer, recording: str) -> list[str]:
-    return [segment["text"] for segment in transcript(server, recording)["segments"]]
-
-
-def transcript(server: ThreadServer, recording: str) -> dict[str, Any]:
-    return dict(server.client.get(f"/api/v1/transcribe/{recording}").json()["transcript"])
-
-
-@contextmanager
-def desk(browser: Browser, server: ThreadServer, recording: str, **options: Any) -> Iterator[Page]:
-    """The recording's page, with its text there and its sound ready."""
-    with opened(browser, server, **options) as page:
-        sign_in(page, f"/recordings/{recording}")
-        writable(page)
-        page.get_by_role("slider").wait_for()
-        yield page
-
-
-def writable(page: Page) -> None:
-    """Wait until the page knows that its person may write."""
-    page.get_by_role("button", name="Change speaker Left").first.wait_for()
-
-
-def row(page: Page, place: int) -> Locator:
-    return page.locator("[data-segment]").nth(place)
-
-
-def word(page: Page, text: str) -> Locator:
-    return page.locator(".word", has_text=re.compile(f"^{text}$")).first
-
-
-def saved(page: Page) -> None:
-    expect(page.get_by_text("All changes saved")).to_be_visible()
+    return spoken(server)
 
 
 def test_a_transcript_is_put_right_with_few_clicks_and_keys(
@@ -291,14 +228,6 @@ def test_find_replace_comment_and_quote(browser: Browser, server: ThreadServer, 
         assert "“I am sorry about the line”\n— Left, 0:14, http" in quote
         page.goto(quote.rsplit(", ", 1)[1])
         expect(page.get_by_role("slider")).to_have_attribute("aria-valuenow", "14")
-
-
-def change(client: Client, recording: str, segment: int, text: str) -> None:
-    """Somebody gives a segment another text, as one who knows what it was."""
-    path = f"/api/v1/transcribe/{recording}"
-    version = client.get(path).json()["transcript"]["version"]
-    body = {"version": version, "changes": [{"op": "text", "segment": segment, "text": text}]}
-    assert client.patch(f"{path}/transcript", json=body).status_code == 200
 
 
 def test_two_people_on_one_text(browser: Browser, server: ThreadServer, recording: str) -> None:

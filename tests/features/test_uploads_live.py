@@ -6,8 +6,9 @@ import asyncio
 import base64
 import io
 import os
+import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pytest
 from tests.checkup import assert_sound
 from tests.conftest import make_settings
 from tests.makecall import RATE, samples, wav
-from tests.makemedia import browser_webm
+from tests.makemedia import browser_mp4, browser_webm, firefox_webm
 from tests.serving import Client, ThreadServer, thread_server, wait_until
 
 UPLOADS = "/api/v1/uploads"
@@ -202,9 +203,12 @@ def test_a_sign_of_life_keeps_it_open_and_nothing_at_all_leaves_nothing(quick: T
     assert recording_of(client, "Paused")
 
 
-def test_what_a_browser_recorded_can_be_sought_in_wherever_it_was_cut_off(quick: ThreadServer) -> None:
+@pytest.mark.parametrize("written", [browser_webm, firefox_webm], ids=["Chromium", "Firefox"])
+def test_what_a_browser_recorded_can_be_sought_in_wherever_it_was_cut_off(
+    quick: ThreadServer, written: Callable[..., bytes]
+) -> None:
     client = quick.client
-    recorded = browser_webm(samples(8), RATE)
+    recorded = written(samples(8), RATE)
     cut = len(recorded) - 200  # within a block
     url = begin(client, live="true", filename="recording.webm", title="Of a browser")
     patch(client, url, 0, recorded[:cut])
@@ -219,6 +223,39 @@ def test_what_a_browser_recorded_can_be_sought_in_wherever_it_was_cut_off(quick:
         assert 5 <= float(next(container.decode(audio=0)).time or 0) <= 6.1
     assert client.get(f"/api/v1/transcribe/{session_id}/peaks").json()["duration"] > 7.5
     assert_sound(quick.runtime.settings.data)
+
+
+def places(mp4: bytes, kind: bytes) -> list[int]:
+    """Where its outermost boxes of this kind begin."""
+    found, place = [], 0
+    while place < len(mp4):
+        size, name = struct.unpack_from(">I4s", mp4, place)
+        found += [place] if name == kind else []
+        place += size
+    return found
+
+
+@pytest.mark.parametrize("where", ["in the sound", "in a head", "between fragments", "nowhere"])
+def test_what_safari_recorded_is_a_recording_wherever_it_was_cut_off(quick: ThreadServer, where: str) -> None:
+    client = quick.client
+    recorded = browser_mp4(samples(8), RATE)
+    fragment, sound = places(recorded, b"moof")[6], places(recorded, b"mdat")[6]
+    cut = {"in the sound": sound + 1000, "in a head": fragment + 60, "between fragments": fragment}
+    sent = recorded[: cut.get(where, len(recorded))]
+    url = begin(client, live="true", filename="recording.mp4", title="Of Safari")
+    patch(client, url, 0, sent)
+    fall_silent(quick)
+    session_id = recording_of(client, "Of Safari")
+    result = client.until_ended(session_id)
+    assert result["status"] == "completed", result
+    least = 7.5 if where == "nowhere" else 5.5
+    assert least < result["metadata"]["duration"] <= 8.1
+    kept = client.get(f"/api/v1/transcribe/{session_id}/media").content
+    assert kept == sent
+    with av.open(io.BytesIO(kept)) as container:
+        container.seek(4 * av.time_base)
+        assert 3 <= float(next(container.decode(audio=0)).time or 0) <= 4.1
+    assert client.get(f"/api/v1/transcribe/{session_id}/peaks").json()["duration"] > least
 
 
 def test_a_recording_never_expires(tmp_path: Path) -> None:

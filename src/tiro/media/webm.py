@@ -77,12 +77,14 @@ def _mended(file: BinaryIO) -> Mended | None:
     if found is None or not all(known.values()):
         raise _Unlike
     fields = dict(_children(known[_INFO]))
-    if _DURATION in fields or int.from_bytes(fields.get(_SCALE, b"\x0f\x42\x40")) != _MILLISECOND:
+    # Firefox writes a duration, of nothing.
+    if any(fields.pop(_DURATION, b"")) or int.from_bytes(fields.get(_SCALE, b"\x0f\x42\x40")) != _MILLISECOND:
         raise _Unlike
     clusters, end, duration = _walk(file, found.start)
     if not clusters:
         raise _Unlike
-    info = _made(_INFO, known[_INFO] + _made(_DURATION, _double(float(duration))))
+    kept = b"".join(_made(name, body) for name, body in fields.items())
+    info = _made(_INFO, kept + _made(_DURATION, _double(float(duration))))
     tracks = _made(_TRACKS, known[_TRACKS])
     number = dict(_children(dict(_children(known[_TRACKS])).get(_TRACK, b""))).get(_TRACK_NUMBER, b"\x01")
     ebml_bytes = _made(_EBML, _read(file, ebml))

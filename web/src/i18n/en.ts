@@ -36,6 +36,15 @@ export const en = {
   'sign.or': 'or',
   'sign.first':
     'First time here? Open the link that the server printed when it started: it sets your password.',
+  'sign.refused.identity_refused': 'The sign-in at the provider came to nothing. Start it anew.',
+  'sign.refused.identity_unknown':
+    'The provider knows you, and this server does not. Sign in with your password, or ask an admin for an account.',
+  'sign.refused.identity_provider_away':
+    'The provider does not answer. Try again in a moment, or sign in with your password.',
+  'sign.refused.conflict': 'This identity belongs to another account.',
+  'sign.refused.forbidden': 'This account is disabled. Ask an admin.',
+  'sign.refused.other': 'You could not be signed in. Try again, or ask an admin.',
+  'sign.refused.code': 'Code: {code}',
   'sign.code.title': 'One more step',
   'sign.code.text': 'Enter the six digits of your authenticator app, or a recovery code.',
   'sign.code.label': 'Code',
@@ -54,6 +63,7 @@ export const en = {
   'library.upload': 'Add recordings',
   'library.upload.files': 'Choose files…',
   'library.upload.folder': 'Choose a folder…',
+  'library.hint': 'drop files anywhere to add more',
   'library.drop': 'Drop them anywhere',
   'library.drop.text': 'Audio, video, or whole folders of them',
   'library.filter': 'Status',
@@ -420,6 +430,8 @@ export const en = {
     'No tab was chosen. Try again, choose the tab that has the sound, and share its sound too.',
   'record.trouble.tab.silent':
     'The sound was not shared. Try again, choose a tab rather than a window, and turn on “Also share tab audio”.',
+  'record.trouble.unmixed':
+    'This device plays no sound, and without that two sounds cannot be mixed. Plug in headphones, or record one of the two.',
   'record.trouble.unknown':
     'The browser could not start the recording. Load the page again, and try once more.',
   'pwa.new': 'There is a new version of Tiro.',
@@ -696,6 +708,7 @@ export const en = {
   'retention.held': 'What is on hold stays, whatever is chosen here. A recording’s menu puts it on hold.',
   'retention.confirm': 'Keep for so long',
   'retention.confirm.title': 'Keep recordings no longer?',
+  'retention.held.list': 'Show what is on hold',
   'retention.done': 'That holds from now on.',
   'usage.text': 'What you have, of what you may have.',
   'usage.storage': 'Storage',
@@ -758,6 +771,8 @@ export const en = {
   'filter.tag.drop': 'No longer only {name}',
   'filter.speaker': 'Speaker',
   'filter.speaker.none': 'No names yet',
+  'filter.held': 'Hold',
+  'filter.held.only': 'On hold',
   'filter.none.title': 'No recording is like that',
   'filter.none.text': 'Take a filter away, or try fewer letters of the title.',
   'tags.open': 'Tags…',

@@ -55,7 +55,7 @@ export function Shell({ children }: { children: ReactNode }) {
             </a>
           </div>
         </aside>
-        <div className="flex min-w-0 grow flex-col pb-20 md:pb-0">
+        <div className="flex min-w-0 grow flex-col pb-[calc(5rem+env(safe-area-inset-bottom))] md:pb-0">
           <UpdateNotice />
           <NetworkDown />
           {hasLeftovers() && (
@@ -69,7 +69,7 @@ export function Shell({ children }: { children: ReactNode }) {
         </div>
         <nav
           aria-label={t('nav.main')}
-          className="glass fixed inset-x-0 bottom-0 z-30 grid auto-cols-fr grid-flow-col pb-[env(safe-area-inset-bottom)] md:hidden"
+          className="glass fixed inset-x-0 bottom-0 z-30 grid auto-cols-fr grid-flow-col px-[env(safe-area-inset-left)] pb-[env(safe-area-inset-bottom)] md:hidden"
         >
           <TabLink to="/" icon={LibraryBig} label={t('nav.library')} />
           <TabLink to="/record" icon={Mic} label={t('record.nav')} />

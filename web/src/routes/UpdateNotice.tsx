@@ -7,9 +7,9 @@ import { update, updateNow } from '@/pwa';
 /** That there is a new version; not while something is recorded, for it loads the page anew. */
 export function UpdateNotice() {
   const t = useT();
-  const worker = useSyncExternalStore(update.subscribe, update.get);
+  const found = useSyncExternalStore(update.subscribe, update.get);
   const now = useSyncExternalStore(recording.subscribe, recording.get);
-  if (worker === null || now !== 'off') return null;
+  if (!found || now !== 'off') return null;
   return (
     <p
       role="status"

@@ -31,7 +31,7 @@ export function Button({
       {...rest}
       disabled={rest.disabled || busy}
       className={cx(
-        'inline-flex min-h-9 items-center justify-center gap-2 rounded-md px-3.5 text-sm font-medium',
+        'inline-flex min-h-9 pointer-coarse:min-h-11 items-center justify-center gap-2 rounded-md px-3.5 text-sm font-medium',
         'transition-[background-color,opacity,transform] duration-150 active:scale-[0.98] disabled:opacity-55',
         LOOKS[look],
         className,
@@ -64,7 +64,7 @@ export function IconButton({ icon: Icon, label, size = 'md', className, ...rest 
       className={cx(
         'inline-grid shrink-0 place-items-center rounded-md text-ink-soft transition-colors duration-150',
         'hover:bg-raised hover:text-ink disabled:opacity-50 aria-pressed:bg-accent-soft aria-pressed:text-accent-strong',
-        size === 'lg' ? 'size-11' : 'size-9',
+        size === 'lg' ? 'size-11' : 'size-9 pointer-coarse:size-11',
         className,
       )}
     >

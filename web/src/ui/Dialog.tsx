@@ -1,12 +1,11 @@
 import { X } from 'lucide-react';
-import { type ReactNode, useEffect, useId, useRef } from 'react';
+import { type ReactNode, useId, useLayoutEffect, useRef } from 'react';
 import { t } from '@/i18n';
 import { IconButton } from './Button';
 import { cx } from './classes';
 
 interface DialogProps {
   title: string;
-  open: boolean;
   onClose: () => void;
   children: ReactNode;
   wide?: boolean;
@@ -15,16 +14,19 @@ interface DialogProps {
 }
 
 /** The browser's own modal: it keeps the focus inside, closes on Escape, and lies above everything. */
-export function Dialog({ title, open, onClose, children, wide = false, closable = true }: DialogProps) {
+export function Dialog({ open, ...rest }: DialogProps & { open: boolean }) {
+  return open ? <Modal {...rest} /> : null;
+}
+
+function Modal({ title, onClose, children, wide = false, closable = true }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  // While it is still in the page: a browser gives the focus back to where it was only then.
+  useLayoutEffect(() => {
     const dialog = ref.current;
-    if (!dialog || !open) return;
-    dialog.showModal();
-    return () => dialog.close();
-  }, [open]);
-  if (!open) return null;
+    dialog?.showModal();
+    return () => dialog?.close();
+  }, []);
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it; the click is on what lies behind it
     <dialog

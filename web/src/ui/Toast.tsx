@@ -34,7 +34,7 @@ export function Toasts() {
   return (
     <div
       role="status"
-      className="pointer-events-none fixed inset-x-0 bottom-28 z-60 grid justify-items-center gap-2 px-4"
+      className="pointer-events-none fixed inset-x-0 bottom-[calc(7rem+env(safe-area-inset-bottom))] z-60 grid justify-items-center gap-2 px-4"
     >
       {entries.map((entry) => (
         <p

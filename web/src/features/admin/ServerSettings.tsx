@@ -33,7 +33,7 @@ export function ServerSettings() {
           placeholder={t('server.search')}
           value={wanted}
           onChange={({ target }) => setWanted(target.value)}
-          className="min-h-9 w-56 rounded-md border border-control bg-surface px-2.5 text-sm text-ink shadow-1 placeholder:text-ink-faint"
+          className="min-h-9 pointer-coarse:min-h-11 w-56 rounded-md border border-control bg-surface px-2.5 text-sm text-ink shadow-1 placeholder:text-ink-faint"
         />
         <label className="flex cursor-pointer items-center gap-2 text-sm">
           <input

@@ -13,7 +13,7 @@ interface FindBarProps {
 }
 
 const INPUT =
-  'min-h-9 w-full min-w-0 rounded-md border border-control bg-surface px-2.5 text-sm text-ink placeholder:text-ink-faint';
+  'min-h-9 pointer-coarse:min-h-11 w-full min-w-0 rounded-md border border-control bg-surface px-2.5 text-sm text-ink placeholder:text-ink-faint';
 
 /** Find, and replace: it stays above the text. */
 export function FindBar({ find, editable, asked }: FindBarProps) {

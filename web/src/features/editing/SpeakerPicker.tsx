@@ -81,7 +81,7 @@ export function SpeakerPicker({ asking, desk, segments, voices, names, selection
                   event.preventDefault();
                   here(typed);
                 }}
-                className="min-h-9.5 w-full rounded-md border border-control bg-surface px-2.5 text-base font-normal text-ink placeholder:text-ink-faint"
+                className="min-h-9.5 pointer-coarse:min-h-11 w-full rounded-md border border-control bg-surface px-2.5 text-base font-normal text-ink placeholder:text-ink-faint"
               />
             </label>
             <div className="mt-2 flex gap-2">
@@ -133,7 +133,7 @@ function Pick({ name, colour, onPick }: { name: string; colour: string; onPick: 
     <button
       type="button"
       onClick={onPick}
-      className="flex min-h-9 w-full items-center gap-2.5 rounded-md px-2 text-start text-sm hover:bg-raised focus-visible:bg-raised"
+      className="flex min-h-9 pointer-coarse:min-h-11 w-full items-center gap-2.5 rounded-md px-2 text-start text-sm hover:bg-raised focus-visible:bg-raised"
     >
       <span aria-hidden className="size-2.5 shrink-0 rounded-full" style={{ background: colour }} />
       <bdi className="truncate">{name}</bdi>

@@ -4,7 +4,7 @@ import { Search as SearchIcon, SlidersHorizontal, X } from 'lucide-react';
 import { lazy, Suspense, useEffect, useId, useRef, useState } from 'react';
 import type { Order } from '@/api/queries';
 import type { Counts, Status } from '@/api/types';
-import { useT } from '@/i18n';
+import { language, useT } from '@/i18n';
 import { Button } from '@/ui/Button';
 import { cx } from '@/ui/classes';
 import { Select } from '@/ui/Field';
@@ -41,13 +41,13 @@ export function Toolbar({ search }: { search: LibrarySearch }) {
               aria-pressed={status === each}
               onClick={() => go({ status: each })}
               className={cx(
-                'flex min-h-8 shrink-0 items-center gap-1.5 rounded-full px-3 text-sm font-medium text-ink-soft',
+                'flex min-h-8 pointer-coarse:min-h-11 shrink-0 items-center gap-1.5 rounded-full px-3 text-sm font-medium text-ink-soft',
                 'transition-colors hover:bg-raised hover:text-ink aria-pressed:bg-ink aria-pressed:text-paper',
               )}
             >
               {t(each === null ? 'library.all' : `status.${each}`)}
               {each !== null && counts && counts[each] > 0 && (
-                <span className="tabular text-xs">{counts[each].toLocaleString()}</span>
+                <span className="tabular text-xs">{counts[each].toLocaleString(language())}</span>
               )}
             </button>
           ))}
@@ -87,7 +87,7 @@ export function Toolbar({ search }: { search: LibrarySearch }) {
               type="button"
               onClick={() => go({ tag: search.tag?.filter((each) => each !== tag) })}
               aria-label={t('filter.tag.drop', { name: tag })}
-              className="flex min-h-8 max-w-60 items-center gap-1.5 rounded-full bg-accent-soft px-3 text-sm font-medium text-accent-strong hover:bg-raised"
+              className="flex min-h-8 pointer-coarse:min-h-11 max-w-60 items-center gap-1.5 rounded-full bg-accent-soft px-3 text-sm font-medium text-accent-strong hover:bg-raised"
             >
               <bdi className="truncate">{tag}</bdi>
               <X aria-hidden className="size-3.5 shrink-0" />
@@ -120,7 +120,7 @@ function Search({ title, onSearch }: { title: string; onSearch: (title: string) 
     setText((before) => (before.trim() === title ? before : title));
   }, [title]);
   return (
-    <div className="relative grow sm:w-44">
+    <div className="relative w-28 grow sm:w-44">
       <SearchIcon aria-hidden className="absolute inset-y-0 start-2.5 my-auto size-4 text-ink-faint" />
       <input
         type="search"
@@ -133,7 +133,7 @@ function Search({ title, onSearch }: { title: string; onSearch: (title: string) 
           clearTimeout(timer.current);
           timer.current = setTimeout(() => onSearch(target.value.trim()), SETTLE_MS);
         }}
-        className="min-h-9 w-full rounded-md border border-line-strong bg-surface ps-8 pe-2.5 text-sm text-ink shadow-1 placeholder:text-ink-faint"
+        className="min-h-9 pointer-coarse:min-h-11 w-full rounded-md border border-line-strong bg-surface ps-8 pe-2.5 text-sm text-ink shadow-1 placeholder:text-ink-faint"
       />
     </div>
   );

@@ -35,7 +35,7 @@ export function Marks() {
                     marks.map((each, other) => (other === index ? { at, text: event.target.value } : each)),
                   )
                 }
-                className="min-h-9 min-w-0 grow rounded-sm bg-transparent px-1.5 text-sm hover:bg-raised"
+                className="min-h-9 pointer-coarse:min-h-11 min-w-0 grow rounded-sm bg-transparent px-1.5 text-sm hover:bg-raised"
               />
               <IconButton
                 icon={X}

@@ -133,6 +133,7 @@ const SENTENCES: Record<Obstacle, MessageKey> = {
   taken: 'record.trouble.taken',
   'tab.refused': 'record.trouble.tab.refused',
   'tab.silent': 'record.trouble.tab.silent',
+  unmixed: 'record.trouble.unmixed',
   unknown: 'record.trouble.unknown',
 };
 

@@ -9,6 +9,7 @@ export type Obstacle =
   | 'taken'
   | 'tab.refused'
   | 'tab.silent'
+  | 'unmixed'
   | 'unknown';
 
 export class CaptureError extends Error {
@@ -25,6 +26,7 @@ export interface Capture {
   close: () => void;
 }
 
+const RUNNING_MS = 3000;
 const KINDS = ['audio/webm;codecs=opus', 'audio/mp4;codecs=mp4a.40.2', 'audio/mp4', 'audio/ogg;codecs=opus'];
 
 export function recordingType(): string | null {
@@ -84,6 +86,11 @@ async function tab(): Promise<MediaStream> {
   return shared;
 }
 
+async function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
+  const late = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), ms));
+  return Promise.race([promise.then(() => true), late]);
+}
+
 function stop(streams: readonly MediaStream[]): void {
   for (const track of streams.flatMap((stream) => stream.getTracks())) track.stop();
 }
@@ -101,7 +108,14 @@ export async function capture(source: Source, deviceId: string | null): Promise<
     throw new CaptureError(obstacleOf(error, asking === 'tab'));
   }
   const context = new AudioContext();
-  await context.resume();
+  // Where there is nothing to play to it may never run: what is mixed in it would be silence then. One source
+  // alone does not go through it, and is only not drawn.
+  const running = context.resume();
+  if (streams.length > 1 && !(await within(RUNNING_MS, running))) {
+    stop(streams);
+    void context.close();
+    throw new CaptureError('unmixed');
+  }
   const analyser = context.createAnalyser();
   analyser.fftSize = 1024;
   const mixed = context.createMediaStreamDestination();

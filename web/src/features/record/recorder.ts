@@ -206,7 +206,9 @@ class Recorder {
   /** A phone that sleeps hears nothing. */
   private readonly stayAwake = async (): Promise<void> => {
     if (document.visibilityState !== 'visible' || !navigator.wakeLock) return;
-    this.awake = await navigator.wakeLock.request('screen').catch(() => null);
+    const lock = await navigator.wakeLock.request('screen').catch(() => null);
+    if (this.running) this.awake = lock;
+    else void lock?.release().catch(() => undefined);
   };
 
   private change(patch: Partial<RecorderState>): void {

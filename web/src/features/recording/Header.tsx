@@ -40,7 +40,7 @@ export function Header({ result, desk, state, searchable, onFind, onPanel, onKey
     <>
       <Link
         to="/"
-        className="mb-3 inline-flex items-center gap-1.5 rounded-sm text-sm font-medium text-ink-soft hover:text-ink"
+        className="mb-3 inline-flex items-center gap-1.5 rounded-sm text-sm pointer-coarse:mb-0 pointer-coarse:min-h-11 font-medium text-ink-soft hover:text-ink"
       >
         <Back aria-hidden className="size-4" />
         {t('nav.library')}

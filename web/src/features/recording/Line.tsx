@@ -52,8 +52,8 @@ export const Line = memo(function Line(props: LineProps) {
       data-active={active || undefined}
       data-selected={selected || undefined}
       className={cx(
-        'group/row grid grid-cols-[3.25rem_minmax(0,1fr)_2.25rem] gap-x-2.5 rounded-lg px-2 pb-1.5 transition-colors duration-200',
-        'sm:grid-cols-[4.75rem_minmax(0,1fr)_2.25rem] sm:gap-x-4',
+        'group/row grid grid-cols-[3.25rem_minmax(0,1fr)_2.25rem] gap-x-2.5 pointer-coarse:grid-cols-[3.25rem_minmax(0,1fr)_2.75rem] rounded-lg px-2 pb-1.5 transition-colors duration-200',
+        'sm:grid-cols-[4.75rem_minmax(0,1fr)_2.25rem] sm:pointer-coarse:grid-cols-[4.75rem_minmax(0,1fr)_2.75rem] sm:gap-x-4',
         'data-active:bg-surface data-active:shadow-1 data-selected:bg-accent-soft/60',
         named ? 'pt-4' : 'pt-1.5',
       )}
@@ -105,7 +105,7 @@ export const Line = memo(function Line(props: LineProps) {
             tabIndex={reach}
             aria-label={t('comments.mark', { n: props.comments })}
             onClick={() => props.onComments(id)}
-            className="tabular inline-flex h-7 items-center gap-1 rounded-md px-1 text-xs font-semibold text-amber-ink hover:bg-raised"
+            className="tabular inline-flex h-7 items-center pointer-coarse:-my-1 pointer-coarse:h-11 gap-1 rounded-md px-1 text-xs font-semibold text-amber-ink hover:bg-raised"
           >
             <MessageSquareText aria-hidden className="size-4" />
             {props.comments > 1 && props.comments}
@@ -118,7 +118,7 @@ export const Line = memo(function Line(props: LineProps) {
           aria-haspopup="menu"
           data-menu=""
           onClick={(event) => hands.menu({ id, element: event.currentTarget })}
-          className="inline-grid size-7 place-items-center rounded-md text-ink-faint opacity-0 transition-opacity group-focus-within/row:opacity-100 group-hover/row:opacity-100 group-data-active/row:opacity-100 hover:bg-raised hover:text-ink focus-visible:opacity-100"
+          className="inline-grid size-7 place-items-center rounded-md text-ink-faint opacity-0 pointer-coarse:-my-1 pointer-coarse:size-11 pointer-coarse:opacity-100 transition-opacity group-focus-within/row:opacity-100 group-hover/row:opacity-100 group-data-active/row:opacity-100 hover:bg-raised hover:text-ink focus-visible:opacity-100"
         >
           <Ellipsis aria-hidden className="size-4.5" />
         </button>
@@ -163,7 +163,7 @@ function Heading({ id, name, number, reach, editable, hands }: HeadingProps) {
       aria-haspopup="dialog"
       data-speaker=""
       onClick={(event) => hands.ask({ id, element: event.currentTarget })}
-      className={cx(look, '-ms-1.5 rounded-md px-1.5 hover:bg-raised')}
+      className={cx(look, '-ms-1.5 rounded-md px-1.5 hover:bg-raised pointer-coarse:min-h-11')}
       style={style}
     >
       {body}

@@ -52,7 +52,7 @@ export function SidePanel({ panel, onPanel, contents, comments }: SidePanelProps
           <Tabs.Trigger
             key={each}
             value={each}
-            className="min-h-8 grow rounded-md px-2 text-sm font-medium text-ink-soft transition-colors hover:text-ink data-[state=active]:bg-surface data-[state=active]:text-ink data-[state=active]:shadow-1"
+            className="min-h-8 pointer-coarse:min-h-11 grow rounded-md px-2 text-sm font-medium text-ink-soft transition-colors hover:text-ink data-[state=active]:bg-surface data-[state=active]:text-ink data-[state=active]:shadow-1"
           >
             {t(`panel.${each}`)}
             {each === 'comments' && comments > 0 && (
