@@ -20,6 +20,7 @@ import { Button } from '@/ui/Button';
 import { preferences } from '@/ui/preferences';
 import { Actions } from './Actions';
 import { Details } from './Details';
+import { exportAgain } from './exports';
 import { Header } from './Header';
 import { KeysDialog } from './KeysDialog';
 import { useKeys } from './keys';
@@ -102,6 +103,7 @@ export function Workspace({ id, result: told }: { id: string; result: Result }) 
     onComment: write,
     onCopy: () => void copy.text(false),
     onQuote: (segment) => void copy.quote(segment),
+    onExport: () => told.status === 'completed' && exportAgain(id),
   });
   useKeys(run);
 
@@ -243,7 +245,13 @@ export function Workspace({ id, result: told }: { id: string; result: Result }) 
           onClose={bench.answered}
         />
       )}
-      {state?.trouble && everyones && <TroubleDialog trouble={state.trouble} desk={everyones} />}
+      {state?.trouble && everyones && (
+        <TroubleDialog
+          trouble={state.trouble}
+          desk={everyones}
+          onSettled={(segment) => hands.leave(segment)}
+        />
+      )}
       <KeysDialog open={helping} editable={desk !== null} onClose={() => setHelping(false)} />
     </div>
   );
