@@ -1,5 +1,5 @@
-"""The web app in Chromium: a transcript of four hours opened, typed into and scrolled, a library of 10,000,
-and how long it takes until what happens on the server is seen."""
+"""The web app in Chromium, against what was promised of it: how light its first page is, how soon a
+transcript of four hours can be worked on, how smoothly it and a library scroll, and when an event is seen."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, Page
 from tests.conftest import make_settings
-from tests.e2e.browser import MISSING, NAME, PASSWORD, chromium, sign_in
+from tests.e2e.browser import MISSING, NAME, PASSWORD, chromium, prefer, sign_in, violations
 from tests.makecall import wav
 from tests.serving import ServerProcess, server_process, thread_server
 
 from bench import listing
-from bench.report import Spread, at_least, say, table, target
+from bench.report import Spread, say, table
 from tiro import logs
 from tiro.db.tables import TranscriptTable
 from tiro.features.transcripts.service import TranscriptService
@@ -25,9 +26,37 @@ from tiro.speech.types import Segment, Word
 _HOURS = 4
 _WORDS, _A_SEGMENT = 40_000, 10
 _RECORDINGS = 10_000
-_ROUNDS = 7
-_EDITS = 40
-_FRAMES = 600
+_RUNS = 5
+_EVENTS = 12
+_FRAMES = 300
+_LONG, _LIBRARY = f"{_WORDS:,} words", f"library of {_RECORDINGS:,}"
+_WANTED = {
+    "JavaScript of the library page, compressed": "at most 200 kB",
+    "axe: violations, seven pages in both themes": "at most 0",
+    f"{_LONG}, opened by address until one can type and play": "at most 1000 ms",
+    f"{_LONG}, opened by a click until one can type and play": "at most 1000 ms",
+    f"{_LONG}, scrolling: median frames a second": "at least 60",
+    f"{_LONG}, scrolling: longest task": "at most 100 ms",
+    f"{_LIBRARY}, scrolling: median frames a second": "at least 60",
+    f"{_LIBRARY}, scrolling: longest task": "at most 100 ms",
+    "an edit of another, answered until seen, p95": "at most 300 ms",
+    "a new recording, answered until seen, p95": "at most 300 ms",
+    "a key until its letter is seen, p95": "",
+}
+"""What issue 6 promises, in its order."""
+_PAGES = (
+    "/",
+    "/record",
+    "/settings/profile",
+    "/settings/keys",
+    "/admin/people",
+    "/admin/health",
+    "/recordings/{}",
+)
+_SCRIPTS = """
+performance.getEntriesByType('resource').filter((each) => each.name.endsWith('.js'))
+  .reduce((sum, each) => sum + each.encodedBodySize, 0) / 1000
+"""
 _TEXT = "good morning thank you for calling what can we do"
 _HOOKS = """
 window.sounds = [];
@@ -92,38 +121,68 @@ def run() -> None:
         folder = Path(name)
         session_id = _prepare(folder)
         with server_process(folder / "data") as server, chromium() as browser:
-            say("Headless, software rendering, window of 1280 × 800. Milliseconds.")
-            say()
-            _open(browser, server, session_id)
+            light = [_scripts(browser, server)]
+            clean = [_faults(browser, server, session_id)]
             with _page(browser, server) as page:
-                _type(page, session_id)
-                long = _scroll(page, f"{_WORDS:,} words")
-                edit = _edits(page, server, session_id)
-                page.goto("/")
-                page.get_by_text("Call 9999").wait_for()
-                library = _scroll(page, f"library of {_RECORDINGS:,}")
-                upload = _uploads(page, server)
-            rows = [long, library]
-            table(["scrolling", "frames/s, median", "frame, median", "p95", "worst", "longest task"], rows)
-            table(
-                ["from the server's answer until it is seen", "p50", "p95", "worst"],
-                [
-                    ["an edit of another", *_columns(edit)],
-                    ["a new recording", *_columns(upload)],
-                ],
-            )
-            for what, frames in zip(
-                ("of a long transcript", "of the library"), (long[1], library[1]), strict=True
-            ):
-                at_least(f"frames a second {what}", float(frames), 60, "/s")
-            longest = max(float(row[-1]) for row in rows)
-            target("longest task while scrolling", longest, 100, "ms")
-            worst = max(edit.percentile(0.95), upload.percentile(0.95))
-            target("event on the server to pixel, p95", worst, 300, "ms")
+                _by_address(page, session_id)  # what comes after has the app in the browser's cache
+                runs = [_once(page, server, session_id) for _ in range(_RUNS)]
+    say(f"Headless, software rendering, window of 1280 × 800. Median and range of {_RUNS} runs.")
+    say()
+    measured = [light, clean, *(list(values) for values in zip(*runs, strict=True))]
+    _tell(dict(zip(_WANTED, measured, strict=True)))
 
 
-def _columns(spread: Spread) -> list[str]:
-    return [f"{value:.0f}" for value in (spread.median, spread.percentile(0.95), spread.values[-1])]
+def _tell(measured: dict[str, list[float]]) -> None:
+    rows = []
+    for what, values in measured.items():
+        spread = Spread(values)
+        wanted = _WANTED[what]
+        rows.append([what, wanted, *spread.columns(), wanted and _verdict(wanted, spread.median)])
+    table(["figure", "wanted", "median", "range", ""], rows)
+
+
+def _verdict(wanted: str, value: float) -> str:
+    _, bound, limit, *_ = wanted.split()
+    # A frame takes 16.7 ms, and what tells it rounds.
+    met = value <= float(limit) if bound == "most" else value >= float(limit) - 0.5
+    return "met" if met else "MISSED"
+
+
+def _once(page: Page, server: ServerProcess, session_id: str) -> list[float]:
+    """All that differs from run to run, in the order of what is wanted."""
+    by_address = _by_address(page, session_id)
+    by_click = _by_click(page, session_id)
+    letter = _type(page)
+    long = _scroll(page)
+    edit = _edits(page, server, session_id)
+    page.goto("/")
+    page.get_by_text("Call 9999").wait_for()
+    library = _scroll(page)
+    upload = _uploads(page, server)
+    return [by_address, by_click, *long, *library, edit, upload, letter]
+
+
+def _scripts(browser: Browser, server: ServerProcess) -> float:
+    """Kilobytes."""
+    # What comes out of the service worker's cache has no compressed size.
+    with _page(browser, server, service_workers="block") as page:
+        page.goto("/")
+        page.get_by_text("Call 9999").wait_for()
+        return float(page.evaluate(_SCRIPTS))
+
+
+def _faults(browser: Browser, server: ServerProcess, session_id: str) -> float:
+    found = 0
+    for theme in ("light", "dark"):
+        # Without animations nothing is half-way to its colour.
+        with _page(browser, server, reduced_motion="reduce") as page:
+            prefer(page.context, theme=theme)
+            for address in _PAGES:
+                page.goto(address.format(session_id))
+                page.locator("h1").first.wait_for()
+                page.wait_for_timeout(300)
+                found += len(violations(page))
+    return found
 
 
 def _prepare(folder: Path) -> str:
@@ -161,9 +220,13 @@ def _segments() -> Iterator[Segment]:
 
 
 @contextmanager
-def _page(browser: Browser, server: ServerProcess) -> Iterator[Page]:
+def _page(browser: Browser, server: ServerProcess, **options: Any) -> Iterator[Page]:
     context = browser.new_context(
-        base_url=server.address, locale="en-GB", viewport={"width": 1280, "height": 800}, bypass_csp=True
+        base_url=server.address,
+        locale="en-GB",
+        viewport={"width": 1280, "height": 800},
+        bypass_csp=True,
+        **options,
     )
     context.add_init_script(_HOOKS)
     context.set_default_timeout(60_000)
@@ -175,29 +238,21 @@ def _page(browser: Browser, server: ServerProcess) -> Iterator[Page]:
         context.close()
 
 
-def _open(browser: Browser, server: ServerProcess, session_id: str) -> None:
-    by_address: list[float] = []
-    by_link: list[float] = []
-    with _page(browser, server) as page:
-        for _ in range(1 + _ROUNDS):
-            page.goto(f"/recordings/{session_id}")
-            by_address.append(page.evaluate(_SINCE, [_READY, None]))
-        for _ in range(1 + _ROUNDS):
-            page.goto("/")
-            link = f'a[href="/recordings/{session_id}"]'
-            page.locator(link).first.hover()
-            page.wait_for_timeout(300)
-            by_link.append(page.evaluate(_SINCE, [_READY, link]))
-    ways = {"by its address": Spread(by_address[1:]), "by a click in the library": Spread(by_link[1:])}
-    rows = [[way, *spread.columns()] for way, spread in ways.items()]
-    table([f"a transcript of {_WORDS:,} words, until one can type and play", "median", "range"], rows)
-    for way, spread in ways.items():
-        target(f"opened {way}", spread.median, 1000, "ms")
-
-
-def _type(page: Page, session_id: str) -> None:
+def _by_address(page: Page, session_id: str) -> float:
+    """Milliseconds, as all that follow."""
     page.goto(f"/recordings/{session_id}")
-    page.wait_for_function(_READY)
+    return float(page.evaluate(_SINCE, [_READY, None]))
+
+
+def _by_click(page: Page, session_id: str) -> float:
+    page.goto("/")
+    link = f'a[href="/recordings/{session_id}"]'
+    page.locator(link).first.hover()
+    page.wait_for_timeout(300)
+    return float(page.evaluate(_SINCE, [_READY, link]))
+
+
+def _type(page: Page) -> float:
     page.locator(".word").nth(25).dblclick()
     page.get_by_role("textbox").wait_for()
     page.evaluate("window.typed.length = 0")
@@ -208,59 +263,53 @@ def _type(page: Page, session_id: str) -> None:
     typed = page.evaluate("window.typed")
     page.keyboard.press("Escape")
     # What is below 16 ms the browser does not tell.
-    shown = Spread(typed or [16.0])
-    worst = shown.values[-1]
-    say(f"A key until its letter is seen: p95 {shown.percentile(0.95):.0f} ms, worst {worst:.0f} ms.")
-    say()
+    return Spread(typed or [16.0]).percentile(0.95)
 
 
-def _scroll(page: Page, what: str) -> list[str]:
+def _scroll(page: Page) -> tuple[float, float]:
+    """Frames a second, and the longest task."""
     page.wait_for_timeout(1000)
     times, long = page.evaluate(_SCROLL, _FRAMES)
-    spread = Spread(times)
-    frames = 1000 / spread.median
-    figures = [spread.median, spread.percentile(0.95), spread.values[-1]]
-    return [what, f"{frames:.0f}", *(f"{each:.1f}" for each in figures), f"{max(long, default=0):.0f}"]
+    return 1000 / Spread(times).median, max(long, default=0)
 
 
-def _edits(page: Page, server: ServerProcess, session_id: str) -> Spread:
+def _edits(page: Page, server: ServerProcess, session_id: str) -> float:
     page.evaluate("window.scrollTo(0, 0)")
     page.locator('[data-segment="1"]').wait_for()
     path = f"/api/v1/transcribe/{session_id}"
     version = server.client.get(path).json()["transcript"]["version"]
 
-    took: list[float] = []
-
     def edit(number: int) -> tuple[str, float]:
-        text = f"said anew {number:04d}"
+        text = f"said anew {version + number:04d}"
         body = {"version": version + number, "changes": [{"op": "text", "segment": 1, "text": text}]}
-        begun = time.time()
         server.client.patch(f"{path}/transcript", json=body).raise_for_status()
-        took.append(1000 * (time.time() - begun))
         return text, time.time()
 
-    seen = _until_seen(page, edit)
-    say(f"An edit took the server {Spread(took).median:.0f} ms, median.")
-    say()
-    return seen
+    return _until_seen(page, edit)
 
 
-def _uploads(page: Page, server: ServerProcess) -> Spread:
+def _uploads(page: Page, server: ServerProcess) -> float:
     page.evaluate("window.scrollTo(0, 0)")
+    sent: list[str] = []
 
     def upload(number: int) -> tuple[str, float]:
         title = f"Came meanwhile {number:04d}"
-        server.client.send_file("call.wav", wav(seconds=1), title=title)
-        return title, time.time()
+        answer = server.client.send_file("call.wav", wav(seconds=1), title=title)
+        answered = time.time()
+        sent.append(answer.json()["links"]["self"])
+        return title, answered
 
-    return _until_seen(page, upload)
+    shown = _until_seen(page, upload)
+    for path in sent:
+        server.client.delete(path).raise_for_status()
+    return shown
 
 
-def _until_seen(page: Page, deed: Callable[[int], tuple[str, float]]) -> Spread:
-    """How long after each of these deeds its text is on the page. Both clocks are this machine's."""
+def _until_seen(page: Page, deed: Callable[[int], tuple[str, float]]) -> float:
+    """How long after each of these deeds its text is on the page, p95. Both clocks are this machine's."""
     found: list[float] = []
-    for number in range(_EDITS):
+    for number in range(_EVENTS):
         text, begun = deed(number)
         found.append(page.evaluate(_SEEN, text) - 1000 * begun)
         page.wait_for_timeout(150)
-    return Spread(found)
+    return Spread(found).percentile(0.95)

@@ -10,12 +10,16 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import URL, Dialect, Engine
+from sqlalchemy.util import LRUCache
 
 from tiro.bootstrap import speech
-from tiro.db import migrate
+from tiro.db import migrate, sqlite
 from tiro.db.session import Database
 from tiro.db.sqlite import sqlite_url
 from tiro.engines.base import EngineOptions
@@ -101,9 +105,25 @@ def shared_children() -> Iterator[None]:
 
 @contextmanager
 def fresh_databases(folder: Path) -> Iterator[None]:
-    """New databases are copies of one, which took the migrations their time."""
+    """New databases are copies of one, which took the migrations their time; and what SQLAlchemy made of a
+    statement for one of them is good for all, as it is for all the connections of one."""
     template = folder / "tiro.db"
     prepare = migrate.prepare
+    make_engine = sqlite.make_engine
+    compiled: LRUCache[Any, Any] = LRUCache(5000)
+
+    @cache
+    def dialect() -> Dialect:
+        engine = make_engine(sqlite_url(folder / "first.db"))
+        engine.connect().close()  # now it knows its database
+        engine.dispose()
+        return engine.dialect
+
+    def sharing(url: URL) -> Engine:
+        engine = make_engine(url)
+        engine.dialect = engine.pool._dialect = dialect()
+        engine._compiled_cache = compiled
+        return engine
 
     def copied(database: Database) -> None:
         name = database.engine.url.database
@@ -117,6 +137,7 @@ def fresh_databases(folder: Path) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(migrate, "prepare", copied)
+        patch.setattr(sqlite, "make_engine", sharing)
         yield
 
 

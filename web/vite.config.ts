@@ -73,5 +73,11 @@ export default defineConfig({
   server: {
     proxy: { '/api': SERVER, '/v1': SERVER, '/docs': SERVER, '/openapi.json': SERVER },
   },
-  test: { environment: 'node', include: ['src/**/*.test.ts', 'src/**/*.test.tsx'] },
+  test: {
+    environment: 'node',
+    include: ['src/**/*.test.ts', 'src/**/*.test.tsx'],
+    // What they test keeps nothing outside of what each of them makes: one loading of it is enough.
+    pool: 'threads',
+    isolate: false,
+  },
 });

@@ -49,6 +49,13 @@ class InvalidRequest(TiroError):
     default = "The request is not valid. Check the fields named in the message."
 
 
+class UnknownParameter(TiroError):
+    code, status, exit_code = "unknown_parameter", 422, 2
+    default = (
+        "This address knows no such parameter. `known` has those that it takes, `nearest` the likely one."
+    )
+
+
 class Unauthorized(TiroError):
     code, status, exit_code = "unauthorized", 401, 5
     default = "A valid key is needed. Send it as 'Authorization: Bearer KEY'; `tiro keys create` makes one."
@@ -217,6 +224,14 @@ class IdentityProviderAway(TiroError):
 class IdentityRefused(TiroError):
     code, status, exit_code = "identity_refused", 403, 5
     default = "What the identity provider sent could not be verified. Start the login anew."
+
+
+class IdentityUnknown(TiroError):
+    code, status, exit_code = "identity_unknown", 403, 5
+    default = (
+        "The identity provider knows you, and this server does not. Log in with your password and link the "
+        "two, or ask an admin."
+    )
 
 
 # --- media -----------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from tiro.bootstrap.data import inspect_data
 from tiro.cli.main import app
 from tiro.db.session import Database
 from tiro.db.tables import JobTable, RecordingTable, Table, UserTable
+from tiro.features.jobs.fleet import Worker
 from tiro.features.retention.service import Policy, RetentionPlan
 from tiro.features.users.service import UserService
 from tiro.kit import clock
@@ -289,6 +290,8 @@ def test_jobs_of_all_without_what_they_are_about(server: ThreadServer, person: C
     second = server.client.get(JOBS, params={"limit": 200, "before": first["next"]}).json()
     assert first["items"] + second["items"] == answer.json()["items"]
     assert second["next"] is None
+    for limit in (0, 201):
+        assert server.client.get(JOBS, params={"limit": limit}).status_code == 422
     assert server.client.get(f"{DOOR}/{theirs}").status_code == 404
 
 
@@ -365,6 +368,8 @@ def test_health_tells_what_the_doctor_finds(server: ThreadServer) -> None:
     assert (found["status"], found["queue"]["running"]) == ("ok", 0)
     assert {check["count"] for check in found["checks"]} == {0}
     assert {"database", "storage", "worker", "engine:echo"} <= set(found["components"])
+    for number in range(12):
+        server.runtime.users.create(f"one of many {number}")
     with server.runtime.database.write() as session:
         session.execute(update(UserTable).values(recordings=UserTable.recordings + 1))
     try:
@@ -373,6 +378,7 @@ def test_health_tells_what_the_doctor_finds(server: ThreadServer) -> None:
         (broken,) = [check for check in found["checks"] if check["count"]]
         assert broken["promise"] == "every user's recordings are counted"
         assert "owner" in broken["faults"]
+        assert len(broken["faults"]) == 10 < broken["count"]
     finally:
         with server.runtime.database.write() as session:
             session.execute(update(UserTable).values(recordings=UserTable.recordings - 1))
@@ -443,10 +449,55 @@ def test_queues_and_who_is_there(server: ThreadServer) -> None:
     assert lanes["cpu"]["workers"] == 1
     assert found["stranded"] == []
     assert found["states"]["queued"] == before["states"]["queued"] + 1
+    recordings = sum(user["recordings"] for user in server.client.get(f"{ADMIN}/storage").json()["users"])
+    assert sum(found["states"].values()) == recordings  # of several jobs the latest speaks for each
     (job,) = server.client.get(JOBS, params={"queue": "cpu", "state": "queued", "limit": 1}).json()["items"]
     told = (job["session_id"], job["queue"], job["engine"], job["waits_for"])
     assert told == (recording_id, "cpu", "echo", None)
     assert server.client.get(JOBS, params={"queue": "gpu"}).json()["items"] == []
+
+
+def test_queues_of_several_workers(server: ThreadServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose jobs are not this process's: those who are alive are shown, and what nobody can do is named."""
+    fleet, database = server.runtime.fleet, server.runtime.database
+    first, second = sent(server.client), sent(server.client)
+    monkeypatch.setattr(fleet, "alone", False)
+    monkeypatch.setattr(fleet, "_known_at", float("-inf"))
+    worker = Worker("worker-1", "far", ("cpu", "llm"), ("echo",), 3)
+    before = server.client.get(f"{ADMIN}/queues").json()
+    assert before["workers"] == []
+    in_state(server, first, "running")
+    in_state(server, second, "queued")
+    with database.write() as session:
+        fleet.beat(session, worker)
+        owned = update(JobTable).where(JobTable.recording_id == first)
+        session.execute(owned.values(owner="worker-1"))
+        waits = update(JobTable).where(JobTable.recording_id == second)
+        long_ago = clock.now() - timedelta(seconds=50)
+        session.execute(waits.values(queue="gpu", engine="whisper", queued_at=long_ago, paused_until=None))
+        # What it gave back is not what it is at.
+        session.execute(waits.values(owner="worker-1"))
+    try:
+        monkeypatch.setattr(fleet, "_known_at", float("-inf"))
+        found = server.client.get(f"{ADMIN}/queues").json()
+        (alive,) = found["workers"]
+        told = {"id": "worker-1", "host": "far", "queues": ["cpu", "llm"], "engines": ["echo"], "slots": 3}
+        assert alive == told | {"busy": 1}
+        lanes = {lane["queue"]: lane for lane in found["items"]}
+        assert [lanes[name]["workers"] for name in ("cpu", "gpu", "remote", "llm")] == [1, 0, 0, 1]
+        assert lanes["cpu"]["running"] == 1
+        assert 45 < lanes["gpu"]["oldest_seconds"] < 500
+        lack = "a worker for the queue gpu with the engine whisper"
+        assert found["stranded"] == [lack]
+        (job,) = server.client.get(JOBS, params={"queue": "gpu"}).json()["items"]
+        assert job["waits_for"] == lack
+        (job,) = server.client.get(JOBS, params={"state": "running"}).json()["items"]
+        assert (job["worker"], job["waits_for"]) == ("worker-1", None)
+    finally:
+        with database.write() as session:
+            fleet.leave(session, worker)
+        for recording_id in (first, second):
+            in_state(server, recording_id, "completed")
 
 
 def test_what_takes_room(server: ThreadServer) -> None:

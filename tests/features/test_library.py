@@ -9,11 +9,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from tests.checkup import assert_sound
 from tests.conftest import make_settings
 from tests.makecall import wav
 from tests.serving import Client, thread_server
 
+from tiro.db.session import Database
+from tiro.db.tables import TranscriptTable
 from tiro.kit import clock
 
 DOOR = "/api/v1/transcribe"
@@ -29,6 +32,7 @@ class Shelf:
     first: str
     second: str
     shared: str
+    database: Database
 
     def titles(self, client: Client | None = None, **params: Any) -> list[str]:
         answer = (client or self.owner).get(DOOR, params=params)
@@ -58,7 +62,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
             for title in ("Ärger im Büro", "board meeting", "Call with Al")
         ]
         owner.post(f"{DOOR}/{ids[2]}/shares", json={"user": "fred", "role": "editor"})
-        yield Shelf(owner, friend, *ids)
+        yield Shelf(owner, friend, *ids, runtime.database)
     assert_sound(data)
 
 
@@ -109,6 +113,21 @@ def test_lists_by_tag_title_time_and_language(shelf: Shelf) -> None:
     assert shelf.titles(before=soon, status="failed") == []
 
 
+def test_what_is_on_hold_has_a_list(shelf: Shelf) -> None:
+    assert shelf.titles(held=True) == []
+    held = f"{DOOR}/{shelf.shared}/hold"
+    assert shelf.owner.put(held).status_code == 200
+    try:
+        assert shelf.titles(held=True) == shelf.titles(held=True, status="completed") == ["Call with Al"]
+        assert shelf.titles(held=False, order="title") == ["board meeting", "Ärger im Büro"]
+        assert shelf.titles(held=True, title="board") == []
+        assert shelf.titles(shelf.friend, held=True) == []
+        assert shelf.titles(shelf.friend, held=True, shared="all") == ["Call with Al"]
+        assert shelf.owner.get(DOOR, params={"held": "maybe"}).status_code == 422
+    finally:
+        shelf.owner.delete(held)
+
+
 def test_voices_and_languages_are_found(shelf: Shelf) -> None:
     def call(session_id: str, **names: str) -> None:
         version = shelf.owner.session(session_id)["transcript"]["version"]
@@ -144,6 +163,63 @@ def test_what_is_shared_is_found_too_where_that_is_asked_for(shelf: Shelf) -> No
     item = shelf.friend.get(DOOR, params={"order": "oldest", "shared": "all"}).json()["items"][0]
     assert (item["access"], item["owner"]) == ("editor", "owner")
     assert shelf.titles(title="a", shared="true") == []
+
+
+def test_what_a_group_shares_is_found_and_ones_own_is_not_called_shared(shelf: Shelf) -> None:
+    """Whoever is in several, or is named beside their group, may what most of them may."""
+    group = shelf.owner.post("/api/v1/groups", json={"name": "shelf"}).json()
+    address = f"/api/v1/groups/{group['id']}"
+    for client in (shelf.owner, shelf.friend):
+        shelf.owner.put(f"{address}/members/{client.get('/api/v1/me').json()['id']}")
+    for session_id in (shelf.second, shelf.shared):
+        answer = shelf.owner.post(f"{DOOR}/{session_id}/shares", json={"group": "shelf", "role": "viewer"})
+        assert answer.is_success, answer.text
+    try:
+        items = shelf.friend.get(DOOR, params={"title": "a", "shared": "true"}).json()["items"]
+        assert {item["title"]: item["access"] for item in items} == {
+            "Call with Al": "editor",
+            "board meeting": "viewer",
+        }
+        assert shelf.titles(title="a", shared="true") == []
+        mine = shelf.owner.get(DOOR, params={"title": "a", "shared": "all"}).json()["items"]
+        assert {(item["access"], item["owner"]) for item in mine} == {("owner", None)}
+    finally:
+        shelf.owner.delete(address)
+
+
+def test_a_filtered_list_comes_in_pages(shelf: Shelf) -> None:
+    """Each recording is on one of them, and each page says how many there are in all."""
+    seen = []
+    for offset in range(4):
+        query = {"order": "title", "before": "2100-01-01T00:00:00Z", "limit": 1, "offset": offset}
+        page = shelf.owner.get(DOOR, params=query).json()
+        assert page["total"] == 3
+        seen.append([item["title"] for item in page["items"]])
+    assert seen == [["board meeting"], ["Call with Al"], ["Ärger im Büro"], []]
+    for wrong in ({"limit": 201}, {"limit": 0}, {"offset": -1}, {"offset": 10**8}, {"order": "size"}):
+        assert shelf.owner.get(DOOR, params=wrong).status_code == 422
+    for long in ({"title": "x" * 201}, {"tag": ["x"] * 51}, {"tag": "x" * 51}, {"speaker": "x" * 201}):
+        assert shelf.owner.get(DOOR, params=long).status_code == 422
+
+
+def test_lists_go_by_what_a_recording_says_now(shelf: Shelf) -> None:
+    """Not by a transcript that another has replaced; and one without a language has none to be listed."""
+    shelf.owner.post(f"{DOOR}/{shelf.second}/retry")
+    shelf.owner.until_ended(shelf.second)
+    before = TranscriptTable.recording_id == shelf.second, ~TranscriptTable.current
+    with shelf.database.write() as session:
+        row = update(TranscriptTable).where(*before)
+        change = row.values(summary={"language": "fr"}, speakers={"one": "Old Name"})
+        assert session.execute(change).rowcount == 1
+        session.execute(
+            update(TranscriptTable)
+            .where(TranscriptTable.recording_id == shelf.first)
+            .values(summary={"language": None})
+        )
+    assert shelf.titles(language="fr") == shelf.titles(speaker="Old Name") == []
+    assert shelf.titles(language="en", order="title") == ["board meeting", "Call with Al"]
+    assert shelf.owner.get("/api/v1/languages").json()["items"] == [{"language": "en", "recordings": 2}]
+    assert "Old Name" not in shelf.owner.get("/api/v1/speakers").text
 
 
 def test_bad_tags_change_nothing(shelf: Shelf) -> None:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
+import socket
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import constants
+from sqlalchemy import update
 from tests import tinywhisper
 from tests.conftest import make_settings
-from tests.modelhub import Hub, serving
-from tests.serving import ThreadServer, thread_server, wait_until
+from tests.modelhub import SHA, Hub, serving
+from tests.serving import ServerProcess, ThreadServer, server_process, thread_server, wait_until
 
-from tiro.engines import catalogue
+from tiro.db.tables import ModelDownloadTable
+from tiro.engines import catalogue, download
+from tiro.features.models import repository
+from tiro.kit import clock
 
 MODELS = "/api/v1/admin/models"
 TINY = f"{MODELS}/tiny"
@@ -141,6 +149,74 @@ def test_a_download_can_be_watched_and_stopped(server: ThreadServer, hub: Hub) -
     assert model(server)["state"] == "absent"
 
 
+def test_every_server_shows_a_download_and_may_stop_it(server: ThreadServer, hub: Hub) -> None:
+    """Also one that a server of the same database fetches elsewhere; and whoever dies is taken over."""
+    gate = threading.Event()
+    hub.gate = gate
+    try:
+        with thread_server(server.runtime.settings) as other:
+            server.client.post(f"{TINY}/download")
+            wait_until(lambda: model(other)["download"]["done"], what="progress, as the other shows it")
+            shown = model(other)
+            assert shown["state"] == "fetching"
+            assert 0 < shown["download"]["done"] < shown["download"]["total"]
+            assert shown["download"]["host"] == socket.gethostname()
+            again = other.client.post(f"{TINY}/download").json()["download"]
+            assert again["started_at"] == shown["download"]["started_at"]
+            assert other.client.delete(TINY).status_code == 409
+            # Whoever gives no sign of life is dead, and said to be.
+            long_ago = clock.now() - timedelta(seconds=60)
+            aged = update(ModelDownloadTable).values(seen_at=long_ago, holder="dead")
+            with server.runtime.database.write() as session:
+                session.execute(aged)
+            for one in (server, other):
+                dead = model(one)
+                assert (dead["state"], "has ended" in dead["download"]["error"]) == ("failed", True)
+            assert server.client.delete(f"{TINY}/download").status_code == 409
+            taken_over = other.client.post(f"{TINY}/download").json()
+            assert (taken_over["state"], taken_over["download"]["error"]) == ("fetching", None)
+            # Whoever was taken over may end when it likes.
+            with server.runtime.database.write() as session:
+                repository.end(session, "tiny", "dead")
+                repository.fail(session, "tiny", "dead", "too late")
+            assert model(server)["state"] == "fetching"
+            assert server.client.delete(f"{TINY}/download").status_code == 200
+            assert model(other)["state"] == "absent"
+            fetch = other.runtime.models._fetches["tiny"]
+            wait_until(fetch._stop.is_set, what="the end, where it is fetched")
+            gate.set()
+            for thread in [one for one in threading.enumerate() if one.name.startswith("model ")]:
+                thread.join(20)
+                assert not thread.is_alive()
+            assert (model(server)["state"], model(other)["state"]) == ("absent", "absent")
+    finally:
+        gate.set()
+
+
+@pytest.mark.slow
+def test_a_download_whose_server_was_killed(tmp_path: Path, hub: Hub) -> None:
+    hub.gate = gate = threading.Event()
+    said = {"engine_hubs": hub.address, "engine_download": "true"}
+    first = ServerProcess(tmp_path / "data", **said)
+    try:
+        first.client.post(f"{TINY}/download")
+        wait_until(lambda: first.client.get(TINY).json()["download"]["done"], what="progress")
+    finally:
+        first.kill()
+        gate.set()
+    hub.gate = None
+    with server_process(tmp_path / "data", **said) as second:
+
+        def state() -> dict[str, Any]:
+            return dict(second.client.get(TINY).json())
+
+        # With a database of its own, it knows at once that nobody else can be at it.
+        wait_until(lambda: state()["state"] == "failed", what="the end of what nobody fetches")
+        assert "has ended" in state()["download"]["error"]
+        second.client.post(f"{TINY}/download")
+        wait_until(lambda: state()["state"] == "present", what="the model")
+
+
 def test_a_model_that_finds_no_room_is_not_begun(
     server: ThreadServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,3 +247,63 @@ def test_a_model_that_somebody_put_there(server: ThreadServer) -> None:
     assert server.client.post(f"{MODELS}/our-own/download").status_code == 404
     assert server.client.delete(f"{MODELS}/our-own").status_code == 204
     assert server.client.get(f"{MODELS}/our-own").status_code == 404
+
+
+def test_a_model_in_the_cache_of_others_is_theirs(server: ThreadServer, tiny: Path, tmp_path: Path) -> None:
+    snapshot = Path(constants.HF_HUB_CACHE) / "models--Systran--faster-whisper-tiny"
+    revision = snapshot / "snapshots" / SHA
+    revision.parent.mkdir(parents=True)
+    (snapshot / "refs").mkdir()
+    (snapshot / "refs" / "main").write_text(SHA)
+    shutil.copytree(tiny, revision)
+    try:
+        assert model(server)["source"] == "cache"
+        refused = server.client.delete(TINY)
+        assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+        assert "other programs share" in refused.json()["detail"]
+        assert revision.exists()
+    finally:
+        shutil.rmtree(snapshot)
+
+
+def test_what_has_arrived_counts_as_room(
+    server: ThreadServer, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A download that goes on needs no more than what is missing of it."""
+    part = catalogue.partial("tiny", server.runtime.models.folder)
+    part.mkdir(parents=True)
+    with (part / ".model.bin.0.part").open("wb") as file:
+        file.truncate(catalogue.MODELS["tiny"].megabytes * 1_000_000 + 1)
+    monkeypatch.setattr(server.runtime.models, "_free", lambda: server.runtime.models._reserve + 1)
+    assert server.client.post(f"{TINY}/download").status_code == 202
+    until(server, "present")
+
+
+def test_whatever_breaks_a_download_is_told(server: ThreadServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: object, **__: object) -> None:
+        raise RuntimeError("the wire is cut")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(download, "pull", breaks)
+        server.client.post(f"{TINY}/download")
+        assert "the wire is cut" in until(server, "failed")["download"]["error"]
+    assert server.client.post(f"{TINY}/download").json()["state"] == "fetching"
+    until(server, "present")
+
+
+def test_a_server_that_ends_leaves_no_download_behind(tmp_path: Path, hub: Hub) -> None:
+    hub.gate = gate = threading.Event()
+    settings = make_settings(tmp_path / "data", engine={"hubs": hub.address})
+    try:
+        with thread_server(settings) as one:
+            one.client.post(f"{TINY}/download")
+            wait_until(lambda: model(one)["download"]["total"], what="a total")
+    finally:
+        gate.set()
+    for thread in [found for found in threading.enumerate() if found.name.startswith("model ")]:
+        thread.join(20)
+        assert not thread.is_alive()
+    with thread_server(settings) as two:
+        left = model(two)
+        assert (left["state"], left["download"]) == ("absent", None)
+        assert left["bytes"] > 0

@@ -137,7 +137,7 @@ def test_a_name_is_no_identity(
     """The provider's `owner`, or an e-mail address of theirs, is nobody here."""
     provider.subject, provider.name = "somebody else", "owner"
     answer = log_in(browser)
-    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    assert (answer.status_code, answer.json()["code"]) == (403, "identity_unknown")
     assert browser.get(ME).status_code == 401
 
 
@@ -299,6 +299,33 @@ def test_what_the_provider_says_no_to(browser: Client, provider: IdentityProvide
     assert "invalid_grant" in answer.json()["detail"]
     address = come_back(browser).replace("iss=", "iss=https%3A%2F%2Felsewhere")
     assert refused(browser.get(address), browser)
+
+
+PERSON = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.skipif(not webapp.is_built(), reason="The web app is not built: make web.")
+def test_a_person_who_is_refused_lands_on_the_sign_in_page(
+    server: ThreadServer, browser: Client, provider: IdentityProvider, linked: None
+) -> None:
+    def told(address: str) -> str:
+        answer = browser.get(address, headers=PERSON)
+        assert (answer.status_code, browser.get(ME).status_code) == (303, 401)
+        return str(answer.headers["Location"])
+
+    provider.denies = True
+    assert told(come_back(browser)) == "/?refused=identity_refused"
+    provider.denies = False
+    provider.subject = "somebody else"
+    assert told(come_back(browser)) == "/?refused=identity_unknown"
+    assert told(f"{BACK}?state=&error=<b>") == "/?refused=identity_refused"
+    known = server.runtime.identities._provider
+    assert known is not None
+    known._metadata, known._away_until, provider.status = None, 0.0, 500
+    assert told(START) == "/?refused=identity_provider_away"
+    known._away_until, provider.status = 0.0, 200
+    # What a program asks for is answered as ever.
+    assert browser.get(come_back(browser)).json()["code"] == "identity_unknown"
 
 
 def test_another_clients_secret(

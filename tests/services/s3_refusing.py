@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -60,7 +60,8 @@ def refusing(behind: str) -> Iterator[Refusing]:
                 self.send_header("Content-Length", whole or str(len(data)))
                 self.end_headers()
                 if self.command != "HEAD":
-                    self.wfile.write(data)
+                    with suppress(ConnectionError):  # of who died while they waited
+                        self.wfile.write(data)
 
             def log_message(self, *_args: Any) -> None:
                 pass

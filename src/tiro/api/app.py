@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import structlog
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 import tiro
 from tiro.api import admin, docs, document, health, password, webapp
@@ -44,7 +44,7 @@ from tiro.features.recordings import (
 from tiro.features.retention import endpoints as retention_endpoints
 from tiro.features.uploads import endpoints as upload_endpoints
 from tiro.features.webhooks import endpoints as webhook_endpoints
-from tiro.http import cors, idempotency, problems
+from tiro.http import cors, idempotency, parameters, problems
 from tiro.http.limits import LimitedRequests
 from tiro.http.middleware import RequestEnvelope
 from tiro.http.proxies import BelievedProxies
@@ -112,9 +112,10 @@ def create_app(runtime: Runtime) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        dependencies=[Depends(parameters.refuse_unknown)],
     )
     app.state.runtime = runtime
-    app.state.home = "/" if webapp.is_built() else "/docs"
+    app.state.home = problems.APP if webapp.is_built() else "/docs"
     problems.install(app)
     # The last one is the first to see a request.
     idempotency.install(app)
@@ -124,7 +125,8 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.add_middleware(RequestEnvelope)
     app.add_middleware(BelievedProxies, networks=runtime.settings.http.believed_proxies)
     for router in _ROUTERS:
-        app.include_router(router)
+        # As they are: nothing is added to them, and `include_router` would make each of them once more.
+        app.router.routes.extend(router.routes)
     docs.mount(app)
     if not webapp.is_built():
         password.mount(app)

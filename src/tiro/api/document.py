@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from tiro.api.events import event_schemas
-from tiro.errors import BodyTooLarge, RateLimited, TiroError
-from tiro.http import openai_errors, problems
+from tiro.errors import BodyTooLarge, RateLimited, TiroError, UnknownParameter
+from tiro.http import openai_errors, parameters, problems
 from tiro.http.limits import UNLIMITED
 
 _NULL = {"type": "null"}
@@ -34,7 +34,7 @@ def _mended(document: dict[str, Any]) -> dict[str, Any]:
         schemas.pop(name, None)
     for path, operation in _operations(document):
         _describe_problems(operation)
-        _describe_limits(path, operation)
+        _describe_refusals(path, operation)
         for parameter in operation.get("parameters", []):
             _leave_out_null(parameter)
     return document
@@ -53,10 +53,12 @@ def _describe_problems(operation: dict[str, Any]) -> None:
         operation["responses"]["422"]["content"] = problem
 
 
-def _describe_limits(path: str, operation: dict[str, Any]) -> None:
+def _describe_refusals(path: str, operation: dict[str, Any]) -> None:
     """What any request may be answered before an endpoint sees it."""
     shape = openai_errors if path.startswith(openai_errors.PREFIX) else problems
     errors: list[type[TiroError]] = [] if path in UNLIMITED else [RateLimited]
+    if parameters.is_strict(path):
+        errors.append(UnknownParameter)
     if "application/json" in operation.get("requestBody", {}).get("content", {}):
         errors.append(BodyTooLarge)
     for status, answer in shape.documented(*errors).items():

@@ -152,6 +152,7 @@ class Runtime:
         with self.database.write() as session:
             self.jobs.sweep(session, everything=True)
         self.webhooks.recover()
+        self.models.recover()
         if is_alone(self.settings):
             self.orphans.collect(timedelta())
 
@@ -288,7 +289,7 @@ def build_runtime(
         quotas,
         lifetime=timedelta(hours=settings.http.upload_expires),
         silence=timedelta(seconds=settings.http.live_silence),
-        alone=is_alone(settings) and role is Role.ALL,
+        alone=not is_shared(settings) and role is Role.ALL,
     )
     transcription = TranscriptionService(records, storage, speech.pipeline, speech.prepare)
     worker = _worker(settings, role, speech, queues, slots)

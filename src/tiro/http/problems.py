@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
@@ -18,6 +18,8 @@ from tiro.http import openai_errors
 from tiro.telemetry import metrics
 
 _log = structlog.get_logger(__name__)
+APP = "/"
+"""Where the web app is, if it is built."""
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -76,11 +78,24 @@ def render(request: HTTPConnection, error: TiroError, status: int | None = None)
     return JSONResponse(content, status_code=status, headers=headers, media_type="application/problem+json")
 
 
+def landing(request: Request, error: TiroError) -> Response:
+    """An error for whoever was sent here by another site: who looks through a browser lands on the app's
+    sign-in page, which says the code in words; anybody else gets the problem."""
+    problem = _logged(request, error)
+    if request.app.state.home != APP or "text/html" not in request.headers.get("accept", ""):
+        return problem
+    return RedirectResponse(f"{APP}?refused={error.code}", 303)
+
+
 async def _on_tiro_error(request: HTTPConnection, error: Exception) -> JSONResponse:
     assert isinstance(error, TiroError)
+    return _logged(request, error)  # before a socket is open it is the handshake's answer
+
+
+def _logged(request: HTTPConnection, error: TiroError) -> JSONResponse:
     if error.status >= 500:
         _log.warning("request.failed", code=error.code, detail=error.message)
-    return render(request, error)  # before a socket is open it is the handshake's answer
+    return render(request, error)
 
 
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:

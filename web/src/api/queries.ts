@@ -16,6 +16,7 @@ export interface Wanted {
   speaker: string | null;
   since: string | null;
   before: string | null;
+  held: boolean | null;
 }
 
 export const meQuery = queryOptions({
@@ -47,7 +48,7 @@ export const factorQuery = queryOptions({
 
 /** A page of the library; `page` counts from 0. */
 export function pageQuery(wanted: Wanted, page: number) {
-  const { status, title, order, tags, language, speaker, since, before } = wanted;
+  const { status, title, order, tags, language, speaker, since, before, held } = wanted;
   return queryOptions({
     queryKey: ['library', 'page', wanted, page],
     queryFn: () =>
@@ -66,6 +67,7 @@ export function pageQuery(wanted: Wanted, page: number) {
               ...(speaker ? { speaker } : {}),
               ...(since ? { since } : {}),
               ...(before ? { before } : {}),
+              ...(held === null ? {} : { held }),
             },
           },
         }),

@@ -1,6 +1,7 @@
 import { useSyncExternalStore } from 'react';
 import { preferences } from '@/ui/preferences';
 import { type Catalogue, en, type MessageKey, type Plural } from './en';
+import { numbers, plurals } from './intl';
 
 export type { MessageKey };
 export type Language = 'en' | 'ar';
@@ -20,11 +21,11 @@ export function fill(message: string | Plural, values: Values, language: Languag
   const text =
     typeof message === 'string'
       ? message
-      : (message[new Intl.PluralRules(language).select(Number(values.n ?? 0))] ?? message.other);
+      : (message[plurals(language).select(Number(values.n ?? 0))] ?? message.other);
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = values[name];
     if (value === undefined) return whole;
-    return typeof value === 'number' ? new Intl.NumberFormat(language).format(value) : value;
+    return typeof value === 'number' ? numbers(language).format(value) : value;
   });
 }
 

@@ -58,7 +58,7 @@ export function Select({ label, className, children, ...rest }: SelectProps) {
       aria-label={label}
       {...rest}
       className={cx(
-        'min-h-9 pointer-coarse:min-h-11 rounded-md border border-line-strong bg-surface px-2.5 text-sm text-ink shadow-1 hover:bg-raised',
+        'min-h-9 pointer-coarse:min-h-11 rounded-md border border-line-strong bg-surface ps-3 pe-8 text-sm text-ink shadow-1 hover:bg-raised',
         className,
       )}
     >
@@ -79,7 +79,7 @@ export function Choice({ label, className, children, ...rest }: ChoiceProps) {
       <label htmlFor={id} className="text-sm font-medium">
         {label}
       </label>
-      <select {...rest} id={id} className={INPUT}>
+      <select {...rest} id={id} className={cx(INPUT, 'truncate pe-8')}>
         {children}
       </select>
     </div>

@@ -1,6 +1,7 @@
 import type { LucideIcon } from 'lucide-react';
 import { DropdownMenu } from 'radix-ui';
 import { createContext, type ReactNode, type RefObject, useContext, useRef } from 'react';
+import { createPortal } from 'react-dom';
 import { LANGUAGES, language } from '@/i18n';
 import { cx } from './classes';
 
@@ -38,6 +39,56 @@ export function Menu({ children, items, align = 'end' }: MenuProps) {
           className={MENU_LOOK}
         >
           <Handed value={handed}>{items}</Handed>
+        </DropdownMenu.Content>
+      </DropdownMenu.Portal>
+    </DropdownMenu.Root>
+  );
+}
+
+interface BesideProps {
+  /** The button that asked for it. */
+  element: HTMLElement;
+  onClose: () => void;
+  children: ReactNode;
+}
+
+/** The one menu of a long list: it opens beside the button of the row that asked for it, and goes where the page
+ * is scrolled. To have one in each row would cost more than all else in it. */
+export function MenuBeside({ element, onClose, children }: BesideProps) {
+  const { left, top, width, height } = element.getBoundingClientRect();
+  return (
+    <DropdownMenu.Root
+      open
+      modal={false}
+      dir={LANGUAGES[language()].direction}
+      onOpenChange={(open) => open || onClose()}
+    >
+      {createPortal(
+        <DropdownMenu.Trigger
+          aria-hidden
+          tabIndex={-1}
+          className="pointer-events-none absolute opacity-0"
+          style={{ left: left + window.scrollX, top: top + window.scrollY, width, height }}
+        />,
+        document.body,
+      )}
+      <DropdownMenu.Portal container={inMain()}>
+        <DropdownMenu.Content
+          align="end"
+          sideOffset={4}
+          collisionPadding={12}
+          aria-label={element.getAttribute('aria-label') ?? ''}
+          onInteractOutside={(event) => {
+            // The button itself says what a second press of it means.
+            if (element.contains(event.target as Node)) event.preventDefault();
+          }}
+          onCloseAutoFocus={(event) => {
+            event.preventDefault();
+            if (document.activeElement === document.body) element.focus();
+          }}
+          className={MENU_LOOK}
+        >
+          {children}
         </DropdownMenu.Content>
       </DropdownMenu.Portal>
     </DropdownMenu.Root>

@@ -24,7 +24,10 @@ export function Message({ kind, className, children }: MessageProps) {
       )}
     >
       <Icon aria-hidden className="mt-0.5 size-4 shrink-0" />
-      <div>{children}</div>
+      {/* The server's own words may be of another language than the app's. */}
+      <div dir="auto" className="min-w-0 grow">
+        {children}
+      </div>
     </div>
   );
 }

@@ -1,4 +1,5 @@
 /** Times, sizes and shares as people read them. */
+import { dates, names, numbers } from '@/i18n/intl';
 
 function pad(value: number): string {
   return String(value).padStart(2, '0');
@@ -16,7 +17,7 @@ export function clock(seconds: number): string {
 /** A stretch of time in words, no finer than it deserves: `8 sec`, `3 min`, `1 hr 20 min`. */
 export function stretch(seconds: number, language: string): string {
   const unit = (value: number, name: 'second' | 'minute' | 'hour') =>
-    new Intl.NumberFormat(language, { style: 'unit', unit: name, unitDisplay: 'short' }).format(value);
+    numbers(language, { style: 'unit', unit: name, unitDisplay: 'short' }).format(value);
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 60) return unit(whole, 'second');
   if (whole < 3600) return unit(Math.round(whole / 60), 'minute');
@@ -35,7 +36,7 @@ export function size(bytes: number, language: string): string {
     value /= 1000;
     step += 1;
   }
-  return new Intl.NumberFormat(language, {
+  return numbers(language, {
     style: 'unit',
     unit: SIZES[step] ?? 'byte',
     unitDisplay: 'short',
@@ -45,17 +46,17 @@ export function size(bytes: number, language: string): string {
 
 export function percent(share: number, language: string): string {
   const bounded = Math.min(1, Math.max(0, Number.isFinite(share) ? share : 0));
-  return new Intl.NumberFormat(language, { style: 'percent' }).format(Math.floor(bounded * 100) / 100);
+  return numbers(language, { style: 'percent' }).format(Math.floor(bounded * 100) / 100);
 }
 
 /** A moment: the time where it is of today, the day where it is not. */
 export function moment(iso: string, language: string, now: Date = new Date()): string {
   const date = new Date(iso);
   if (date.toDateString() === now.toDateString()) {
-    return new Intl.DateTimeFormat(language, { timeStyle: 'short' }).format(date);
+    return dates(language, { timeStyle: 'short' }).format(date);
   }
   const sameYear = date.getFullYear() === now.getFullYear();
-  return new Intl.DateTimeFormat(language, {
+  return dates(language, {
     day: 'numeric',
     month: 'short',
     ...(sameYear ? {} : { year: 'numeric' }),
@@ -63,18 +64,18 @@ export function moment(iso: string, language: string, now: Date = new Date()): s
 }
 
 export function wholeMoment(iso: string, language: string): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: 'long', timeStyle: 'short' }).format(new Date(iso));
+  return dates(language, { dateStyle: 'long', timeStyle: 'short' }).format(new Date(iso));
 }
 
 /** To the second, and short: for lists of what happened. */
 export function exactMoment(iso: string, language: string): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: 'short', timeStyle: 'medium' }).format(new Date(iso));
+  return dates(language, { dateStyle: 'short', timeStyle: 'medium' }).format(new Date(iso));
 }
 
 /** The name of a language: `English` for `en`. */
 export function languageName(code: string, language: string): string {
   try {
-    return new Intl.DisplayNames(language, { type: 'language' }).of(code) ?? code;
+    return names(language, { type: 'language' }).of(code) ?? code;
   } catch {
     return code;
   }

@@ -12,6 +12,7 @@ from tiro.db.tables.identities import IdentityTable, UsedAttemptTable
 from tiro.db.tables.jobs import JobTable, RoundTable, WindowTable, WorkerTable
 from tiro.db.tables.keys import IdempotencyTable, KeyTable
 from tiro.db.tables.logins import LoginTable, PasswordLinkTable, RefreshTokenTable
+from tiro.db.tables.models import ModelDownloadTable
 from tiro.db.tables.notes import CommentTable, TagTable
 from tiro.db.tables.peaks import PeaksTable
 from tiro.db.tables.quotas import AudioDayTable, QuotaTable
@@ -43,6 +44,7 @@ __all__ = [
     "LoginChallengeTable",
     "LoginTable",
     "MemberTable",
+    "ModelDownloadTable",
     "PasswordLinkTable",
     "PeaksTable",
     "QuotaTable",

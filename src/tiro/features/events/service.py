@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import suppress
 
 from sqlalchemy.orm import Session
 
@@ -14,6 +13,7 @@ from tiro.events.base import EventHub
 from tiro.features.events import repository
 from tiro.features.events.schemas import PASSING, Event, EventType
 from tiro.kit import clock
+from tiro.kit.signals import within
 
 _POLL_SECONDS = 2.0
 """A lost hint costs no more than this."""
@@ -23,14 +23,17 @@ _PAGE = 500
 _ANNOUNCED = "tiro.announced"
 
 
-Observer = Callable[[Session, str, EventType, Json], None]
+Line = tuple[EventType, Json]
+"""What an event is, and what it says."""
+
+Observer = Callable[[Session, str, Sequence[Line]], None]
 
 
 class EventService:
     """The log of every recording.
 
     Args:
-        observers: are told of each line in the transaction that writes it.
+        observers: are told of each recording's new lines in the transaction that writes them.
     """
 
     def __init__(self, database: Database, hub: EventHub, observers: Sequence[Observer] = ()) -> None:
@@ -42,14 +45,13 @@ class EventService:
         """Write an event in the transaction of its cause; followers hear of it after the commit."""
         self.extend(session, recording_id, [(kind, data)])
 
-    def extend(self, session: Session, recording_id: str, lines: Sequence[tuple[EventType, Json]]) -> None:
+    def extend(self, session: Session, recording_id: str, lines: Sequence[Line]) -> None:
         """Write several at once, in their order."""
         if not lines:
             return
         repository.append(session, recording_id, lines, clock.now())
-        for kind, data in lines:
-            for observe in self._observers:
-                observe(session, recording_id, kind, data)
+        for observe in self._observers:
+            observe(session, recording_id, lines)
         announced: set[str] = session.info.setdefault(_ANNOUNCED, set())
         if recording_id not in announced:
             announced.add(recording_id)
@@ -75,10 +77,8 @@ class EventService:
                     after = batch[-1].seq
                     yield batch
                     continue
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(hint.wait(), _POLL_SECONDS)
-                    continue
-                yield []
+                if not await within(hint, _POLL_SECONDS):
+                    yield []
 
     def _page(self, recording_id: str, after: int) -> list[Event]:
         with self._database.read() as session:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select, true
+from sqlalchemy import bindparam, func, select, true
 from sqlalchemy.orm import Session
 
 from tiro.db.tables import JobTable, RecordingTable
 
+_RECORDINGS = RecordingTable.metadata.tables[RecordingTable.__tablename__]
+_OWNER = select(_RECORDINGS.c.owner_id).where(_RECORDINGS.c.id == bindparam("recording"))
+
 
 def owner(session: Session, recording_id: str) -> str | None:
-    return session.scalar(select(RecordingTable.owner_id).where(RecordingTable.id == recording_id))
+    return session.scalar(_OWNER, {"recording": recording_id})
 
 
 def counts(session: Session, owner_id: str) -> dict[str, int]:

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
 from tiro.db.session import Database, after_commit
-from tiro.db.tables.base import Json
 from tiro.events.base import EventHub
-from tiro.features.events.schemas import EventType
+from tiro.features.events.service import Line
 from tiro.features.feed import repository
 from tiro.features.feed.schemas import Counts
 from tiro.features.jobs.states import JobState
 from tiro.features.recordings.library import Filter, LibraryService
 from tiro.features.recordings.schemas import SessionListItem
+from tiro.kit.signals import within
 
 _POLL_SECONDS = 2.0
 """A lost hint costs no more than this."""
 _PACE_SECONDS = 0.2
 """The rows are not looked at more often, however much happens."""
+_HINTED = "tiro.hinted"
 _WATCHED = 100
 """Of those that run, and of those that wait, so many of the newest are told of as they change."""
 
@@ -34,8 +34,12 @@ class OwnerHints:
     def __init__(self, hub: EventHub) -> None:
         self._hub = hub
 
-    def observe(self, session: Session, recording_id: str, kind: EventType, data: Json) -> None:
-        """To be told of each line of the event log."""
+    def observe(self, session: Session, recording_id: str, _lines: Sequence[Line]) -> None:
+        """To be told of all lines of the event log."""
+        hinted: set[str] = session.info.setdefault(_HINTED, set())
+        if recording_id in hinted:
+            return
+        hinted.add(recording_id)
         owner_id = repository.owner(session, recording_id)
         if owner_id is not None:
             after_commit(session, lambda: self._hub.announce(owner_id))
@@ -77,9 +81,8 @@ class FeedService:
                     return
                 # What comes meanwhile is looked at right after it.
                 await asyncio.sleep(_PACE_SECONDS)
-                with suppress(TimeoutError):
-                    left = until - time.monotonic()
-                    await asyncio.wait_for(hint.wait(), max(0.0, min(left, _POLL_SECONDS)))
+                left = until - time.monotonic()
+                await within(hint, max(0.0, min(left, _POLL_SECONDS)))
 
     def _look(self, user_id: str, watch: _Watch) -> Changes:
         active: dict[str, SessionListItem] = {}

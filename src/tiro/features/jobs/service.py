@@ -212,7 +212,7 @@ class JobService:
     def look(self, session: Session, queues: tuple[str, ...], engines: tuple[str, ...] | None) -> Look:
         """What a worker with these queues and engines could do now. Reads only, so that who finds nothing has
         kept nobody waiting."""
-        return Look(waiting.heads(session, queues, engines), waiting.pause_over(session))
+        return Look(*waiting.look(session, queues, engines))
 
     def end_pauses(self, session: Session) -> None:
         """Let jobs wait again that have paused for long enough."""

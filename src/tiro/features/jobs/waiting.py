@@ -19,6 +19,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from tiro.db import moment
 from tiro.db.tables import JobTable
@@ -29,6 +30,7 @@ from tiro.features.jobs.turns import next_turn
 _QUEUED: ColumnElement[bool] = JobTable.state == literal_column(f"'{JobState.QUEUED}'")
 _READY = (_QUEUED, JobTable.paused_until.is_(None))
 _ORDER = (JobTable.priority, JobTable.turn, JobTable.id)
+_PAUSED = "paused"  # no queue has that name
 
 
 def turn(session: Session, user_id: str, queue: str, priority: int) -> int:
@@ -40,16 +42,25 @@ def turn(session: Session, user_id: str, queue: str, priority: int) -> int:
     return next_turn(least, last)
 
 
-def heads(session: Session, queues: tuple[str, ...], engines: tuple[str, ...] | None) -> Sequence[str]:
-    """Those of ``queues`` in which a job waits for one of ``engines`` (None: any), in the order in which they
-    are to be served: by the priority of their first jobs, then by how long these have waited. Turns are
-    comparable within a queue only."""
-    found = session.execute(_heads(queues, engines))
-    return [name for name, _priority, _since in sorted(found, key=lambda row: (row[1], row[2]))]
+def look(
+    session: Session, queues: tuple[str, ...], engines: tuple[str, ...] | None
+) -> tuple[Sequence[str], bool]:
+    """What there is to do, found in one statement, for every job begins with it.
+
+    Returns:
+        Those of ``queues`` in which a job waits for one of ``engines`` (None: any), in the order in which
+        they are to be served: by the priority of their first jobs, then by how long these have waited (turns
+        are comparable within a queue only). And whether some job has paused for long enough.
+    """
+    found = session.execute(_look(queues, engines)).tuples().all()
+    waiting = [row for row in found if row[0] != _PAUSED]
+    over = any(until <= moment.now(session) for name, _, until in found if name == _PAUSED)
+    return [name for name, _priority, _since in sorted(waiting, key=lambda row: (row[1], row[2]))], over
 
 
 @cache
-def _heads(queues: tuple[str, ...], engines: tuple[str, ...] | None) -> Any:
+def _look(queues: tuple[str, ...], engines: tuple[str, ...] | None) -> Any:
+    """The first of each queue, and of those that pause."""
     firsts = [
         select(literal(queue).label("queue"), JobTable.priority, JobTable.queued_at)
         .where(*_READY, JobTable.queue == queue, *_suits(engines))
@@ -58,7 +69,15 @@ def _heads(queues: tuple[str, ...], engines: tuple[str, ...] | None) -> Any:
         .subquery()
         for queue in queues
     ]
-    return union_all(*(select(first.c.queue, first.c.priority, first.c.queued_at) for first in firsts))
+    pause = (
+        select(literal(_PAUSED).label("queue"), JobTable.priority, JobTable.paused_until.label("queued_at"))
+        .where(_QUEUED, JobTable.paused_until.is_not(None))
+        .order_by(JobTable.paused_until)
+        .limit(1)
+        .subquery()
+    )
+    parts = (*firsts, pause)
+    return union_all(*(select(part.c.queue, part.c.priority, part.c.queued_at) for part in parts))
 
 
 def claim(
@@ -66,7 +85,15 @@ def claim(
 ) -> JobTable | None:
     """Take the first job that waits in the queue. One statement, so never twice; a row that another is about
     to take is stepped over."""
-    change = (
+    change = _claim(session.get_bind().dialect.name, engines, lease_seconds)
+    return session.scalar(change, {"wanted": queue, "by": owner})
+
+
+@cache
+def _claim(
+    database: str, engines: tuple[str, ...] | None, lease_seconds: float
+) -> ReturningUpdate[tuple[JobTable]]:
+    return (
         update(JobTable)
         .where(JobTable.id == _first(engines), _QUEUED)
         .values(
@@ -74,17 +101,15 @@ def claim(
             stage=FIRST_STAGE,
             attempt=JobTable.attempt + 1,
             tries_left=JobTable.tries_left - 1,
-            lease_until=moment.after(session, lease_seconds),
-            owner=owner,
-            started_at=func.coalesce(JobTable.started_at, moment.after(session, 0)),
+            lease_until=moment.later(database, lease_seconds),
+            owner=bindparam("by"),
+            started_at=func.coalesce(JobTable.started_at, moment.later(database, 0)),
         )
         .returning(JobTable)
         .execution_options(synchronize_session=False)
     )
-    return session.scalar(change, {"wanted": queue})
 
 
-@cache
 def _first(engines: tuple[str, ...] | None) -> Any:
     return (
         select(JobTable.id)
@@ -98,13 +123,6 @@ def _first(engines: tuple[str, ...] | None) -> Any:
 
 def _suits(engines: tuple[str, ...] | None) -> tuple[ColumnElement[bool], ...]:
     return () if engines is None else (JobTable.engine.in_(engines),)
-
-
-def pause_over(session: Session) -> bool:
-    """Whether a job has paused for long enough."""
-    first = select(JobTable.paused_until).where(_QUEUED, JobTable.paused_until.is_not(None))
-    due = first.order_by(JobTable.paused_until).limit(1).scalar_subquery() <= moment.after(session, 0)
-    return bool(session.scalar(select(due)))
 
 
 def end_pauses(session: Session) -> None:

@@ -36,7 +36,7 @@ def list_models(service: Service) -> LocalModels:
 
 @router.get("/{name}", responses=documented(NotFound))
 def get_model(service: Service, name: str) -> LocalModel:
-    """One model; while it is on its way, how far that is."""
+    """One model; while it is on its way, how far that is, whichever server fetches it."""
     return service.get(name)
 
 

@@ -16,6 +16,7 @@ class ModelDownload(BaseModel):
     done: int = Field(description="Bytes.")
     total: int | None = Field(description="Bytes in all; null until the hub has said so.")
     error: str | None = Field(description="Why it broke off. What has arrived is kept, and gone on from.")
+    host: str = Field(description="The machine that fetches it, for all servers of the database to see.")
     started_at: datetime
 
 

@@ -1,49 +1,28 @@
 """Look after the models of this machine. What is on the disk is the truth: the command line may pull and
-remove beside us, and a download that a restart cut off goes on where it stopped."""
+remove beside us, and a download that a restart cut off goes on where it stopped. Of a download all servers of
+the database know: one fetches a model, and each shows how far it is, and may stop it."""
 
 from __future__ import annotations
 
 import shutil
+import socket
 import threading
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
-import structlog
-
-from tiro.db.session import Database
-from tiro.engines import catalogue, download
+from tiro.db.session import Database, after_commit
+from tiro.engines import catalogue
 from tiro.engines.base import EngineOptions
 from tiro.engines.catalogue import PresentModel, WhisperModel
 from tiro.engines.survey import survey
-from tiro.errors import Conflict, NotFound, StorageFull, TiroError
+from tiro.errors import Conflict, NotFound, StorageFull
 from tiro.features.audit.service import Action, record
+from tiro.features.models import repository
+from tiro.features.models.fetching import Fetch
+from tiro.features.models.repository import Download
 from tiro.features.models.schemas import LocalEngine, LocalModel, LocalModels, ModelDownload, ModelState
-from tiro.kit import clock
 
-_log = structlog.get_logger(__name__)
 _MEGABYTE = 1_000_000
-
-
-class _Stopped(Exception):
-    """Somebody asked the download to end."""
-
-
-@dataclass
-class _Fetch:
-    """One download: its thread writes, everybody reads."""
-
-    started_at: datetime = field(default_factory=clock.now)
-    done: int = 0
-    total: int | None = None
-    error: str | None = None
-    running: bool = True
-    stop: threading.Event = field(default_factory=threading.Event)
-
-    def report(self, done: int, total: int) -> None:
-        if self.stop.is_set():
-            raise _Stopped
-        self.done, self.total = done, total or None
+_DIED = "The server that fetched it has ended meanwhile. Begin again: it goes on where it stopped."
 
 
 class ModelService:
@@ -69,7 +48,7 @@ class ModelService:
         self._default_model = catalogue.canonical(default_model)
         self._reserve = reserve
         self._guard = threading.Lock()
-        self._fetches: dict[str, _Fetch] = {}
+        self._fetches: dict[str, Fetch] = {}
 
     @property
     def folder(self) -> Path:
@@ -77,9 +56,10 @@ class ModelService:
 
     def list(self) -> LocalModels:
         """All that are known, and those that somebody put there."""
+        under_way = self._downloads()  # first: whose row is gone by now has arrived by then
         here = {model.name: model for model in catalogue.present(self.folder)}
         names = [*here, *(name for name in catalogue.MODELS if name not in here)]
-        items = [self._shown(name, here.get(name)) for name in names]
+        items = [self._shown(name, here.get(name), under_way.get(name)) for name in names]
         order: dict[ModelState, int] = {"present": 0, "fetching": 0, "failed": 1, "absent": 2}
         items.sort(key=lambda model: (order[model.state], -(model.accuracy or 0), model.name))
         engines = survey(self._options, self._default_model)
@@ -99,10 +79,11 @@ class ModelService:
     def get(self, model: str) -> LocalModel:
         """Raises NotFound where no such model is known, and none is here."""
         name = catalogue.canonical(model)
+        under_way = self._downloads().get(name)
         here = next((one for one in catalogue.present(self.folder) if one.name == name), None)
         if here is None and name not in catalogue.MODELS:
             raise NotFound("There is no model of this name.")
-        return self._shown(name, here)
+        return self._shown(name, here, under_way)
 
     def fetch(self, model: str) -> LocalModel:
         """Begin to download a model, or go on with it. Where it is here, or on its way, nothing is begun.
@@ -119,35 +100,33 @@ class ModelService:
                 f"`tiro models pull {name}` fetches it all the same."
             )
         with self._guard:
-            before = self._fetches.get(name)
-            if (before and before.running) or catalogue.find(name, self.folder) is not None:
+            if self._under_way(name) or catalogue.find(name, self.folder) is not None:
                 return self.get(name)
-            lacking = catalogue.MODELS[name].megabytes * _MEGABYTE - catalogue.partial_bytes(
-                name, self.folder
-            )
-            if self._free() - lacking < self._reserve:
-                raise StorageFull(
-                    f"'{name}' takes {catalogue.MODELS[name].megabytes} MB, and the disk has "
-                    f"{self._free() / 1e6:.0f} MB left, of which {self._reserve / 1e6:.0f} MB stay free. "
-                    "Remove another model, or free some space."
-                )
+            self._require_room(name)
+            fetch = Fetch(self._database, self._options, name)
             with self._database.write() as session:
-                record(session, Action.MODEL_FETCHED, name)
-            fetch = self._fetches[name] = _Fetch()
-        threading.Thread(target=self._run, args=(name, fetch), name=f"model {name}", daemon=True).start()
+                # Another server may have been faster.
+                if repository.begin(session, name, fetch.holder, socket.gethostname()):
+                    record(session, Action.MODEL_FETCHED, name)
+                    after_commit(session, fetch.start)
+                    self._fetches[name] = fetch
         return self.get(name)
 
     def stop(self, model: str) -> LocalModel:
-        """End a download that this server is at; what has arrived is kept. Raises Conflict where none is."""
+        """End a download, whichever server is at it; what has arrived is kept.
+
+        Raises:
+            NotFound: no such model is known.
+            Conflict: it is not on its way.
+        """
         name = self._known(model)
         with self._guard:
-            fetch = self._fetches.get(name)
-            if fetch is None or not fetch.running:
-                raise Conflict(f"'{name}' is not on its way.")
             with self._database.write() as session:
+                if not repository.stop(session, name):
+                    raise Conflict(f"'{name}' is not on its way.")
                 record(session, Action.MODEL_STOPPED, name)
-            fetch.stop.set()
-            del self._fetches[name]
+            if (fetch := self._fetches.pop(name, None)) is not None:
+                fetch.stop()
         return self.get(name)
 
     def remove(self, model: str) -> None:
@@ -159,10 +138,8 @@ class ModelService:
         """
         name = self.get(model).name
         with self._guard:
-            fetch = self._fetches.get(name)
-            if fetch and fetch.running:
+            if self._under_way(name):
                 raise Conflict(f"'{name}' is on its way. Stop that first.")
-            self._fetches.pop(name, None)
             removed = catalogue.remove(name, self.folder)
             if not (catalogue.forget_partial(name, self.folder) or removed):
                 if shared := catalogue.find(name, self.folder):
@@ -171,28 +148,37 @@ class ModelService:
                     )
                 raise NotFound(f"'{name}' is not on this machine.")
             with self._database.write() as session:
+                repository.forget(session, name)
                 record(session, Action.MODEL_REMOVED, name)
 
+    def recover(self) -> None:
+        """After a process that died. Only while no other server uses the database."""
+        with self._database.write() as session:
+            repository.all_over(session)
+
     def close(self) -> None:
-        """End all downloads; they go on after a restart where somebody asks for them."""
+        """End the downloads of this server; they go on after a restart where somebody asks for them."""
         with self._guard:
             for fetch in self._fetches.values():
-                fetch.stop.set()
+                fetch.leave()
 
-    def _run(self, name: str, fetch: _Fetch) -> None:
-        try:
-            download.pull(name, self.folder, fetch.report, hubs=self._options.hubs)
-            _log.info("models.fetched", model=name)
-        except _Stopped:
-            _log.info("models.fetch_stopped", model=name)
-        except TiroError as error:
-            fetch.error = error.message
-            _log.warning("models.not_fetched", model=name, detail=error.message)
-        except Exception as error:  # noqa: BLE001 (the edge of a thread: whoever asked must hear of it)
-            fetch.error = f"Fetching '{name}' failed: {str(error) or type(error).__name__}."
-            _log.exception("models.not_fetched", model=name)
-        finally:
-            fetch.running = False
+    def _downloads(self) -> dict[str, Download]:
+        with self._database.read() as session:
+            return repository.downloads(session)
+
+    def _under_way(self, name: str) -> bool:
+        found = self._downloads().get(name)
+        return found is not None and found.alive
+
+    def _require_room(self, name: str) -> None:
+        """Raises StorageFull."""
+        megabytes, free = catalogue.MODELS[name].megabytes, self._free()
+        lacking = megabytes * _MEGABYTE - catalogue.partial_bytes(name, self.folder)
+        if free - lacking < self._reserve:
+            raise StorageFull(
+                f"'{name}' takes {megabytes} MB, and the disk has {free / 1e6:.0f} MB left, of which "
+                f"{self._reserve / 1e6:.0f} MB stay free. Remove another model, or free some space."
+            )
 
     def _known(self, model: str) -> str:
         name = catalogue.canonical(model)
@@ -206,13 +192,12 @@ class ModelService:
             folder = folder.parent
         return shutil.disk_usage(folder).free
 
-    def _shown(self, name: str, here: PresentModel | None) -> LocalModel:
+    def _shown(self, name: str, here: PresentModel | None, found: Download | None) -> LocalModel:
         known: WhisperModel | None = catalogue.MODELS.get(name)
-        fetch = self._fetches.get(name)
         partial = 0 if here else catalogue.partial_bytes(name, self.folder)
         return LocalModel(
             name=name,
-            state=_state(here, fetch),
+            state=_state(here, found),
             known=known is not None,
             megabytes=known and known.megabytes,
             bytes=catalogue.bytes_in(here.path) if here else partial,
@@ -222,26 +207,25 @@ class ModelService:
             speed=known and known.speed,
             accuracy=known and known.rank,
             default=name == self._default_model,
-            download=None
-            if here or fetch is None
-            else ModelDownload(
-                done=fetch.done, total=fetch.total, error=fetch.error, started_at=fetch.started_at
-            ),
+            download=None if here else _told(found),
         )
 
 
-def _told(fetch: _Fetch | None) -> ModelDownload | None:
-    if fetch is None:
+def _told(found: Download | None) -> ModelDownload | None:
+    if found is None:
         return None
-    return ModelDownload(done=fetch.done, total=fetch.total, error=fetch.error, started_at=fetch.started_at)
+    return ModelDownload(
+        done=found.done,
+        total=found.total,
+        error=found.error or (None if found.alive else _DIED),
+        host=found.host,
+        started_at=found.started_at,
+    )
 
 
-def _state(here: PresentModel | None, fetch: _Fetch | None) -> ModelState:
+def _state(here: PresentModel | None, found: Download | None) -> ModelState:
     if here:
         return "present"
-    if fetch is None:
+    if found is None:
         return "absent"
-    if fetch.error is not None:
-        return "failed"
-    # One that arrived, and that somebody has removed since, is gone.
-    return "fetching" if fetch.running else "absent"
+    return "fetching" if found.alive else "failed"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
 
-from sqlalchemy import func, select
+from sqlalchemy import Insert, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -12,6 +12,9 @@ from tiro.db.sums import whole_sum
 from tiro.db.tables import AudioDayTable, JobTable, QuotaTable, RecordingTable, UploadTable
 
 _ACTIVE = ("queued", "running")
+_CLAIMED = select(RecordingTable.owner_id, RecordingTable.media).where(
+    RecordingTable.id == bindparam("recording")
+)
 
 
 def of_user(session: Session, user_id: str) -> QuotaTable | None:
@@ -58,17 +61,24 @@ def audio_seconds(session: Session, user_id: str, day: str) -> float:
 
 def add_audio(session: Session, user_id: str, day: str, seconds: float) -> None:
     """``seconds`` may be less than 0, to take back; the sum never is."""
-    values: dict[str, Any] = {"user_id": user_id, "day": day, "seconds": max(seconds, 0.0)}
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    row = dialect.insert(AudioDayTable).values(values)
-    total = AudioDayTable.seconds + seconds
-    least = func.greatest(total, 0.0) if dialect is postgresql else func.max(total, 0.0)
-    session.execute(row.on_conflict_do_update(index_elements=["user_id", "day"], set_={"seconds": least}))
+    row = {"user_id": user_id, "day": day, "seconds": max(seconds, 0.0), "more": seconds}
+    session.execute(_add_audio(session.get_bind().dialect.name), row)
+
+
+@cache
+def _add_audio(database: str) -> Insert:
+    """Built once: every job that ends says how much it was."""
+    table = AudioDayTable.metadata.tables[AudioDayTable.__tablename__]
+    dialect, greatest = (postgresql, func.greatest) if database == "postgresql" else (sqlite, func.max)
+    row = dialect.insert(table).values({column.name: bindparam(column.name) for column in table.c})
+    total = greatest(table.c.seconds + bindparam("more", type_=table.c.seconds.type), 0.0)
+    added: Insert = row.on_conflict_do_update(index_elements=["user_id", "day"], set_={"seconds": total})
+    return added
 
 
 def claimed(session: Session, recording_id: str) -> tuple[str, float] | None:
     """Whose recording it is, and its length in seconds as its file claims."""
-    recording = session.get(RecordingTable, recording_id)
-    if recording is None:
+    row = session.execute(_CLAIMED, {"recording": recording_id}).one_or_none()
+    if row is None:
         return None
-    return recording.owner_id, (recording.media or {}).get("claimed_duration") or 0.0
+    return row.owner_id, (row.media or {}).get("claimed_duration") or 0.0

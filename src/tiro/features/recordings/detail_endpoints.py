@@ -100,10 +100,13 @@ def list_recordings(
     ] = None,
     since: Annotated[Moment | None, Query(description="Came in at this moment or later.")] = None,
     before: Annotated[Moment | None, Query(description="Came in before this moment.")] = None,
+    held: Annotated[
+        bool | None, Query(description="`true`: those on hold; `false`: those that retention may remove.")
+    ] = None,
     order: Order = "newest",
 ) -> SessionPage:
     """Your recordings, or those that are shared with you, newest first unless `order` says else."""
-    wanted = Filter(status, title, tuple(tag or ()), language, speaker, since, before, order)
+    wanted = Filter(status, title, tuple(tag or ()), language, speaker, since, before, held, order)
     return service.page(who.user_id, wanted, limit, offset, shared)
 
 

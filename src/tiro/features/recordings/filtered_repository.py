@@ -24,6 +24,7 @@ def ids(
     speaker: str | None,
     since: datetime | None,
     before: datetime | None,
+    held: bool | None,
     own: bool,
     groups: Sequence[str] | None,
 ) -> Select[tuple[str]]:
@@ -64,6 +65,8 @@ def ids(
         query = query.where(RecordingTable.created_at >= since)
     if before is not None:
         query = query.where(RecordingTable.created_at < before)
+    if held is not None:
+        query = query.where(RecordingTable.held_at.is_not(None) == held)
     return query
 
 

@@ -35,6 +35,7 @@ class Filter:
     speaker: str | None = None
     since: datetime | None = None
     before: datetime | None = None
+    held: bool | None = None
     order: Order = "newest"
 
     @property
@@ -141,6 +142,7 @@ class LibraryService:
             speaker=wanted.speaker,
             since=wanted.since,
             before=wanted.before,
+            held=wanted.held,
             own=shared != "true",
             groups=self._sharing.groups_of(session, user_id) if shared != "false" else None,
         )

@@ -20,7 +20,7 @@ from tiro.engines.registry import Resolved
 from tiro.errors import Cancelled, TiroError
 from tiro.features.counters.service import CounterService
 from tiro.features.events.schemas import EventType
-from tiro.features.events.service import EventService
+from tiro.features.events.service import EventService, Line
 from tiro.features.jobs.service import Claim, JobService
 from tiro.features.jobs.states import FIRST_STAGE
 from tiro.features.quotas.service import QuotaService
@@ -136,7 +136,7 @@ class _Recorder:
         self._started = time.monotonic()
         self._shown = 0.0
         self._values: dict[str, Any] = {}
-        self._lines: list[tuple[EventType, Json]] = []
+        self._lines: list[Line] = []
 
     def flush(self) -> None:
         """Write what waits for more."""
@@ -146,14 +146,18 @@ class _Recorder:
 
     @contextmanager
     def _writing(self, **values: Any) -> Iterator[Session]:
-        """A transaction that has begun with the fence: these values of the job, and what waited."""
-        values, lines = self._values | values, self._lines
-        # Gone even if the write fails: the job goes no further then.
-        self._values, self._lines = {}, []
+        """A transaction that begins with the fence, these values of the job and those that waited, and ends
+        with all that there is to say."""
+        values, self._values = self._values | values, {}
         with self._records.database.write(shared=True) as session:
             self._records.jobs.describe(session, self._claim, **values)
-            self._records.events.extend(session, self._claim.recording_id, lines)
             yield session
+            self._tell(session)
+
+    def _tell(self, session: Session) -> None:
+        # Gone even if the write fails: the job goes no further then.
+        lines, self._lines = self._lines, []
+        self._records.events.extend(session, self._claim.recording_id, lines)
 
     def _hold(self, kind: EventType, data: Json, **values: Any) -> None:
         self._values |= values
@@ -173,7 +177,7 @@ class _Recorder:
                 records.jobs.forget_windows(session, claim)
                 records.transcripts.forget(session, claim.job_id)
                 if rows:
-                    records.events.append(session, claim.recording_id, "restart", {})
+                    self._lines.append(("restart", {}))
                 rows = []
             self._kept = records.transcripts.count(session, claim.job_id)
         self._known = frozenset(index for index, _ in rows)
@@ -227,7 +231,7 @@ class _Recorder:
             self._records.counters.add_windows(session, windows)
             self._keep(session, segments)
             if due:
-                self._show_progress(session, event.position)
+                self._show_progress(event.position)
 
     @take.register
     def _(self, event: Finished) -> None:
@@ -238,11 +242,11 @@ class _Recorder:
         with self._writing(position=transcript.duration) as session:
             self._records.counters.add_windows(session, windows)
             self._keep(session, segments)
-            self._show_progress(session, transcript.duration, transcript.duration)
-            for notice in transcript.notices:
-                self._records.events.append(
-                    session, claim.recording_id, "notice", {"code": notice.code, "message": notice.message}
-                )
+            self._show_progress(transcript.duration, transcript.duration)
+            self._lines += [
+                ("notice", {"code": notice.code, "message": notice.message}) for notice in transcript.notices
+            ]
+            self._tell(session)  # before the job's own end, which is the last that followers wait for
             self._records.counters.add_drops(
                 session, (drop for drop in transcript.drops if drop.rule == crosstalk.RULE)
             )
@@ -268,14 +272,13 @@ class _Recorder:
     def _keep(self, session: Session, segments: tuple[Segment, ...]) -> None:
         self._records.transcripts.append(session, self._claim.job_id, self._kept, segments)
         self._records.counters.add_segments(session, segments)
-        lines: list[tuple[EventType, Json]] = [
+        self._lines += [
             ("segment", {"position": self._kept + offset, **segment_json(segment)})
             for offset, segment in enumerate(segments)
         ]
-        self._records.events.extend(session, self._claim.recording_id, lines)
         self._kept += len(segments)
 
-    def _show_progress(self, session: Session, position: float, duration: float | None = None) -> None:
+    def _show_progress(self, position: float, duration: float | None = None) -> None:
         self._shown = time.monotonic()
         elapsed = max(self._shown - self._started, 1e-3)
         progress = {
@@ -283,4 +286,4 @@ class _Recorder:
             "duration": duration or self._duration,
             "speed": round(position / elapsed, 2),
         }
-        self._records.events.append(session, self._claim.recording_id, "progress", progress)
+        self._lines.append(("progress", progress))

@@ -6,13 +6,21 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Text, cast, delete, func, insert, select, update
+from sqlalchemy import Row, Text, bindparam, cast, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from tiro.db.tables import EditTable, SegmentTable, TranscriptTable, UserTable
 from tiro.db.tables.base import Json
 
 _SAID = ("start", "end", "speaker", "language", "text", "confidence")
+_TRANSCRIPTS = TranscriptTable.metadata.tables[TranscriptTable.__tablename__]
+_NO_LONGER_CURRENT = (
+    update(_TRANSCRIPTS)
+    .where(_TRANSCRIPTS.c.recording_id == bindparam("recording"), _TRANSCRIPTS.c.current)
+    .values(current=False)
+    .returning(_TRANSCRIPTS.c.version)
+)
+_COUNT = select(func.count()).where(SegmentTable.job_id == bindparam("job"))
 _IN_TIME = SegmentTable.start, SegmentTable.position
 
 
@@ -23,7 +31,7 @@ def add_segments(session: Session, rows: Iterable[Json]) -> None:
 
 
 def count_segments(session: Session, job_id: str) -> int:
-    return session.scalar(select(func.count()).where(SegmentTable.job_id == job_id)) or 0
+    return session.scalar(_COUNT, {"job": job_id}) or 0
 
 
 def forget_segments(session: Session, job_id: str) -> None:
@@ -50,27 +58,41 @@ def segments_to_show(session: Session, job_id: str) -> Sequence[Row[Any]]:
     return session.execute(query.where(SegmentTable.job_id == job_id).order_by(*_IN_TIME)).all()
 
 
+def texts(session: Session, job_id: str) -> Sequence[tuple[int, str]]:
+    query = select(SegmentTable.position, SegmentTable.text).where(SegmentTable.job_id == job_id)
+    return session.execute(query).tuples().all()
+
+
+def some_of(session: Session, job_id: str, speaker: str) -> Sequence[int]:
+    theirs = SegmentTable.job_id == job_id, SegmentTable.speaker == speaker
+    return session.scalars(select(SegmentTable.position).where(*theirs).limit(1)).all()
+
+
+def next_to(session: Session, job_id: str, number: int) -> Sequence[int]:
+    """In the order in which segments were said."""
+    start = select(SegmentTable.start).where(SegmentTable.job_id == job_id, SegmentTable.position == number)
+    at = start.scalar_subquery()
+    same_moment = (SegmentTable.start == at) & (SegmentTable.position > number)
+    later = SegmentTable.job_id == job_id, (SegmentTable.start > at) | same_moment
+    return session.scalars(select(SegmentTable.position).where(*later).order_by(*_IN_TIME).limit(1)).all()
+
+
 def add_current(session: Session, job_id: str, recording_id: str, summary: Json, at: datetime) -> None:
     """Make this the recording's current transcript; the one before stays, no longer current."""
-    earlier = session.scalar(
-        update(TranscriptTable)
-        .where(TranscriptTable.recording_id == recording_id, TranscriptTable.current)
-        .values(current=False)
-        .returning(TranscriptTable.version)
-    )
+    earlier = session.scalar(_NO_LONGER_CURRENT, {"recording": recording_id})
     version = (earlier or 0) + 1
-    session.add(
-        TranscriptTable(
-            job_id=job_id,
-            recording_id=recording_id,
-            current=True,
-            summary=summary,
-            version=version,
-            first_version=version,
-            next_position=count_segments(session, job_id),
-            created_at=at,
-        )
-    )
+    row = {
+        "job_id": job_id,
+        "recording_id": recording_id,
+        "current": True,
+        "summary": summary,
+        "version": version,
+        "first_version": version,
+        "speakers": {},
+        "next_position": count_segments(session, job_id),
+        "created_at": at,
+    }
+    session.execute(insert(_TRANSCRIPTS), row)
 
 
 def current(session: Session, recording_id: str, *, to_change: bool = False) -> TranscriptTable | None:

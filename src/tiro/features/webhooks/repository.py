@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import (
     ColumnElement,
     CursorResult,
     Delete,
+    Select,
     Update,
+    bindparam,
     delete,
     exists,
     false,
@@ -49,12 +52,18 @@ def remove(session: Session, webhook_id: str) -> None:
 def listening(session: Session, recording_id: str) -> Sequence[WebhookTable]:
     """The webhooks, turned on, of the recording's owner. Nobody can ask for a recording that only passes, so
     nobody is told of it."""
-    query = (
+    return session.scalars(_listening(), {"recording": recording_id}).all()
+
+
+@cache
+def _listening() -> Select[tuple[WebhookTable]]:
+    """Built once: every job that ends asks."""
+    return (
         select(WebhookTable)
         .join(RecordingTable, RecordingTable.owner_id == WebhookTable.owner_id)
         .join(UserTable, UserTable.id == WebhookTable.owner_id)
         .where(
-            RecordingTable.id == recording_id,
+            RecordingTable.id == bindparam("recording"),
             RecordingTable.passing == false(),
             *_turned_on(),
         )
@@ -62,7 +71,6 @@ def listening(session: Session, recording_id: str) -> Sequence[WebhookTable]:
         # None of them is removed before the message to it is written.
         .with_for_update(key_share=True, read=True, of=WebhookTable)
     )
-    return session.scalars(query).all()
 
 
 def waiting(session: Session, now: datetime, full: Collection[str]) -> Sequence[WebhookTable]:

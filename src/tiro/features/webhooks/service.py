@@ -220,11 +220,12 @@ class WebhookService:
 
     # --- by what happens ------------------------------------------------------------------------------
 
-    def observe(self, session: Session, recording_id: str, kind: str, data: Json) -> None:
+    def observe(self, session: Session, recording_id: str, lines: Sequence[tuple[str, Json]]) -> None:
         """Look at each line of the log as it is written: whoever ends a job cannot forget the webhooks."""
-        if kind == "state" and (event := ENDINGS.get(data["status"])):
-            told = {name: data[name] for name in ("status", "error") if data.get(name)}
-            self.publish(session, recording_id, event, told)
+        for kind, data in lines:
+            if kind == "state" and (event := ENDINGS.get(data["status"])):
+                told = {name: data[name] for name in ("status", "error") if data.get(name)}
+                self.publish(session, recording_id, event, told)
 
     def publish(self, session: Session, recording_id: str, event: WebhookEvent, data: Json) -> None:
         """Write a message to each webhook of the recording's owner that wants this event, in the transaction

@@ -6,6 +6,7 @@ import { csrfToken, keepAlive, session, signedIn } from '@/api/session';
 import { useT } from '@/i18n';
 import { NoConnection } from '@/routes/NoConnection';
 import { Mark } from '@/ui/Logo';
+import { forgetRefusal } from './refusal';
 import { SignIn } from './SignIn';
 
 const LOOK_MS = 3000;
@@ -51,6 +52,7 @@ export function AuthGate({ children }: { children: ReactNode }) {
 
   async function entered(): Promise<void> {
     signedIn();
+    forgetRefusal();
     await client.invalidateQueries();
   }
 

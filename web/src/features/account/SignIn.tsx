@@ -10,6 +10,7 @@ import { Field } from '@/ui/Field';
 import { Form } from '@/ui/Form';
 import { Mark } from '@/ui/Logo';
 import { Message } from '@/ui/Message';
+import { refusal } from './refusal';
 
 interface SignInProps {
   expired?: boolean;
@@ -31,6 +32,7 @@ interface FirstStepProps extends Required<SignInProps> {
 function FirstStep({ expired, onDone, onChallenge }: FirstStepProps) {
   const t = useT();
   const methods = useQuery(methodsQuery);
+  const refused = refusal();
 
   async function login(form: FormData): Promise<void> {
     const body = { name: String(form.get('name')), password: String(form.get('password')), cookie: true };
@@ -40,6 +42,12 @@ function FirstStep({ expired, onDone, onChallenge }: FirstStepProps) {
 
   return (
     <DoorPage title={t('sign.title')} text={t(expired ? 'sign.expired' : 'app.tagline')}>
+      {refused !== null && !expired && (
+        <Message kind="bad" className="mb-4">
+          {t(refused.sentence)}
+          <p className="mt-1 text-xs opacity-80">{t('sign.refused.code', { code: refused.code })}</p>
+        </Message>
+      )}
       <Form action={login} submit={t('sign.submit')} button="min-h-11 text-base">
         <Field label={t('sign.name')} name="name" autoComplete="username" required autoFocus />
         <Field

@@ -47,7 +47,8 @@ export function useBench(desk: Desk | null, segments: readonly Segment[], player
         focus: (id) => setFocus(id === null ? null : { id }),
         look: (id) => setLook({ id }),
         selected: (ids, anchor) => setChosen({ ids, anchor }),
-        menu: setMenu,
+        // Asked for again, it closes.
+        menu: (place) => setMenu((before) => (place && before?.id === place.id ? null : place)),
         asking: setAsking,
         removed: (n) => say(t('editing.removed', { n })),
       }),

@@ -1,10 +1,10 @@
 import { type QueryClient, useQueryClient } from '@tanstack/react-query';
-import { useEffect, useState, useSyncExternalStore } from 'react';
+import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { follow } from '@/api/events';
 import { network } from '@/api/network';
 import { meQuery, recordingQuery } from '@/api/queries';
 import { session } from '@/api/session';
-import type { ChangeEvents, Result, Transcript } from '@/api/types';
+import type { ChangeEvents, Transcript } from '@/api/types';
 import { commentsQuery } from '@/features/comments/queries';
 import { say } from '@/ui/Toast';
 import { Desk, type DeskState } from './desk';
@@ -52,22 +52,34 @@ window.addEventListener('beforeunload', (event) => {
   if ([...desks.values()].some((desk) => desk.get().waiting > 0)) event.preventDefault();
 });
 
-/** The desk at which a finished transcript is worked on, and how it stands; null until it is there. */
-export function useDesk(id: string, result: Result): Desk | null {
+interface Laid {
+  /** Null where there is none. */
+  desk: Desk | null;
+  /** Whether that is known; once it is, it stays so. */
+  ready: boolean;
+}
+
+/** The desk at which a transcript is worked on, once that is finished; `transcript` is null until it is there. */
+export function useDesk(id: string, transcript: Transcript | null): Laid {
   const client = useQueryClient();
   const [desk, setDesk] = useState<Desk | null>(() => desks.get(id) ?? null);
-  const { transcript } = result;
-  const finished = transcript.version > 0;
+  const [failed, setFailed] = useState(false);
+  const finished = transcript !== null && transcript.version > 0;
+  const ready = useRef(false);
+  ready.current ||= transcript !== null && (desk !== null || failed || !finished);
   useEffect(() => {
     if (!finished || desk) return;
     let left = false;
-    void deskOf(client, id, transcript).then((made) => left || setDesk(made));
+    deskOf(client, id, transcript).then(
+      (made) => left || setDesk(made),
+      () => left || setFailed(true),
+    );
     return () => {
       left = true;
     };
   }, [client, id, finished, desk, transcript]);
   useEffect(() => {
-    if (desk) void desk.read(transcript).catch(() => undefined);
+    if (desk && transcript) void desk.read(transcript).catch(() => undefined);
   }, [desk, transcript]);
   useEffect(() => (desk ? followed(client, id, desk) : undefined), [client, id, desk]);
   useEffect(
@@ -77,7 +89,7 @@ export function useDesk(id: string, result: Result): Desk | null {
     },
     [id, desk],
   );
-  return desk;
+  return { desk, ready: ready.current };
 }
 
 const NOTHING = () => () => undefined;

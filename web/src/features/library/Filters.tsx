@@ -33,7 +33,7 @@ export function Filters({ id, search, onChange }: FiltersProps) {
   return (
     <fieldset
       id={id}
-      className="card mb-3 grid animate-rise items-end gap-3 p-4 sm:grid-cols-2 lg:grid-cols-5"
+      className="card mb-3 grid animate-rise items-end gap-3 p-4 sm:grid-cols-2 lg:grid-cols-3 xl:grid-cols-6"
     >
       <legend className="sr-only">{t('filter.title')}</legend>
       <Choice
@@ -81,6 +81,14 @@ export function Filters({ id, search, onChange }: FiltersProps) {
             {languageName(code, language())} ({recordings.toLocaleString(language())})
           </option>
         ))}
+      </Choice>
+      <Choice
+        label={t('filter.held')}
+        value={String(search.held ?? '')}
+        onChange={({ target }) => onChange({ held: target.value === 'true' })}
+      >
+        <option value="">{t('filter.any')}</option>
+        <option value="true">{t('filter.held.only')}</option>
       </Choice>
       <Field
         key={`since ${search.since ?? ''}`}

@@ -1,5 +1,5 @@
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { RotateCcw, Tag, Trash2, X } from 'lucide-react';
+import { Trash2 } from 'lucide-react';
 import { lazy, Suspense, useCallback, useMemo, useState } from 'react';
 import { PAGE } from '@/api/queries';
 import type { Recording } from '@/api/types';
@@ -7,7 +7,7 @@ import { RecordLink } from '@/features/record/RecordLink';
 import { AddButton } from '@/features/uploads/AddButton';
 import { UploadTray } from '@/features/uploads/UploadTray';
 import { useT } from '@/i18n';
-import { Button, IconButton } from '@/ui/Button';
+import { Button } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import { Message } from '@/ui/Message';
 import { sentence } from '@/ui/sentence';
@@ -16,6 +16,7 @@ import { EmptyLibrary } from './EmptyLibrary';
 import { List } from './List';
 import { nextRange, type Range } from './pages';
 import type { RowDeeds } from './Row';
+import { SelectionBar } from './SelectionBar';
 import { countFilters, wantedOf } from './search';
 import { onlyOrder, Toolbar } from './Toolbar';
 import { usePages } from './usePages';
@@ -59,29 +60,25 @@ export function LibraryPage() {
     await deeds.remove(doomed);
   }
 
-  const chosen = rows.loaded.filter((item) => selection.ids.has(item.session_id));
-  const retriable = chosen.filter(
-    (item) =>
-      item.access !== 'viewer' &&
-      item.media_removed_at === null &&
-      !['queued', 'running'].includes(item.status),
-  );
-  const taggable = chosen.filter((item) => item.access !== 'viewer');
-  const deletable = chosen.filter((item) => item.access === 'owner' && !item.held);
-
+  const empty = total === 0 && !filtered;
   return (
     <div className="flex grow flex-col px-4 py-6 sm:px-6 md:py-8 lg:pe-10">
       <header className="flex flex-wrap items-end justify-between gap-4">
         <div>
           <h1 className="display text-3xl">{t('library.title')}</h1>
-          <p className="mt-0.5 min-h-6 text-base text-ink-soft">
-            {total !== null && (filtered || total > 0) && t('library.count', { n: total })}
-          </p>
+          {total !== null && !empty && (
+            <p className="mt-0.5 text-base text-ink-soft">
+              {t('library.count', { n: total })}
+              <span className="text-ink-faint pointer-coarse:hidden"> · {t('library.hint')}</span>
+            </p>
+          )}
         </div>
-        <div className="flex flex-wrap gap-3">
-          <RecordLink />
-          <AddButton />
-        </div>
+        {!empty && (
+          <div className="flex flex-wrap gap-3">
+            <RecordLink />
+            <AddButton />
+          </div>
+        )}
       </header>
       <UploadTray />
       {rows.error && (
@@ -89,46 +86,11 @@ export function LibraryPage() {
           <Message kind="bad">{sentence(rows.error)}</Message>
         </div>
       )}
-      {total === 0 && !filtered ? (
+      {empty ? (
         <EmptyLibrary />
       ) : (
         <section aria-label={t('library.list')} className="mt-5 flex grow flex-col">
           <Toolbar search={search} />
-          {selection.ids.size > 0 && (
-            <div className="glass sticky top-3 z-20 mb-3 flex flex-wrap items-center gap-2 rounded-lg px-3 py-2 shadow-2">
-              <p className="me-auto px-1 text-sm font-medium">
-                {t('library.selected', { n: selection.ids.size })}
-              </p>
-              <Button
-                icon={RotateCcw}
-                disabled={retriable.length === 0}
-                onClick={() => {
-                  selection.clear();
-                  void deeds.retry(retriable.map((item) => item.session_id));
-                }}
-              >
-                {t('action.retry')}
-              </Button>
-              <Button
-                icon={Tag}
-                disabled={taggable.length === 0}
-                onClick={() => {
-                  selection.clear();
-                  setTagged(taggable);
-                }}
-              >
-                {t('tags.open')}
-              </Button>
-              <Button
-                icon={Trash2}
-                disabled={deletable.length === 0}
-                onClick={() => setDoomed(deletable.map((item) => item.session_id))}
-              >
-                {t('action.delete')}
-              </Button>
-              <IconButton icon={X} label={t('library.select.none')} onClick={selection.clear} />
-            </div>
-          )}
           {total === 0 && (
             <div className="grid grow place-items-center py-20 text-center">
               <div>
@@ -148,6 +110,22 @@ export function LibraryPage() {
               selection={selection}
               onRange={look}
               deeds={rowDeeds}
+            />
+          )}
+          {selection.ids.size > 0 && (
+            <SelectionBar
+              count={selection.ids.size}
+              chosen={rows.loaded.filter((item) => selection.ids.has(item.session_id))}
+              onRetry={(ids) => {
+                selection.clear();
+                void retry(ids);
+              }}
+              onTag={(recordings) => {
+                selection.clear();
+                setTagged(recordings);
+              }}
+              onDelete={setDoomed}
+              onClear={selection.clear}
             />
           )}
         </section>

@@ -1,8 +1,10 @@
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
-import { useCallback, useLayoutEffect, useRef, useState } from 'react';
+import { useCallback, useDeferredValue, useLayoutEffect, useRef, useState } from 'react';
 import { useT } from '@/i18n';
+import { cx } from '@/ui/classes';
 import type { Range } from './pages';
 import { ROW_HEIGHT, Row, type RowDeeds } from './Row';
+import { RowMenu } from './RowMenu';
 import type { usePages } from './usePages';
 import type { Selection } from './useSelection';
 
@@ -19,14 +21,22 @@ export function List({ total, rows, selection, onRange, deeds }: ListProps) {
   const t = useT();
   const ref = useRef<HTMLUListElement>(null);
   const [offset, setOffset] = useState(0);
-  useLayoutEffect(() => setOffset(ref.current?.offsetTop ?? 0), []);
+  // What stands above comes and goes: filters, and what is on its way to the server.
+  useLayoutEffect(() => {
+    const watch = new ResizeObserver(() => setOffset(ref.current?.offsetTop ?? 0));
+    watch.observe(document.body);
+    setOffset(ref.current?.offsetTop ?? 0);
+    return () => watch.disconnect();
+  }, []);
   const virtual = useWindowVirtualizer({
     count: total,
     estimateSize: () => ROW_HEIGHT,
     overscan: 8,
     scrollMargin: offset,
+    useFlushSync: false,
   });
-  const items = virtual.getVirtualItems();
+  // There are rows enough beyond what is seen: more of them are drawn in between, and hold up no frame.
+  const items = useDeferredValue(virtual.getVirtualItems());
   const first = items[0]?.index ?? 0;
   const last = items.at(-1)?.index ?? 0;
   useLayoutEffect(() => onRange({ first, last }), [first, last, onRange]);
@@ -36,8 +46,23 @@ export function List({ total, rows, selection, onRange, deeds }: ListProps) {
   const { toggle } = selection;
   const select = useCallback((id: string, range: boolean) => toggle(id, loaded.current, range), [toggle]);
 
+  const [writing, setWriting] = useState<string | null>(null);
+  const [asked, setAsked] = useState<{ id: string; button: HTMLElement } | null>(null);
+  const ask = useCallback(
+    (id: string, button: HTMLElement) => setAsked((before) => (before?.id === id ? null : { id, button })),
+    [],
+  );
+  const written = useCallback(() => setWriting(null), []);
+  // As it is by now: it may have ended, or gone, since its menu was opened.
+  const about = asked && rows.loaded.find((item) => item.session_id === asked.id);
+
   return (
-    <ul ref={ref} className="card relative overflow-hidden" style={{ height: virtual.getTotalSize() }}>
+    <ul
+      ref={ref}
+      data-selecting={selection.ids.size > 0 || undefined}
+      className="card relative"
+      style={{ height: virtual.getTotalSize() }}
+    >
       {items.map((item) => {
         const recording = rows.at(item.index);
         return (
@@ -45,15 +70,21 @@ export function List({ total, rows, selection, onRange, deeds }: ListProps) {
             key={item.key}
             aria-setsize={total}
             aria-posinset={item.index + 1}
-            className="absolute inset-x-0 top-0"
-            style={{ height: ROW_HEIGHT, transform: `translateY(${item.start - offset}px)` }}
+            className={cx(
+              'absolute inset-x-0 contain-strict',
+              item.index === 0 && 'rounded-t-lg',
+              item.index === total - 1 && 'rounded-b-lg',
+            )}
+            style={{ height: ROW_HEIGHT, top: item.start - offset }}
           >
             {recording ? (
               <Row
                 recording={recording}
                 selected={selection.ids.has(recording.session_id)}
+                writing={recording.session_id === writing}
                 onSelect={select}
-                deeds={deeds}
+                onMenu={ask}
+                onWritten={written}
               />
             ) : (
               <div
@@ -67,6 +98,16 @@ export function List({ total, rows, selection, onRange, deeds }: ListProps) {
           </li>
         );
       })}
+      {asked && about && (
+        <RowMenu
+          key={asked.id}
+          recording={about}
+          element={asked.button}
+          deeds={deeds}
+          onWrite={setWriting}
+          onClose={() => setAsked(null)}
+        />
+      )}
     </ul>
   );
 }

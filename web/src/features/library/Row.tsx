@@ -1,13 +1,13 @@
 import { Link } from '@tanstack/react-router';
-import { AudioLines, Lock, Users } from 'lucide-react';
-import { memo, useState } from 'react';
+import { Ellipsis, Lock, Users } from 'lucide-react';
+import { memo } from 'react';
 import type { Recording } from '@/api/types';
 import { language, type MessageKey, t } from '@/i18n';
+import { IconButton } from '@/ui/Button';
 import { cx } from '@/ui/classes';
 import { clock, languageName, moment, percent, stretch, wholeMoment } from '@/ui/format';
 import { Progress } from '@/ui/Progress';
 import { pace } from './pace';
-import { RowMenu } from './RowMenu';
 import { StatusChip } from './StatusChip';
 import { TitleField } from './TitleField';
 
@@ -26,13 +26,17 @@ export interface RowDeeds {
 interface RowProps {
   recording: Recording;
   selected: boolean;
+  /** Whether its title is being written. */
+  writing: boolean;
   onSelect: (id: string, range: boolean) => void;
-  deeds: RowDeeds;
+  /** Where its menu is asked for, by this button. */
+  onMenu: (id: string, button: HTMLElement) => void;
+  onWritten: () => void;
 }
 
 /** One recording of the library. The whole row opens it; what else is in it lies above that. */
-export const Row = memo(function Row({ recording, selected, onSelect, deeds }: RowProps) {
-  const [writing, setWriting] = useState(false);
+export const Row = memo(function Row(props: RowProps) {
+  const { recording, selected, writing, onSelect, onMenu, onWritten } = props;
   const { session_id: id, title, status } = recording;
   return (
     <div
@@ -43,19 +47,15 @@ export const Row = memo(function Row({ recording, selected, onSelect, deeds }: R
       <div className="min-w-0 grow">
         <div className="flex min-w-0 items-center gap-2">
           {writing ? (
-            <TitleField
-              id={id}
-              title={title}
-              className="min-h-8 text-base font-medium"
-              onDone={() => setWriting(false)}
-            />
+            <TitleField id={id} title={title} className="min-h-8 text-base font-medium" onDone={onWritten} />
           ) : (
             <Link
               to="/recordings/$id"
               params={{ id }}
-              className="truncate text-base font-medium after:absolute after:inset-0 after:content-['']"
+              dir="auto"
+              className="truncate rounded-sm text-base font-medium after:absolute after:inset-0 after:content-['']"
             >
-              <bdi>{title}</bdi>
+              {title}
             </Link>
           )}
           {recording.held && (
@@ -65,40 +65,41 @@ export const Row = memo(function Row({ recording, selected, onSelect, deeds }: R
         <Line recording={recording} />
       </div>
       <Length recording={recording} />
-      <div className="hidden w-28 justify-end sm:flex">
+      <div className="hidden w-28 shrink-0 justify-end sm:flex">
         <StatusChip status={status} />
       </div>
-      <RowMenu recording={recording} deeds={deeds} onWrite={() => setWriting(true)} />
+      {recording.access === 'viewer' ? (
+        <span className="w-9 shrink-0 pointer-coarse:w-11" />
+      ) : (
+        <IconButton
+          icon={Ellipsis}
+          label={t('action.more', { title })}
+          aria-haspopup="menu"
+          className="relative"
+          onClick={(event) => onMenu(id, event.currentTarget)}
+        />
+      )}
     </div>
   );
 });
 
 type TileProps = Pick<RowProps, 'recording' | 'selected' | 'onSelect'>;
 
-/** The sign of a recording, which becomes the box that selects it where a pointer or the focus comes near. */
+/** The sign of a recording, which is the box that selects it too: it looks like one where a pointer or the focus
+ * comes near. */
 function Tile({ recording, selected, onSelect }: TileProps) {
   const { session_id: id, title, status } = recording;
   return (
-    <label className="relative z-10 grid size-10 pointer-coarse:size-11 shrink-0 cursor-pointer place-items-center">
-      <span
-        aria-hidden
-        className={cx(
-          'absolute inset-0 grid place-items-center rounded-md transition-opacity',
-          'group-hover:opacity-0 group-focus-within:opacity-0 group-data-selected:opacity-0 pointer-coarse:hidden',
-          status === 'failed' ? 'bg-danger-soft text-danger' : 'bg-accent-soft text-accent-strong',
-          !(status === 'completed' || status === 'running') && 'opacity-75',
-        )}
-      >
-        <AudioLines className={cx('size-5', status === 'running' && 'animate-breathe')} />
-      </span>
-      <input
-        type="checkbox"
-        checked={selected}
-        aria-label={t('library.select', { title })}
-        onChange={(event) => onSelect(id, (event.nativeEvent as MouseEvent).shiftKey)}
-        className="size-4.5 opacity-0 group-hover:opacity-100 group-focus-within:opacity-100 group-data-selected:opacity-100 pointer-coarse:opacity-100"
-      />
-    </label>
+    // biome-ignore lint/a11y/useSemanticElements: React watches each input, which takes as long as all else in the row
+    <button
+      type="button"
+      role="checkbox"
+      aria-checked={selected}
+      aria-label={t('library.select', { title })}
+      data-status={status}
+      onClick={(event) => onSelect(id, event.shiftKey)}
+      className="tile relative z-10 size-10 shrink-0 pointer-coarse:size-11"
+    />
   );
 }
 
@@ -182,12 +183,16 @@ function Work({ recording }: { recording: Recording }) {
   const share = duration ? position / duration : null;
   const found = pace(recording.session_id, duration);
   const stage = STAGES[recording.stage ?? ''];
+  // Where there is little room: how far it is, and how long it takes yet.
   const facts = [
-    stage ? t(stage) : null,
-    share === null ? null : percent(share, language()),
-    found ? t('progress.speed', { speed: Math.round(found.speed * 10) / 10 }) : null,
-    found?.left ? t('progress.left', { time: stretch(found.left, language()) }) : null,
-  ].filter((fact) => fact !== null);
+    { text: stage ? t(stage) : null, always: share === null },
+    { text: share === null ? null : percent(share, language()), always: true },
+    { text: found ? t('progress.speed', { speed: Math.round(found.speed * 10) / 10 }) : null, always: false },
+    {
+      text: found?.left ? t('progress.left', { time: stretch(found.left, language()) }) : null,
+      always: true,
+    },
+  ].filter(({ text }) => text !== null);
   return (
     <div className="mt-1 flex items-center gap-3">
       <Progress
@@ -195,7 +200,16 @@ function Work({ recording }: { recording: Recording }) {
         label={t('progress.of', { percent: percent(share ?? 0, language()), title: recording.title })}
         className="w-24 shrink-0 sm:w-40"
       />
-      <p className="tabular truncate text-sm text-ink-soft">{facts.join(' · ')}</p>
+      <p className="tabular flex min-w-0 truncate text-sm text-ink-soft">
+        {facts.map(({ text, always }) => (
+          <span
+            key={text}
+            className={cx("whitespace-pre not-last:after:content-['_·_']", !always && 'max-sm:hidden')}
+          >
+            {text}
+          </span>
+        ))}
+      </p>
     </div>
   );
 }

@@ -4,7 +4,7 @@ import { Search as SearchIcon, SlidersHorizontal, X } from 'lucide-react';
 import { lazy, Suspense, useEffect, useId, useRef, useState } from 'react';
 import type { Order } from '@/api/queries';
 import type { Counts, Status } from '@/api/types';
-import { useT } from '@/i18n';
+import { language, useT } from '@/i18n';
 import { Button } from '@/ui/Button';
 import { cx } from '@/ui/classes';
 import { Select } from '@/ui/Field';
@@ -47,7 +47,7 @@ export function Toolbar({ search }: { search: LibrarySearch }) {
             >
               {t(each === null ? 'library.all' : `status.${each}`)}
               {each !== null && counts && counts[each] > 0 && (
-                <span className="tabular text-xs">{counts[each].toLocaleString()}</span>
+                <span className="tabular text-xs">{counts[each].toLocaleString(language())}</span>
               )}
             </button>
           ))}
@@ -120,7 +120,7 @@ function Search({ title, onSearch }: { title: string; onSearch: (title: string) 
     setText((before) => (before.trim() === title ? before : title));
   }, [title]);
   return (
-    <div className="relative grow sm:w-44">
+    <div className="relative w-28 grow sm:w-44">
       <SearchIcon aria-hidden className="absolute inset-y-0 start-2.5 my-auto size-4 text-ink-faint" />
       <input
         type="search"

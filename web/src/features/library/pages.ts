@@ -11,7 +11,7 @@ export function withRecording(page: RecordingPage, recording: Recording): Record
 
 /** Whether what a person sees depends on the order or number of recordings, and not just on one of them. */
 export function movesBetweenLists(before: Recording | undefined, after: Recording): boolean {
-  return before?.status !== after.status;
+  return before?.status !== after.status || before.held !== after.held;
 }
 
 /** Rows of a list, of which both are shown. */

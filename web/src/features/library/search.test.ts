@@ -11,12 +11,15 @@ it('takes from an address what it knows, and nothing else', () => {
     speaker: ' ',
     since: '2026-02-31',
     until: '2026-01-31',
+    held: 'false',
     other: 'x',
   };
   // The 31st of February is a day that a calendar takes for the 3rd of March: what the browser makes of it.
   const found = librarySearch({ ...search, since: 'yesterday' });
   expect(found).toEqual({ order: 'oldest', title: '7', tag: ['a', '5'], until: '2026-01-31' });
   expect(librarySearch({ tag: 'one' })).toEqual({ tag: ['one'] });
+  expect(librarySearch({ held: 'true' })).toEqual({ held: true });
+  expect(wantedOf(librarySearch({ held: true })).held).toBe(true);
 });
 
 it('the last day is among them', () => {

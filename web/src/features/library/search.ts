@@ -12,6 +12,8 @@ export interface LibrarySearch {
   /** Days, as a calendar has them; the last is among them. */
   since?: string;
   until?: string;
+  /** Those on hold alone. */
+  held?: boolean;
 }
 
 const STATUSES: readonly string[] = ['queued', 'running', 'completed', 'failed', 'cancelled'];
@@ -43,6 +45,7 @@ export function librarySearch(search: Record<string, unknown>): LibrarySearch {
     speaker: text(search.speaker),
     since: day(search.since),
     until: day(search.until),
+    held: search.held === true || search.held === 'true' ? true : undefined,
   };
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
 }
@@ -63,6 +66,7 @@ export function wantedOf(search: LibrarySearch): Wanted {
     speaker: search.speaker ?? null,
     since: search.since ? beginning(search.since) : null,
     before: search.until ? beginning(search.until, 1) : null,
+    held: search.held ?? null,
   };
 }
 

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useEffect, useRef } from 'react';
 import WaveSurfer from 'wavesurfer.js';
 import { peaksQuery } from '@/api/queries';
+import type { Peaks } from '@/api/types';
 import { nearest } from '@/features/comments/places';
 import { t } from '@/i18n';
 import { clock } from '@/ui/format';
@@ -27,40 +28,15 @@ export function Waveform({ id, player, duration, marks }: WaveformProps) {
   const peaks = useQuery(peaksQuery(id)).data;
 
   useEffect(() => {
-    if (!box.current || !peaks || peaks.points.length === 0) return;
-    const style = getComputedStyle(document.documentElement);
-    const loudest = Math.max(1, ...peaks.points.slice(0, 12_000));
-    const wave = WaveSurfer.create({
-      container: box.current,
-      height: 44,
-      waveColor: style.getPropertyValue('--wave'),
-      progressColor: style.getPropertyValue('--accent'),
-      cursorColor: style.getPropertyValue('--accent'),
-      cursorWidth: 2,
-      barWidth: 2,
-      barGap: 2,
-      barRadius: 2,
-      interact: false,
-      hideScrollbar: true,
-      cspNonce: document.querySelector<HTMLElement>('[nonce]')?.nonce ?? '',
-      peaks: [peaks.points.map((point) => point / loudest)],
-      duration: peaks.duration,
+    const { current } = box;
+    if (!current || !peaks || peaks.points.length === 0) return;
+    let remove: (() => void) | null = null;
+    const drawn = whenIdle(() => {
+      remove = draw(current, peaks, player);
     });
-    const stop = player.onTime((time) => wave.setTime(time));
-    const repaint = () => {
-      const now = getComputedStyle(document.documentElement);
-      wave.setOptions({
-        waveColor: now.getPropertyValue('--wave'),
-        progressColor: now.getPropertyValue('--accent'),
-        cursorColor: now.getPropertyValue('--accent'),
-      });
-    };
-    const theme = new MutationObserver(repaint);
-    theme.observe(document.documentElement, { attributeFilter: ['data-theme'] });
     return () => {
-      theme.disconnect();
-      stop();
-      wave.destroy();
+      drawn.cancel();
+      remove?.();
     };
   }, [peaks, player]);
 
@@ -120,6 +96,50 @@ export function Waveform({ id, player, duration, marks }: WaveformProps) {
       )}
     </div>
   );
+}
+
+/** Draw it, and keep it in step with the sound and the theme; returns what takes it away. */
+function draw(box: HTMLElement, peaks: Peaks, player: Player): () => void {
+  const loudest = Math.max(1, ...peaks.points.slice(0, 12_000));
+  const wave = WaveSurfer.create({
+    ...colours(),
+    container: box,
+    height: 44,
+    cursorWidth: 2,
+    barWidth: 2,
+    barGap: 2,
+    barRadius: 2,
+    interact: false,
+    hideScrollbar: true,
+    cspNonce: document.querySelector<HTMLElement>('[nonce]')?.nonce ?? '',
+    peaks: [peaks.points.map((point) => point / loudest)],
+    duration: peaks.duration,
+  });
+  const stop = player.onTime((time) => wave.setTime(time));
+  const theme = new MutationObserver(() => wave.setOptions(colours()));
+  theme.observe(document.documentElement, { attributeFilter: ['data-theme'] });
+  return () => {
+    theme.disconnect();
+    stop();
+    wave.destroy();
+  };
+}
+
+function colours() {
+  const style = getComputedStyle(document.documentElement);
+  const accent = style.getPropertyValue('--accent');
+  return { waveColor: style.getPropertyValue('--wave'), progressColor: accent, cursorColor: accent };
+}
+
+/** Once the text stands: a picture of the sound keeps nobody from typing. */
+function whenIdle(deed: () => void): { cancel: () => void } {
+  // Safari has no such thing.
+  if (!('requestIdleCallback' in window)) {
+    const timer = setTimeout(deed, 50);
+    return { cancel: () => clearTimeout(timer) };
+  }
+  const wish = requestIdleCallback(deed, { timeout: 1000 });
+  return { cancel: () => cancelIdleCallback(wish) };
 }
 
 function placeOf(event: React.PointerEvent<HTMLElement>, duration: number): number {

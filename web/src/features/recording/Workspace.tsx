@@ -6,6 +6,7 @@ import type { Result } from '@/api/types';
 import { CommentsPanel } from '@/features/comments/CommentsPanel';
 import { bySegment } from '@/features/comments/places';
 import { useComments } from '@/features/comments/useComments';
+import type { Desk } from '@/features/editing/desk';
 import { FindBar } from '@/features/editing/FindBar';
 import { HistoryPanel } from '@/features/editing/HistoryPanel';
 import { RowMenu } from '@/features/editing/RowMenu';
@@ -13,7 +14,7 @@ import { SelectionBar } from '@/features/editing/SelectionBar';
 import { SpeakerPicker } from '@/features/editing/SpeakerPicker';
 import { TroubleDialog } from '@/features/editing/TroubleDialog';
 import { useBench } from '@/features/editing/useBench';
-import { useDesk, useDeskState } from '@/features/editing/useDesk';
+import { useDeskState } from '@/features/editing/useDesk';
 import { useFind } from '@/features/editing/useFind';
 import { useT } from '@/i18n';
 import { Button } from '@/ui/Button';
@@ -25,18 +26,27 @@ import { Header } from './Header';
 import { KeysDialog } from './KeysDialog';
 import { useKeys } from './keys';
 import { PlayerBar } from './PlayerBar';
+import type { Player } from './player';
 import { type Panel, SidePanel } from './SidePanel';
 import { emptyText, State } from './State';
 import { Transcript } from './Transcript';
 import { lastAt, voices } from './timeline';
 import { useCommands } from './useCommands';
 import { useCopy } from './useCopy';
-import { usePlayer } from './usePlayer';
+import { useGuidance } from './usePlayer';
+
+interface WorkspaceProps {
+  id: string;
+  result: Result;
+  /** Null where there is no sound. */
+  player: Player | null;
+  /** Null where there is no finished transcript. */
+  desk: Desk | null;
+}
 
 /** A recording: what is heard, what is read, and all that is done to it. */
-export function Workspace({ id, result: told }: { id: string; result: Result }) {
+export function Workspace({ id, result: told, player, desk: everyones }: WorkspaceProps) {
   const t = useT();
-  const everyones = useDesk(id, told);
   const state = useDeskState(everyones);
   const active = told.status === 'queued' || told.status === 'running';
   const result = useMemo(
@@ -48,7 +58,7 @@ export function Workspace({ id, result: told }: { id: string; result: Result }) 
   const desk = active || told.access === 'viewer' ? null : everyones;
   const numbers = useRef(new Map<string | null, number>());
   const heard = useMemo(() => voices(segments, numbers.current), [segments]);
-  const player = usePlayer(told.links.media ?? null, segments);
+  useGuidance(player, segments);
   const tint = useSyncExternalStore(preferences.subscribe, () => preferences.get().tintUnsure ?? true);
   const [following, setFollowing] = useState(true);
   const [helping, setHelping] = useState(false);

@@ -4,20 +4,24 @@ import type { Segment } from '@/api/types';
 import { Player } from './player';
 import { afterSilence } from './timeline';
 
-/** The player of a recording, from the place that the address names; null where there is no file. */
-export function usePlayer(address: string | null, segments: readonly Segment[]): Player | null {
-  const { t: at } = useSearch({ from: '/inside/recordings/$id' });
-  const navigate = useNavigate();
+/** The player of a recording. Its sound is asked for along with the text, not after it. */
+export function usePlayer(id: string): Player | null {
   const [player, setPlayer] = useState<Player | null>(null);
   useEffect(() => {
-    if (address === null) return;
-    const made = new Player(address);
+    const made = new Player(`/api/v1/transcribe/${id}/media`);
     setPlayer(made);
     return () => {
       setPlayer(null);
       made.close();
     };
-  }, [address]);
+  }, [id]);
+  return player;
+}
+
+/** Take the player to the place that the address names, and tell it where nothing is said. */
+export function useGuidance(player: Player | null, segments: readonly Segment[]): void {
+  const { t: at } = useSearch({ from: '/inside/recordings/$id' });
+  const navigate = useNavigate();
   useEffect(() => {
     if (player && at !== undefined) {
       player.seek(at);
@@ -27,5 +31,4 @@ export function usePlayer(address: string | null, segments: readonly Segment[]):
   useEffect(() => {
     if (player) player.silenceAt = (time) => afterSilence(segments, time);
   }, [player, segments]);
-  return player;
 }

@@ -1,4 +1,5 @@
 import { queryOptions, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, told } from '@/api/client';
 import type { components } from '@/api/generated/schema';
@@ -83,7 +84,12 @@ function Days({ kept }: { kept: Kept }) {
       ) : (
         <Preview wish={wish} changed={changed} />
       )}
-      <p className="text-sm text-ink-soft">{t('retention.held')}</p>
+      <p className="text-sm text-ink-soft">
+        {t('retention.held')}{' '}
+        <Link to="/" search={{ held: true }} className="underline">
+          {t('retention.held.list')}
+        </Link>
+      </p>
       <Button type="submit" look="solid" disabled={!changed} className="justify-self-start">
         {t('action.save')}
       </Button>

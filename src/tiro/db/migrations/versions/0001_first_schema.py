@@ -657,6 +657,18 @@ def _create_queue() -> None:
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_rounds")),
     )
+    op.create_table(
+        "model_downloads",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("holder", sa.String(), nullable=False),
+        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("done", sa.BigInteger(), nullable=False),
+        sa.Column("total", sa.BigInteger(), nullable=True),
+        sa.Column("error", sa.String(), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_model_downloads")),
+    )
 
 
 def _windows_edits_and_notes() -> None:
@@ -766,6 +778,7 @@ def downgrade() -> None:
         op.drop_index(name, "jobs")
     op.drop_table("workers")
     op.drop_table("rounds")
+    op.drop_table("model_downloads")
     op.drop_table("jobs")
     with op.batch_alter_table("idempotency", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_idempotency_recording_id"))

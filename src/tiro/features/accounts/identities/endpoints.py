@@ -15,8 +15,10 @@ from tiro.errors import (
     Forbidden,
     IdentityProviderAway,
     IdentityRefused,
+    IdentityUnknown,
     InvalidRequest,
     NotFound,
+    TiroError,
     Unauthorized,
 )
 from tiro.features.accounts.browser import BrowserDependency
@@ -25,7 +27,7 @@ from tiro.features.accounts.identities import attempts
 from tiro.features.accounts.identities.service import IdentityService, Return
 from tiro.features.keys.dependencies import ADMIN, Reader
 from tiro.http import cookies
-from tiro.http.problems import documented
+from tiro.http.problems import documented, landing
 
 router = APIRouter(prefix="/api/v1", tags=["account"])
 
@@ -82,9 +84,14 @@ async def methods(service: Service) -> Methods:
     response_class=RedirectResponse,
     responses=documented(NotFound, InvalidRequest, IdentityProviderAway),
 )
-async def login(request: Request, service: Service, to: To = None) -> RedirectResponse:
-    """Open this page in a browser to log in at the identity provider."""
-    address, cookie = await service.begin(_back(request), to=_checked(request, to))
+async def login(request: Request, service: Service, to: To = None) -> Response:
+    """Open this page in a browser to log in at the identity provider. Where that cannot be, the browser is
+    led to the sign-in page, which says why; a program gets the problem."""
+    wanted = _checked(request, to)
+    try:
+        address, cookie = await service.begin(_back(request), to=wanted)
+    except TiroError as error:
+        return landing(request, error)
     answer = RedirectResponse(address, status.HTTP_302_FOUND)
     _carry(answer, request, cookie)
     return answer
@@ -95,7 +102,9 @@ async def login(request: Request, service: Service, to: To = None) -> RedirectRe
     name="oidc_callback",
     status_code=status.HTTP_303_SEE_OTHER,
     response_class=RedirectResponse,
-    responses=documented(NotFound, IdentityRefused, Conflict, IdentityProviderAway),
+    responses=documented(
+        NotFound, IdentityRefused, IdentityUnknown, Forbidden, Conflict, IdentityProviderAway
+    ),
 )
 async def callback(
     request: Request,
@@ -105,10 +114,14 @@ async def callback(
     code: Annotated[str | None, Query(max_length=5000, pattern="^[ -~]*$")] = None,
     error: Annotated[str | None, Query(max_length=500)] = None,
     iss: Annotated[str | None, Query(max_length=1000)] = None,
-) -> RedirectResponse:
-    """Where the identity provider sends the browser back. Sets the cookies of a login."""
+) -> Response:
+    """Where the identity provider sends the browser back. Sets the cookies of a login. One that is refused
+    leads to the sign-in page, which says why; a program gets the problem."""
     back = Return(state=state, code=code, error=error, issuer=iss)
-    arrival = await service.finish(_back(request), cookies.read(request, _COOKIE), back)
+    try:
+        arrival = await service.finish(_back(request), cookies.read(request, _COOKIE), back)
+    except TiroError as refusal:
+        return landing(request, refusal)
     answer = RedirectResponse(arrival.to, status.HTTP_303_SEE_OTHER)
     cookies.drop(answer, request, _COOKIE)
     if arrival.tokens is not None:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from tiro.db.session import Database
 from tiro.db.tables import IdentityTable
-from tiro.errors import Conflict, Forbidden, IdentityRefused, NotFound
+from tiro.errors import Conflict, Forbidden, IdentityRefused, IdentityUnknown, NotFound
 from tiro.features.accounts.identities import repository
 from tiro.features.accounts.identities.attempts import Attempt, Attempts
 from tiro.features.accounts.identities.provider import Identity, Provider
@@ -95,14 +95,15 @@ class IdentityService:
         Raises:
             NotFound: there is no provider.
             IdentityRefused: it is not this browser's login, or was used, or what comes of it does not hold.
-            Forbidden: nobody is linked to the identity, or they are disabled.
+            IdentityUnknown: nobody is linked to the identity.
+            Forbidden: who is linked to it is disabled.
             Conflict: the identity is somebody else's.
             IdentityProviderAway
         """
         provider = self._known()
         try:
             return await self._finish(provider, redirect, cookie, back)
-        except (IdentityRefused, Forbidden):
+        except (IdentityRefused, IdentityUnknown, Forbidden):
             await asyncio.to_thread(self._failed)
             raise
 
@@ -168,10 +169,7 @@ class IdentityService:
 
     def _registered(self, session: Session, identity: Identity) -> str:
         if not self._register:
-            raise Forbidden(
-                "The identity provider knows you, and this server does not. Log in with your password and "
-                "link the two, or ask an admin."
-            )
+            raise IdentityUnknown
         user = self._users.register(session, identity.name or "user")
         _link(session, identity, user.id)
         _log.info("identity.registered", user_id=user.id)
