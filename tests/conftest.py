@@ -1,4 +1,8 @@
-"""Fixtures that all tests may use."""
+"""Fixtures that all tests may use.
+
+Tiro is imported where it is needed, not here: what only hands the tests out to others needs none of it, and
+they wait for it.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,16 @@ import os
 import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
 
-from tests.children import fresh_databases, shared_children
 from tests.databases import KEPT, SECRET, database_for
-from tests.serving import ThreadServer, thread_server
-from tiro import logs
-from tiro.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.serving import ThreadServer
+    from tiro.settings import Settings
 
 # Nothing is left to chance, nor to how busy the machine is: what is tried depends on the test alone.
 _STEADY: dict[str, Any] = {
@@ -55,11 +59,15 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _quiet_logs() -> None:
+    from tiro import logs
+
     logs.configure("error", "text")
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _children(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    from tests.children import fresh_databases, shared_children
+
     with shared_children(), fresh_databases(tmp_path_factory.mktemp("database")):
         yield
 
@@ -73,6 +81,8 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def make_settings(data: Path, **more: object) -> Settings:
     """Settings for a test: a folder of its own, no downloads, nothing of the machine's. The database is
     SQLite in that folder, or the one that `database_for` gives it."""
+    from tiro.settings import Settings
+
     values: dict[str, object] = {"data": data, "engine": {"download": False}}
     if url := database_for(data):
         values["database"] = {"url": url}
@@ -85,5 +95,7 @@ def make_settings(data: Path, **more: object) -> Settings:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThreadServer]:
     """A server that the tests of one module share."""
+    from tests.serving import thread_server
+
     with thread_server(make_settings(tmp_path_factory.mktemp("data"))) as running:
         yield running

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,13 +34,19 @@ def built() -> str | None:
 
 MISSING = built() if PROGRAM else "There is no Chromium here (on Debian: apt install chromium)."
 """Why nothing can be tried here; None where it can."""
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
+_FLAGS = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
 
 
 @contextmanager
-def chromium(*flags: str) -> Iterator[Browser]:
+def chromium(*flags: str, display: str | None = None) -> Iterator[Browser]:
+    """Args:
+    display: an X server's, for what a browser without a screen only pretends to do, such as sound.
+    """
+    settings: dict[str, Any] = {"args": [*_FLAGS, "--mute-audio", *flags]}
+    if display is not None:
+        settings = {"args": [*_FLAGS, *flags], "headless": False, "env": {**os.environ, "DISPLAY": display}}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=PROGRAM, args=[*_FLAGS, *flags])
+        browser = playwright.chromium.launch(executable_path=PROGRAM, **settings)
         try:
             yield browser
         finally:
@@ -74,7 +81,13 @@ def opened(browser: Browser, server: ThreadServer, **options: Any) -> Iterator[P
 
 def _is_complaint(said: Any) -> bool:
     # What the server refused, and what could not be reached, is told to the person and tried here on purpose.
-    expected = "Failed to load resource", "net::", "was interrupted while the page was loading"
+    # And Chromium asks for a camera, which is forbidden, where a tab's picture is shared.
+    expected = (
+        "Failed to load resource",
+        "net::",
+        "was interrupted while the page was loading",
+        "camera is not allowed",
+    )
     return said.type == "error" and not any(each in said.text for each in expected)
 
 
@@ -91,7 +104,7 @@ def prefer(context: BrowserContext, **preferences: str) -> None:
     pairs = ", ".join(f"{name}: {value!r}" for name, value in preferences.items())
     # Firefox runs it on the empty page too, which may keep nothing.
     keep = f"localStorage.setItem('tiro.preferences', JSON.stringify({{{pairs}}}))"
-    context.add_init_script(f"if (location.protocol !== 'about:') {keep}")
+    context.add_init_script(f"try {{ {keep} }} catch {{}}")
 
 
 @cache

@@ -368,6 +368,8 @@ def test_health_tells_what_the_doctor_finds(server: ThreadServer) -> None:
     assert (found["status"], found["queue"]["running"]) == ("ok", 0)
     assert {check["count"] for check in found["checks"]} == {0}
     assert {"database", "storage", "worker", "engine:echo"} <= set(found["components"])
+    for number in range(12):
+        server.runtime.users.create(f"one of many {number}")
     with server.runtime.database.write() as session:
         session.execute(update(UserTable).values(recordings=UserTable.recordings + 1))
     try:
@@ -376,6 +378,7 @@ def test_health_tells_what_the_doctor_finds(server: ThreadServer) -> None:
         (broken,) = [check for check in found["checks"] if check["count"]]
         assert broken["promise"] == "every user's recordings are counted"
         assert "owner" in broken["faults"]
+        assert len(broken["faults"]) == 10 < broken["count"]
     finally:
         with server.runtime.database.write() as session:
             session.execute(update(UserTable).values(recordings=UserTable.recordings - 1))

@@ -163,6 +163,44 @@ def test_find_and_replace_takes_whole_words_of_any_case(desk: Desk, call: str) -
     assert nothing["segments"] == []
 
 
+def test_what_finds_its_segments_itself_reads_no_others(
+    desk: Desk, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transcript of hours has thousands. Of what several changes do, all is read."""
+    read: list[int] = []
+    numbered = TranscriptService.numbered
+
+    def counted(*given: Any) -> dict[int, Segment]:
+        found = numbered(*given)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(TranscriptService, "numbered", counted)
+
+    def edit(*changes: dict[str, Any], version: int, status: int = 200) -> Any:
+        read.clear()
+        answer = desk.edit(call, *changes, version=version, status=status)
+        return answer, max(read)
+
+    named = {"op": "rename", "speaker": "left", "name": "Anna"}
+    assert edit(named, version=1)[1] == 1
+    made, count = edit({"op": "replace", "find": "MORNING", "replace": "evening"}, version=2)
+    assert ([one["id"] for one in made["segments"]], count) == ([0], 1)
+    inserted = {"op": "insert", "start_time": 2, "end_time": 3, "text": "hm", "speaker": "right"}
+    edit(inserted, version=3)
+    # In time it lies between the two that were neighbours; its number is the greatest.
+    _, count = edit({"op": "merge", "first": 0, "second": 1}, version=4, status=422)
+    assert count == 3
+    made, count = edit({"op": "merge", "first": 0, "second": 3}, version=4)
+    assert (made["segments"][0]["text"], count) == ("good evening how are you hm", 2)
+    _, count = edit({"op": "merge", "first": 2, "second": 0}, version=5, status=422)
+    assert count == 2
+    # Each depends on what those before it did.
+    given = {"op": "speaker", "segments": [1], "speaker": "left"}
+    lost = {"op": "rename", "speaker": "right", "name": "Bea"}
+    assert edit(given, lost, version=5, status=422)[1] == 3
+
+
 def test_changes_are_made_all_or_none(desk: Desk, call: str) -> None:
     before = desk.texts(call)
     refused = desk.edit(

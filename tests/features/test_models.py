@@ -20,6 +20,7 @@ from tests.serving import ServerProcess, ThreadServer, server_process, thread_se
 
 from tiro.db.tables import ModelDownloadTable
 from tiro.engines import catalogue, download
+from tiro.features.models import repository
 from tiro.kit import clock
 
 MODELS = "/api/v1/admin/models"
@@ -174,6 +175,10 @@ def test_every_server_shows_a_download_and_may_stop_it(server: ThreadServer, hub
             assert server.client.delete(f"{TINY}/download").status_code == 409
             taken_over = other.client.post(f"{TINY}/download").json()
             assert (taken_over["state"], taken_over["download"]["error"]) == ("fetching", None)
+            # Whoever was taken over may end when it likes.
+            with server.runtime.database.write() as session:
+                repository.end(session, "tiny", "dead")
+                repository.fail(session, "tiny", "dead", "too late")
             assert model(server)["state"] == "fetching"
             assert server.client.delete(f"{TINY}/download").status_code == 200
             assert model(other)["state"] == "absent"

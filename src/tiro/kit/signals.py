@@ -5,7 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Hashable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+
+
+async def within(event: asyncio.Event, seconds: float) -> bool:
+    """Wait so long for it at most; whether it came."""
+    with suppress(TimeoutError):
+        # Python 3.11's `wait_for` loses a cancellation that comes with the event, and whoever loops lives on.
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()
 
 
 class Signals:

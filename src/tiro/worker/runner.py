@@ -6,6 +6,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+from tiro.kit.signals import within
 from tiro.queue.base import Queue
 from tiro.worker.jobs import JobRunner
 
@@ -48,8 +49,7 @@ class Runner:
                     hint.clear()
                     if not self.jobs.full:
                         threads.submit(self.jobs.work)
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(hint.wait(), _POLL_SECONDS)
+                    await within(hint, _POLL_SECONDS)
         finally:
             self._alive = False
             self.jobs.stop()

@@ -216,6 +216,7 @@ export const ar: Catalogue = {
   'keyboard.next': 'المقطع التالي',
   'keyboard.follow': 'تابع مع الصوت من جديد',
   'keyboard.copy': 'انسخ النص',
+  'keyboard.export': 'احفظه بالصيغة السابقة، أو كترجمة نصية',
   'keyboard.help': 'اعرض هذه المفاتيح',
 
   'editing.edit': 'تحرير',

@@ -184,6 +184,7 @@ export const en = {
   'keyboard.next': 'Next segment',
   'keyboard.follow': 'Follow along again',
   'keyboard.copy': 'Copy the text',
+  'keyboard.export': 'Save it as last time, or as subtitles',
   'keyboard.help': 'Show these keys',
 
   'editing.edit': 'Edit',

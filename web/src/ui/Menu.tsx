@@ -141,7 +141,7 @@ export function MenuItem({
   );
   if (href !== undefined) {
     return (
-      <DropdownMenu.Item asChild>
+      <DropdownMenu.Item asChild onSelect={select}>
         <a className={className} href={href} {...(download ? { download: '' } : {})}>
           {body}
         </a>

@@ -5,6 +5,8 @@ export interface Preferences {
   speed?: number;
   skipSilence?: boolean;
   tintUnsure?: boolean;
+  /** The format in which a transcript was saved last. */
+  exported?: string;
   /** What was last recorded from. */
   source?: string;
   microphone?: string;

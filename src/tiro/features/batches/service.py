@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -34,6 +33,7 @@ from tiro.features.recordings.service import RecordingService
 from tiro.http.multipart import Form, IncomingFile
 from tiro.kit import clock
 from tiro.kit.ids import uuid7
+from tiro.kit.signals import within
 
 _log = structlog.get_logger(__name__)
 MAX_TITLE = 1000
@@ -131,8 +131,7 @@ class BatchService:
                 told = summary
                 if JobState(summary.status).ended:
                     return
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(closing.wait(), _POLL_SECONDS)
+                await within(closing, _POLL_SECONDS)
 
     def status(self, batch_id: str, limit: int, offset: int) -> BatchStatus:
         with self._database.read() as session:

@@ -111,11 +111,7 @@ class Draft:
 
     @apply.register
     def _(self, change: Replace) -> None:
-        edge = r"(?<!\w)", r"(?!\w)"
-        pattern = re.escape(change.find)
-        if change.whole_words:
-            pattern = f"{edge[0]}{pattern}{edge[1]}"
-        wanted = re.compile(pattern, 0 if change.match_case else re.IGNORECASE)
+        wanted = sought(change)
         numbers = list(self._segments) if change.segments is None else dict.fromkeys(change.segments)
         for number in numbers:
             segment = self._get(number)
@@ -136,6 +132,14 @@ class Draft:
     def _add(self, segment: Segment) -> None:
         self._segments[self._next] = segment
         self._next += 1
+
+
+def sought(change: Replace) -> re.Pattern[str]:
+    """What finds the places where something is to be replaced."""
+    pattern = re.escape(change.find)
+    if change.whole_words:
+        pattern = rf"(?<!\w){pattern}(?!\w)"
+    return re.compile(pattern, 0 if change.match_case else re.IGNORECASE)
 
 
 def _text(text: str) -> str:

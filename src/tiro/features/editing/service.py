@@ -12,7 +12,8 @@ from tiro.db.tables import EditTable
 from tiro.errors import Conflict, EditConflict, NotFound
 from tiro.events.base import EventHub
 from tiro.features.audit.service import Action, record
-from tiro.features.editing.draft import Draft, latest, needed, touched, wanted_text
+from tiro.features.editing.changes import Change, Merge, Rename, Replace
+from tiro.features.editing.draft import Draft, latest, needed, sought, touched, wanted_text
 from tiro.features.editing.schemas import Edit, Edited, Edits, EditWish
 from tiro.features.jobs.service import JobService
 from tiro.features.transcripts.service import Difference, StoredTranscript, TranscriptService
@@ -55,7 +56,10 @@ class EditingService:
             Conflict: there is no finished transcript.
         """
         with self._database.write() as session:
-            transcript = self._current(session, recording_id, needed(wish.changes))
+            transcript = self._current(session, recording_id)
+            numbers = self._numbers(session, transcript.job_id, wish.changes)
+            now = self._transcripts.numbered(session, transcript.job_id, numbers)
+            transcript = replace(transcript, numbered=now)
             since = self._transcripts.differences_since(session, transcript.job_id, wish.version)
             _check_conflicts(transcript, wish, latest(since))
             draft = Draft(transcript)
@@ -72,7 +76,7 @@ class EditingService:
             Conflict: there is no finished transcript.
         """
         with self._database.write() as session:
-            transcript = self._current(session, recording_id, ())
+            transcript = self._current(session, recording_id)
             made = self._transcripts.difference(session, transcript.job_id, version)
             if made is None:
                 raise NotFound(f"No edit made version {version}; …/edits lists those that there are.")
@@ -112,8 +116,22 @@ class EditingService:
         head = {"version": edit.version, "at": edit.created_at, "by": name, "undoes": edit.undoes}
         return _shown(self._transcripts.read(edit), head)
 
-    def _current(self, session: Session, recording_id: str, only: Collection[int] | None) -> StoredTranscript:
-        transcript = self._transcripts.current(session, recording_id, to_change=True, only=only)
+    def _numbers(self, session: Session, job_id: str, changes: Sequence[Change]) -> Collection[int] | None:
+        """The segments to read, None for all. Where one change alone looks for its segments, they are found
+        without reading what was said word by word; of several, each depends on what those before it did."""
+        match changes:
+            case [Rename(speaker=label)]:
+                return self._transcripts.some_of(session, job_id, label)
+            case [Merge(first=first, second=second)]:
+                return {first, second, *self._transcripts.next_to(session, job_id, first)}
+            case [Replace(segments=None) as change]:
+                texts, wanted = self._transcripts.texts(session, job_id), sought(change)
+                return [number for number, text in texts if wanted.search(text)]
+        return needed(changes)
+
+    def _current(self, session: Session, recording_id: str) -> StoredTranscript:
+        """Without its segments."""
+        transcript = self._transcripts.current(session, recording_id, to_change=True, only=())
         if transcript is None:
             state = self._jobs.state(session, recording_id)
             raise Conflict(f"There is no finished transcript to edit; the job is {state}.")

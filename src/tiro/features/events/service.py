@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import suppress
 
 from sqlalchemy.orm import Session
 
@@ -14,6 +13,7 @@ from tiro.events.base import EventHub
 from tiro.features.events import repository
 from tiro.features.events.schemas import PASSING, Event, EventType
 from tiro.kit import clock
+from tiro.kit.signals import within
 
 _POLL_SECONDS = 2.0
 """A lost hint costs no more than this."""
@@ -77,10 +77,8 @@ class EventService:
                     after = batch[-1].seq
                     yield batch
                     continue
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(hint.wait(), _POLL_SECONDS)
-                    continue
-                yield []
+                if not await within(hint, _POLL_SECONDS):
+                    yield []
 
     def _page(self, recording_id: str, after: int) -> list[Event]:
         with self._database.read() as session:

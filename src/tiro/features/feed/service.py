@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
@@ -18,6 +17,7 @@ from tiro.features.feed.schemas import Counts
 from tiro.features.jobs.states import JobState
 from tiro.features.recordings.library import Filter, LibraryService
 from tiro.features.recordings.schemas import SessionListItem
+from tiro.kit.signals import within
 
 _POLL_SECONDS = 2.0
 """A lost hint costs no more than this."""
@@ -81,9 +81,8 @@ class FeedService:
                     return
                 # What comes meanwhile is looked at right after it.
                 await asyncio.sleep(_PACE_SECONDS)
-                with suppress(TimeoutError):
-                    left = until - time.monotonic()
-                    await asyncio.wait_for(hint.wait(), max(0.0, min(left, _POLL_SECONDS)))
+                left = until - time.monotonic()
+                await within(hint, max(0.0, min(left, _POLL_SECONDS)))
 
     def _look(self, user_id: str, watch: _Watch) -> Changes:
         active: dict[str, SessionListItem] = {}

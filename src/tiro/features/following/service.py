@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from tiro.events.base import EventHub
 from tiro.features.comments.service import CommentService, Standing
 from tiro.features.editing.schemas import Edit
 from tiro.features.editing.service import EditingService
+from tiro.kit.signals import within
 
 _POLL_SECONDS = 2.0
 """A lost hint costs no more than this."""
@@ -56,8 +56,7 @@ class FollowingService:
                 left = until - time.monotonic()
                 if left <= 0:
                     return
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(hint.wait(), min(left, _POLL_SECONDS))
+                await within(hint, min(left, _POLL_SECONDS))
 
     def _look(self, recording_id: str, version: int, comments: Standing | None) -> News:
         missed = self._editing.missed(recording_id, version)

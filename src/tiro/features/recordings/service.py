@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
 from pathlib import PurePosixPath
@@ -42,6 +42,7 @@ from tiro.features.tags.service import TagService
 from tiro.features.transcripts.service import StoredTranscript, TranscriptService
 from tiro.features.webhooks.service import WebhookEvent, WebhookService
 from tiro.kit import clock
+from tiro.kit.signals import within
 from tiro.media.decode import DecoderPool
 from tiro.media.mimetypes import media_type
 from tiro.speech.captions import FORMATS
@@ -266,8 +267,7 @@ class RecordingService:
                 remaining = deadline - time.monotonic()
                 if remaining <= 0 or self._hub.closed:
                     return False
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(hint.wait(), min(remaining, 2.0))
+                await within(hint, min(remaining, 2.0))
 
     def cancel(self, recording_id: str) -> None:
         with self._database.write() as session:

@@ -58,6 +58,25 @@ def segments_to_show(session: Session, job_id: str) -> Sequence[Row[Any]]:
     return session.execute(query.where(SegmentTable.job_id == job_id).order_by(*_IN_TIME)).all()
 
 
+def texts(session: Session, job_id: str) -> Sequence[tuple[int, str]]:
+    query = select(SegmentTable.position, SegmentTable.text).where(SegmentTable.job_id == job_id)
+    return session.execute(query).tuples().all()
+
+
+def some_of(session: Session, job_id: str, speaker: str) -> Sequence[int]:
+    theirs = SegmentTable.job_id == job_id, SegmentTable.speaker == speaker
+    return session.scalars(select(SegmentTable.position).where(*theirs).limit(1)).all()
+
+
+def next_to(session: Session, job_id: str, number: int) -> Sequence[int]:
+    """In the order in which segments were said."""
+    start = select(SegmentTable.start).where(SegmentTable.job_id == job_id, SegmentTable.position == number)
+    at = start.scalar_subquery()
+    same_moment = (SegmentTable.start == at) & (SegmentTable.position > number)
+    later = SegmentTable.job_id == job_id, (SegmentTable.start > at) | same_moment
+    return session.scalars(select(SegmentTable.position).where(*later).order_by(*_IN_TIME).limit(1)).all()
+
+
 def add_current(session: Session, job_id: str, recording_id: str, summary: Json, at: datetime) -> None:
     """Make this the recording's current transcript; the one before stays, no longer current."""
     earlier = session.scalar(_NO_LONGER_CURRENT, {"recording": recording_id})

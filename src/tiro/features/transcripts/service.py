@@ -101,6 +101,18 @@ class TranscriptService:
         """The segments of a job by their numbers, in the order in which they were said; ``only`` these."""
         return {row.position: _read(row._asdict()) for row in repository.segments(session, job_id, only)}
 
+    def texts(self, session: Session, job_id: str) -> Sequence[tuple[int, str]]:
+        """What the segments say, by their numbers: a fraction of what the whole of them is."""
+        return repository.texts(session, job_id)
+
+    def some_of(self, session: Session, job_id: str, speaker: str) -> Sequence[int]:
+        """The number of one segment that the speaker says; none where there is none."""
+        return repository.some_of(session, job_id, speaker)
+
+    def next_to(self, session: Session, job_id: str, number: int) -> Sequence[int]:
+        """The number of the segment that follows in time; none where there is none."""
+        return repository.next_to(session, job_id, number)
+
     def current(
         self,
         session: Session,
@@ -140,8 +152,14 @@ class TranscriptService:
         names = {label: name for label, (_, name) in difference.names.items()}
         row.speakers = {label: name for label, name in ({**row.speakers, **names}).items() if name}
         repository.remove_segments(session, row.job_id, list(difference.before))
+        after = _side(difference.after)
         repository.add_segments(
-            session, (_row(row.job_id, number, said) for number, said in difference.after.items() if said)
+            session,
+            (
+                {"job_id": row.job_id, "position": int(number), **said}
+                for number, said in after.items()
+                if said
+            ),
         )
         edit = EditTable(
             job_id=row.job_id,
@@ -149,7 +167,7 @@ class TranscriptService:
             user_id=user_id,
             undoes=undoes,
             before=_side(difference.before),
-            after=_side(difference.after),
+            after=after,
             names={label: list(names) for label, names in difference.names.items()},
             created_at=clock.now(),
         )

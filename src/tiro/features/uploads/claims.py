@@ -6,13 +6,14 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import structlog
 
 from tiro.db.session import Database
 from tiro.errors import TiroError, UploadBusy
 from tiro.features.uploads import repository
+from tiro.kit.signals import within
 
 _log = structlog.get_logger(__name__)
 _LEASE_SECONDS = 20.0
@@ -72,7 +73,7 @@ class Claims:
     ) -> None:
         """Renew the claim until it is ``over``, and let go of it."""
         renewed = time.monotonic()
-        while not await _within(over, _LOOK_SECONDS):
+        while not await within(over, _LOOK_SECONDS):
             try:
                 due = time.monotonic() - renewed > _RENEW_SECONDS
                 alone = await asyncio.to_thread(self._look, upload_id, holder, renew=due)
@@ -100,10 +101,3 @@ class Claims:
         except TiroError as error:
             # It ends by itself.
             _log.info("upload.claim_not_released", upload_id=upload_id, code=error.code)
-
-
-async def _within(event: asyncio.Event, seconds: float) -> bool:
-    """Wait so long for it at most; whether it came."""
-    with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
-    return event.is_set()

@@ -21,6 +21,7 @@ from tiro.features.webhooks.signing import signed_headers
 from tiro.features.webhooks.states import Dispatch, Outcome
 from tiro.kit import clock
 from tiro.kit.headers import retry_after
+from tiro.kit.signals import within
 from tiro.queue.base import Queue
 from tiro.telemetry import origin, tracing
 
@@ -70,8 +71,7 @@ class Sender:
                     except Exception as error:  # noqa: BLE001 (the edge of the sender: it looks again later)
                         known = isinstance(error, TiroError)
                         _log.warning("webhooks.not_sent", error=str(error), exc_info=None if known else error)
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(hint.wait(), _POLL_SECONDS)
+                    await within(hint, _POLL_SECONDS)
         finally:
             await self._stop()
 

@@ -10,13 +10,19 @@ import type { Desk, Trouble } from './desk';
 import type { Entry } from './shelf';
 import { merge } from './text';
 
+interface TroubleProps {
+  trouble: Trouble;
+  desk: Desk;
+  /** Told where it was, for where one typed is no more when it is over. */
+  onSettled: (segment: number) => void;
+}
+
 /** What keeps an edit from being made, and what to do about it. */
-export function TroubleDialog({ trouble, desk }: { trouble: Trouble; desk: Desk }) {
+export function TroubleDialog({ trouble, desk, onSettled }: TroubleProps) {
   const t = useT();
   if (trouble.kind === 'conflict') {
-    return (
-      <Conflict key={trouble.entry.key} desk={desk} entry={trouble.entry} conflicts={trouble.conflicts} />
-    );
+    const { entry, conflicts } = trouble;
+    return <Conflict key={entry.key} desk={desk} entry={entry} conflicts={conflicts} onSettled={onSettled} />;
   }
   const texts = (trouble.entry.changes ?? []).flatMap((change) => ('text' in change ? [change.text] : []));
   return (
@@ -33,7 +39,14 @@ export function TroubleDialog({ trouble, desk }: { trouble: Trouble; desk: Desk 
         </>
       )}
       <div className="mt-6 flex justify-end">
-        <Button look="solid" onClick={() => desk.drop()}>
+        <Button
+          look="solid"
+          onClick={() => {
+            desk.drop();
+            const [segment] = (trouble.entry.changes ?? []).flatMap(touched);
+            if (segment !== undefined) onSettled(segment);
+          }}
+        >
           {t('editing.refused.drop')}
         </Button>
       </div>
@@ -45,9 +58,10 @@ interface ConflictProps {
   desk: Desk;
   entry: Entry;
   conflicts: readonly TwoTexts[];
+  onSettled: (segment: number) => void;
 }
 
-function Conflict({ desk, entry, conflicts }: ConflictProps) {
+function Conflict({ desk, entry, conflicts, onSettled }: ConflictProps) {
   const t = useT();
   const [choices, setChoices] = useState<ReadonlyMap<number, Choice>>(
     () => new Map(conflicts.map((each) => [each.segment, proposal(entry, each)])),
@@ -60,6 +74,7 @@ function Conflict({ desk, entry, conflicts }: ConflictProps) {
         onSubmit={(event) => {
           event.preventDefault();
           desk.resolve(choices);
+          if (conflicts[0]) onSettled(conflicts[0].segment);
         }}
       >
         {conflicts.map((each) => (

@@ -41,7 +41,7 @@ export function Toolbar({ search }: { search: LibrarySearch }) {
               aria-pressed={status === each}
               onClick={() => go({ status: each })}
               className={cx(
-                'flex min-h-8 pointer-coarse:min-h-11 shrink-0 items-center gap-1.5 rounded-full px-3 text-sm font-medium text-ink-soft',
+                'flex min-h-8 min-w-11 pointer-coarse:min-h-11 shrink-0 items-center justify-center gap-1.5 rounded-full px-3 text-sm font-medium text-ink-soft',
                 'transition-colors hover:bg-raised hover:text-ink aria-pressed:bg-ink aria-pressed:text-paper',
               )}
             >

@@ -12,6 +12,7 @@ import {
   Link,
   Lock,
   LockOpen,
+  type LucideIcon,
   RotateCcw,
   Share2,
   Table2,
@@ -25,6 +26,8 @@ import { useT } from '@/i18n';
 import { Button, IconButton } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import { Menu, MenuItem, MenuLine } from '@/ui/Menu';
+import { preferences } from '@/ui/preferences';
+import { exportAddress, FORMATS, type Format, lastFormat } from './exports';
 import type { Copy } from './useCopy';
 
 const TagDialog = lazy(() =>
@@ -40,13 +43,13 @@ interface ActionsProps {
   copy: Copy;
 }
 
-const FORMATS = [
-  { extension: 'txt', icon: FileText },
-  { extension: 'srt', icon: Captions },
-  { extension: 'vtt', icon: Captions },
-  { extension: 'tsv', icon: Table2 },
-  { extension: 'json', icon: FileJson },
-] as const;
+const ICONS: Record<Format, LucideIcon> = {
+  txt: FileText,
+  srt: Captions,
+  vtt: Captions,
+  tsv: Table2,
+  json: FileJson,
+};
 
 /** What can be done with a recording and its text. */
 export function Actions({ id, result, copy }: ActionsProps) {
@@ -92,14 +95,16 @@ export function Actions({ id, result, copy }: ActionsProps) {
         <Menu
           items={
             <>
-              {FORMATS.map(({ extension, icon }) => (
+              {FORMATS.map((format) => (
                 <MenuItem
-                  key={extension}
-                  icon={icon}
-                  href={`/api/v1/transcribe/${id}/transcript.${extension}`}
+                  key={format}
+                  icon={ICONS[format]}
+                  href={exportAddress(id, format)}
                   download
+                  onSelect={() => preferences.change({ exported: format })}
+                  {...(format === lastFormat() ? { keys: 'D' } : {})}
                 >
-                  {t(`recording.export.${extension}`)}
+                  {t(`recording.export.${format}`)}
                 </MenuItem>
               ))}
               {media && (

@@ -98,14 +98,14 @@ export const Line = memo(function Line(props: LineProps) {
       ) : (
         <Words {...props} player={active ? player : null} />
       )}
-      <div className="col-start-3 flex items-start justify-end">
+      <div className="col-start-3 flex items-start justify-end pointer-coarse:flex-col pointer-coarse:items-end">
         {props.comments > 0 && (
           <button
             type="button"
             tabIndex={reach}
             aria-label={t('comments.mark', { n: props.comments })}
             onClick={() => props.onComments(id)}
-            className="tabular inline-flex h-7 items-center pointer-coarse:-my-1 pointer-coarse:h-11 gap-1 rounded-md px-1 text-xs font-semibold text-amber-ink hover:bg-raised"
+            className="tabular inline-flex h-7 items-center pointer-coarse:-my-1 pointer-coarse:size-11 pointer-coarse:justify-center gap-1 rounded-md px-1 text-xs font-semibold text-amber-ink hover:bg-raised"
           >
             <MessageSquareText aria-hidden className="size-4" />
             {props.comments > 1 && props.comments}

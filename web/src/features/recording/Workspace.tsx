@@ -21,6 +21,7 @@ import { Button } from '@/ui/Button';
 import { preferences } from '@/ui/preferences';
 import { Actions } from './Actions';
 import { Details } from './Details';
+import { exportAgain } from './exports';
 import { Header } from './Header';
 import { KeysDialog } from './KeysDialog';
 import { useKeys } from './keys';
@@ -112,6 +113,7 @@ export function Workspace({ id, result: told, player, desk: everyones }: Workspa
     onComment: write,
     onCopy: () => void copy.text(false),
     onQuote: (segment) => void copy.quote(segment),
+    onExport: () => told.status === 'completed' && exportAgain(id),
   });
   useKeys(run);
 
@@ -253,7 +255,13 @@ export function Workspace({ id, result: told, player, desk: everyones }: Workspa
           onClose={bench.answered}
         />
       )}
-      {state?.trouble && everyones && <TroubleDialog trouble={state.trouble} desk={everyones} />}
+      {state?.trouble && everyones && (
+        <TroubleDialog
+          trouble={state.trouble}
+          desk={everyones}
+          onSettled={(segment) => hands.leave(segment)}
+        />
+      )}
       <KeysDialog open={helping} editable={desk !== null} onClose={() => setHelping(false)} />
     </div>
   );

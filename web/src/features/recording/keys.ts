@@ -20,6 +20,7 @@ export type Command =
   | 'comment'
   | 'copy'
   | 'quote'
+  | 'export'
   | 'help';
 
 interface Binding {
@@ -173,6 +174,12 @@ export const BINDINGS: Binding[] = [
     label: 'keyboard.quote',
     keys: ['Q'],
     matches: (event) => plainKey(event, 'q'),
+  },
+  {
+    command: 'export',
+    label: 'keyboard.export',
+    keys: ['D'],
+    matches: (event) => plainKey(event, 'd'),
   },
   {
     command: 'help',

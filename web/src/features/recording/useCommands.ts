@@ -21,6 +21,7 @@ interface Room {
   onComment: (at: number) => void;
   onCopy: () => void;
   onQuote: (segment?: number) => void;
+  onExport: () => void;
 }
 
 /** What keys do on the page, by their names. It stays the same function, whatever changes. */
@@ -38,6 +39,7 @@ function carryOut(command: Command, room: Room): void {
     follow: room.onFollow,
     copy: room.onCopy,
     quote: () => room.onQuote(bench.selected.size > 0 ? undefined : here?.id),
+    export: room.onExport,
     find: room.onFind,
     again: () => (find.open ? find.go(1) : room.onFind()),
     undo: () => desk?.undo(),

@@ -23,11 +23,16 @@ export function isOtherKind(file: { type: string }): boolean {
 
 /** All files of a drop, those in folders too. Must be called before the drop's event is over. */
 export async function filesOf(transfer: DataTransfer): Promise<File[]> {
-  const entries = [...transfer.items]
+  const dropped = [...transfer.items]
     .filter((item) => item.kind === 'file')
-    .map((item) => item.webkitGetAsEntry?.() ?? null);
-  if (entries.every((entry) => entry === null)) return [...transfer.files];
-  const found = await Promise.all(entries.map((entry) => (entry ? filesIn(entry, false) : [])));
+    .map((item) => ({ entry: item.webkitGetAsEntry?.() ?? null, file: item.getAsFile() }));
+  const found = await Promise.all(
+    dropped.map(({ entry, file }) => {
+      const plain = file ? [file] : [];
+      // What was dragged out of a program lies nowhere, and has an entry in Safari all the same.
+      return entry ? filesIn(entry, false).catch(() => plain) : plain;
+    }),
+  );
   return found.flat();
 }
 
