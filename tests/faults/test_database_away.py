@@ -101,6 +101,9 @@ def test_what_waiting_does_not_mend_ends_at_once(tmp_path: Path) -> None:
     for address in (server.url("nothing_of_this_name"), server.url(user="locked", password="wrong")):
         with pytest.raises(DatabaseRefused):
             open_database(make_settings(tmp_path, database={"url": address}), wait=60)
+    server.execute("CREATE DATABASE of_bytes TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
+    with pytest.raises(DatabaseRefused, match="--encoding UTF8"):
+        open_database(make_settings(tmp_path, database={"url": server.url("of_bytes")}), wait=60)
     with pytest.raises(DatabaseRefused, match="names no database"):
         open_database(make_settings(tmp_path, database={"url": "mysql://x/y"}), wait=60)
 

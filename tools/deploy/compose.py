@@ -83,11 +83,17 @@ def _service(name: str, service: dict[str, Any], whole: dict[str, Any]) -> Itera
     environment = service.get("environment", {})
     yield from (f"{name}: there is no setting {key}" for key in unknown_settings(set(environment)))
     if image.startswith("tiro/"):
-        if not service.get("read_only") or service.get("cap_drop") != ["ALL"]:
-            yield f"{name}: may write to its root or has capabilities"
-        command = service.get("command")
-        if command is not None and not is_command(command):
-            yield f"{name}: there is no command tiro {' '.join(command)}"
+        yield from _ours(name, service)
+
+
+def _ours(name: str, service: dict[str, Any]) -> Iterator[str]:
+    if not service.get("read_only") or service.get("cap_drop") != ["ALL"]:
+        yield f"{name}: may write to its root or has capabilities"
+    if "/tmp" not in service.get("volumes", []):
+        yield f"{name}: recordings that are fetched would be kept in memory, for /tmp is no volume"
+    command = service.get("command")
+    if command is not None and not is_command(command):
+        yield f"{name}: there is no command tiro {' '.join(command)}"
 
 
 def prepare() -> str:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import structlog
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 
 import tiro
 from tiro.api import admin, docs, document, health, password, webapp
@@ -112,12 +112,12 @@ def create_app(runtime: Runtime) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
-        dependencies=[Depends(parameters.refuse_unknown)],
     )
     app.state.runtime = runtime
     app.state.home = problems.APP if webapp.is_built() else "/docs"
     problems.install(app)
     # The last one is the first to see a request.
+    app.add_middleware(parameters.KnownParameters, routes=lambda: app.routes)
     idempotency.install(app)
     app.add_middleware(SmallBodies, streamed=lambda path: _STREAMED.fullmatch(path) is not None)
     app.add_middleware(LimitedRequests, limits=runtime.limits)

@@ -78,7 +78,8 @@ def postgresql_url(url: URL) -> URL:
 
 
 def make_engine(url: URL, connections: int) -> Engine:
-    """Raises MissingExtra where the driver is not installed."""
+    """Raises MissingExtra where the driver is not installed; each connection DatabaseRefused where the
+    database does not keep UTF-8."""
     given = url.query.get("options", "")
     # Those of the address come last, so that they hold.
     options = f"{_OPTIONS} {given if isinstance(given, str) else ' '.join(given)}".strip()
@@ -99,10 +100,17 @@ def make_engine(url: URL, connections: int) -> Engine:
 
     def connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         raw: Any = connection
+        # A cluster that was made without a locale has SQL_ASCII, which keeps bytes and knows no letters.
+        if (encoding := raw.info.parameter_status("server_encoding")) != "UTF8":
+            raise DatabaseRefused(
+                f"The database's encoding is {encoding}; Tiro needs UTF8. Make it anew: "
+                "createdb --owner tiro --template template0 --encoding UTF8 tiro"
+            )
         # Transactions are begun by `Database`, which says of what kind.
         raw.autocommit = True
 
-    event.listen(engine, "connect", connect)
+    # Before SQLAlchemy's own first look, which does not understand such a database.
+    event.listen(engine, "connect", connect, insert=True)
     return engine
 
 

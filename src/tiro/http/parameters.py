@@ -3,15 +3,18 @@ that is misspelt would otherwise give the whole list."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
-from starlette.requests import HTTPConnection
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tiro.errors import UnknownParameter
+from tiro.http.problems import render
 
 _PREFIX = "/api/"
 _COMPLETED_BY_OTHERS = {"/api/v1/auth/oidc/callback"}
@@ -24,15 +27,30 @@ def is_strict(path: str) -> bool:
     return path.startswith(_PREFIX) and path not in _COMPLETED_BY_OTHERS
 
 
-async def refuse_unknown(connection: HTTPConnection) -> None:
-    """For the whole application. Raises UnknownParameter."""
-    route = connection.scope.get("route")
-    if not connection.query_params or not isinstance(route, APIRoute) or not is_strict(route.path):
-        return
-    known = sorted(set(_names(route.dependant)))
-    for name in connection.query_params:
-        if name not in known:
-            raise _unknown(name, known)
+class KnownParameters:
+    """Plain ASGI: answers in the place of a route that is asked with a parameter which it does not know.
+
+    Args:
+        routes: gives all of the application's.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Callable[[], Sequence[BaseRoute]]) -> None:
+        self._app = app
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["query_string"] or (error := self._look(scope)) is None:
+            await self._app(scope, receive, send)
+            return
+        await render(Request(scope), error)(scope, receive, send)
+
+    def _look(self, scope: Scope) -> UnknownParameter | None:
+        route = next((each for each in self._routes() if each.matches(scope)[0] is Match.FULL), None)
+        if not isinstance(route, APIRoute) or not is_strict(route.path):
+            return None
+        known = sorted(set(_names(route.dependant)))
+        unknown = (name for name in Request(scope).query_params if name not in known)
+        return next((_unknown(name, known) for name in unknown), None)
 
 
 def _names(dependant: Dependant) -> Iterator[str]:

@@ -45,7 +45,7 @@ function FirstStep({ expired, onDone, onChallenge }: FirstStepProps) {
       {refused !== null && !expired && (
         <Message kind="bad" className="mb-4">
           {t(refused.sentence)}
-          <p className="mt-1 text-xs opacity-80">{t('sign.refused.code', { code: refused.code })}</p>
+          <p className="mt-1 text-xs">{t('sign.refused.code', { code: refused.code })}</p>
         </Message>
       )}
       <Form action={login} submit={t('sign.submit')} button="min-h-11 text-base">

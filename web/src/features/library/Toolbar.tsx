@@ -58,6 +58,7 @@ export function Toolbar({ search }: { search: LibrarySearch }) {
             icon={SlidersHorizontal}
             aria-expanded={open}
             aria-controls={id}
+            className="grow sm:grow-0"
             onClick={() => setOpen(!open)}
           >
             {t('filter.title')}
@@ -66,7 +67,7 @@ export function Toolbar({ search }: { search: LibrarySearch }) {
             label={t('library.sort')}
             value={order}
             onChange={({ target }) => go({ order: target.value as Order })}
-            className="shrink-0"
+            className="grow sm:grow-0"
           >
             <option value="newest">{t('library.sort.newest')}</option>
             <option value="oldest">{t('library.sort.oldest')}</option>
@@ -120,7 +121,7 @@ function Search({ title, onSearch }: { title: string; onSearch: (title: string) 
     setText((before) => (before.trim() === title ? before : title));
   }, [title]);
   return (
-    <div className="relative w-28 grow sm:w-44">
+    <div className="relative w-full sm:w-44">
       <SearchIcon aria-hidden className="absolute inset-y-0 start-2.5 my-auto size-4 text-ink-faint" />
       <input
         type="search"
