@@ -123,7 +123,7 @@ function Entry({ comment, comments, mine, owner, editable, onJump }: EntryProps)
             type="button"
             aria-label={t('comments.jump', { time: clock(at) })}
             onClick={() => onJump(at)}
-            className="tabular rounded-sm bg-amber-soft px-1.5 py-0.5 font-semibold text-amber-ink hover:underline"
+            className="tabular pointer-coarse:min-h-11 pointer-coarse:min-w-11 rounded-sm bg-amber-soft px-1.5 py-0.5 font-semibold text-amber-ink hover:underline"
           >
             {clock(at)}
           </button>
