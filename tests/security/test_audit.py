@@ -32,7 +32,7 @@ from tiro.features.accounts.factors import codes
 from tiro.features.accounts.service import Tokens
 from tiro.features.audit.actions import ACTIONS
 from tiro.features.audit.service import Action, AuditService, Wanted, record
-from tiro.features.models.service import _Fetch
+from tiro.features.models import repository as model_downloads
 from tiro.features.webhooks.service import WebhookWish
 from tiro.http.middleware import RequestEnvelope
 from tiro.kit import clock
@@ -432,8 +432,8 @@ def fetched(scene: Stage) -> httpx.Response:
 
 
 def stopped(scene: Stage) -> httpx.Response:
-    models = scene.server.runtime.models
-    models._fetches["base"] = _Fetch()
+    with scene.server.runtime.database.write() as session:
+        assert model_downloads.begin(session, "base", "holder", "host")
     return scene.owner.delete(f"{MODELS}/base/download")
 
 
