@@ -11,6 +11,7 @@ import pytest
 
 import tiro
 from tiro.errors import TiroError, error_classes, error_for_code
+from tiro.features.audit.service import Action
 
 SOURCE = Path(tiro.__file__).parent
 LIMIT = 450
@@ -45,6 +46,11 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print([name for name in {heavy.split()!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_deed_has_words_in_the_web_app() -> None:
+    words = Path(__file__).parents[2] / "web" / "src" / "i18n" / "deeds.en.ts"
+    assert set(re.findall(r"^  'deed\.([a-z_.]+)':", words.read_text(), re.MULTILINE)) == set(Action)
 
 
 def test_nothing_is_left_open_in_the_code() -> None:

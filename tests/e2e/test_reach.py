@@ -129,6 +129,15 @@ def test_the_focus_goes_back_to_where_it_was(browser: Browser, server: ThreadSer
         expect(page.get_by_role("dialog", name="Who speaks here?")).to_be_visible()
         keys.press("Escape")
         expect(page.get_by_role("button", name="Change speaker Right").first).to_be_focused()
+        more = page.get_by_role("main").get_by_role("button", name="More for").first
+        tab_to(page, more)
+        keys.press("Enter")
+        page.get_by_role("menuitem", name="Delete").focus()
+        keys.press("Enter")
+        expect(page.get_by_role("dialog", name="Delete")).to_be_visible()
+        keys.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(more).to_be_focused()
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])

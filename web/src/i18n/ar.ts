@@ -1,7 +1,9 @@
 /** Arabic: the other direction, and all six forms of a plural. */
+import { deeds } from './deeds.ar';
 import type { Catalogue } from './en';
 
 export const ar: Catalogue = {
+  ...deeds,
   'app.tagline': 'تسجيلاتك تتحوّل إلى نصوص، على جهازك أنت.',
   'app.skip': 'انتقل إلى المحتوى',
   'nav.main': 'الرئيسية',

@@ -1,7 +1,10 @@
 /** English, and the shape of every other catalogue. `{name}` is filled in; forms of a plural are by `n`. */
+import { deeds } from './deeds.en';
+
 export type Plural = Partial<Record<Intl.LDMLPluralRule, string>> & { other: string };
 
 export const en = {
+  ...deeds,
   'app.tagline': 'Recordings in, transcripts out, on your own machine.',
   'app.skip': 'Skip to content',
   'nav.main': 'Main',

@@ -37,6 +37,12 @@ export function t(key: MessageKey, values: Values = {}): string {
   return fill((loaded[current] ?? en)[key], values, current);
 }
 
+/** What somebody did, in words; the code itself where it is newer than this app. */
+export function deed(action: string): string {
+  const key = `deed.${action}`;
+  return key in en ? t(key as MessageKey) : action;
+}
+
 /** Use another language from now on; its catalogue is fetched when it is first wanted. */
 export async function speak(next: Language): Promise<void> {
   if (!loaded[next]) loaded[next] = (await import('./ar')).ar;

@@ -3,6 +3,7 @@ import { type ReactNode, useId, useLayoutEffect, useRef } from 'react';
 import { t } from '@/i18n';
 import { IconButton } from './Button';
 import { cx } from './classes';
+import { opener } from './opener';
 
 interface DialogProps {
   title: string;
@@ -24,8 +25,14 @@ function Modal({ title, onClose, children, wide = false, closable = true }: Dial
   // While it is still in the page: a browser gives the focus back to where it was only then.
   useLayoutEffect(() => {
     const dialog = ref.current;
+    const back = opener();
     dialog?.showModal();
-    return () => dialog?.close();
+    return () => {
+      dialog?.close();
+      // Nothing took it where what had it is gone: it is still in here, until that is drawn no more.
+      if (back && (dialog?.contains(document.activeElement) || document.activeElement === document.body))
+        back.focus();
+    };
   }, []);
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it; the click is on what lies behind it

@@ -1,9 +1,10 @@
 import type { LucideIcon } from 'lucide-react';
 import { DropdownMenu } from 'radix-ui';
-import { createContext, type ReactNode, type RefObject, useContext, useRef } from 'react';
+import { createContext, type ReactNode, type RefObject, useContext, useLayoutEffect, useRef } from 'react';
 import { createPortal } from 'react-dom';
 import { LANGUAGES, language } from '@/i18n';
 import { cx } from './classes';
+import { menuClosed, menuOpened } from './opener';
 
 /** Whether what was chosen takes the focus. */
 const Handed = createContext<RefObject<boolean> | null>(null);
@@ -24,9 +25,16 @@ interface MenuProps {
 
 export function Menu({ children, items, align = 'end' }: MenuProps) {
   const handed = useRef(false);
+  const button = useRef<HTMLButtonElement>(null);
   return (
-    <DropdownMenu.Root modal={false} dir={LANGUAGES[language()].direction}>
-      <DropdownMenu.Trigger asChild>{children}</DropdownMenu.Trigger>
+    <DropdownMenu.Root
+      modal={false}
+      dir={LANGUAGES[language()].direction}
+      onOpenChange={(open) => open && menuOpened(button.current)}
+    >
+      <DropdownMenu.Trigger ref={button} asChild>
+        {children}
+      </DropdownMenu.Trigger>
       <DropdownMenu.Portal container={inMain()}>
         <DropdownMenu.Content
           align={align}
@@ -35,6 +43,7 @@ export function Menu({ children, items, align = 'end' }: MenuProps) {
           onCloseAutoFocus={(event) => {
             if (handed.current) event.preventDefault();
             handed.current = false;
+            menuClosed();
           }}
           className={MENU_LOOK}
         >
@@ -56,6 +65,7 @@ interface BesideProps {
  * is scrolled. To have one in each row would cost more than all else in it. */
 export function MenuBeside({ element, onClose, children }: BesideProps) {
   const { left, top, width, height } = element.getBoundingClientRect();
+  useLayoutEffect(() => menuOpened(element), [element]);
   return (
     <DropdownMenu.Root
       open
@@ -85,6 +95,7 @@ export function MenuBeside({ element, onClose, children }: BesideProps) {
           onCloseAutoFocus={(event) => {
             event.preventDefault();
             if (document.activeElement === document.body) element.focus();
+            menuClosed();
           }}
           className={MENU_LOOK}
         >

@@ -1,6 +1,6 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { api, told } from '@/api/client';
-import { language, useT } from '@/i18n';
+import { deed, language, useT } from '@/i18n';
 import { Button } from '@/ui/Button';
 import { wholeMoment } from '@/ui/format';
 import { Message } from '@/ui/Message';
@@ -28,9 +28,9 @@ export function Activity() {
       <ul className="divide-y divide-line">
         {entries.map(({ seq, at, action, actor }) => (
           <li key={seq} className="flex flex-wrap items-baseline justify-between gap-x-4 py-2 text-sm">
-            <code dir="ltr" className="font-sans font-medium">
-              {action}
-            </code>
+            <span className="font-medium" title={action}>
+              {deed(action)}
+            </span>
             <span className="text-xs text-ink-faint">
               <bdi>{actor.user ?? t(`audit.kind.${actor.kind}`)}</bdi>
               {actor.kind === 'key' && actor.name && (

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { X } from 'lucide-react';
-import { useT } from '@/i18n';
+import { deed, useT } from '@/i18n';
 import { Button } from '@/ui/Button';
 import { Choice, Field } from '@/ui/Field';
 import type { AuditSearch } from './audit';
@@ -53,7 +53,7 @@ export function AuditFilters({ search, onChange }: AuditFiltersProps) {
             {t(`audit.group.${group}`)}
           </option>
         ))}
-        {search.action?.includes('.') && <option value={search.action}>{search.action}</option>}
+        {search.action?.includes('.') && <option value={search.action}>{deed(search.action)}</option>}
       </Choice>
       <Choice
         label={t('audit.actor')}

@@ -1,4 +1,4 @@
-import { language, t } from '@/i18n';
+import { deed, language, t } from '@/i18n';
 import { exactMoment } from '@/ui/format';
 import type { AuditSearch } from './audit';
 import type { Entry } from './queries';
@@ -20,12 +20,11 @@ export function AuditRow({ entry, onPick }: AuditRowProps) {
       </time>
       <button
         type="button"
-        dir="ltr"
-        className="w-48 shrink-0 truncate text-start font-medium hover:text-accent hover:underline"
+        className="w-56 shrink-0 truncate text-start font-medium hover:text-accent hover:underline"
         title={t('audit.only', { what: action })}
         onClick={() => onPick({ action })}
       >
-        {action}
+        {deed(action)}
       </button>
       <p className="min-w-0 grow basis-60">
         <button
