@@ -57,8 +57,10 @@ export function PlayerBar({ id, player, duration: claimed, marks }: PlayerBarPro
               onClick={() => player.skip(SKIP)}
             />
           </div>
+          {/* On a phone the time stands beside the waveform, on a line of their own. */}
+          <span aria-hidden className="order-last w-full md:hidden" />
           <Time player={player} duration={duration} />
-          <div className="order-last flex w-full min-w-0 md:order-none md:w-auto md:grow">
+          <div className="order-last flex min-w-0 grow basis-1/2 md:order-none">
             <Waveform id={id} player={player} duration={duration} marks={marks} />
           </div>
           <div className="ms-auto flex items-center gap-1.5 md:ms-0">
@@ -106,7 +108,7 @@ function Time({ player, duration }: { player: Player; duration: number }) {
     [player],
   );
   return (
-    <p dir="ltr" className="tabular text-sm text-ink-soft">
+    <p dir="ltr" className="tabular text-sm text-ink-soft max-md:order-last">
       <span ref={ref} className="font-medium text-ink">
         0:00
       </span>
