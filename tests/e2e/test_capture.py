@@ -141,7 +141,9 @@ def test_what_safari_recorded_is_heard_and_sought_in(server: ThreadServer, lost:
         sign_in(page, f"/recordings/{sent}")
         slider = page.get_by_role("slider")
         slider.wait_for()
-        expect(page.get_by_role("region", name="Player")).to_contain_text("0:20" if lost == 0 else "0:19")
+        expect(page.get_by_role("region", name="Player")).to_contain_text(
+            re.compile("0:(19|20)")  # the browser's own count, which it may round up
+        )
         slider.press("End")
         slider.press("ArrowLeft")
         page.get_by_role("button", name="Play", exact=True).click()
