@@ -5,20 +5,12 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tiro import logs
 from tiro.cli.main import main
-
-
-class _StandardError:
-    """Whatever it is at the moment: a logger keeps the file that it began with, and pytest closes its own."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(sys.stderr, name)
 
 
 def run_here(
@@ -28,7 +20,6 @@ def run_here(
     stdin: bytes = b"",
 ) -> subprocess.CompletedProcess[str]:
     """What ``tiro ARGUMENTS`` says, and how it ends."""
-    monkeypatch.setattr(logs, "sys", SimpleNamespace(stderr=_StandardError()))
     monkeypatch.setattr(sys, "argv", ["tiro", *arguments])
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
     capsys.readouterr()

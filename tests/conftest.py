@@ -9,8 +9,10 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -57,11 +59,21 @@ def pytest_collection() -> Generator[None, object, object]:
     return result
 
 
+class _StandardError:
+    """Whatever it is at the moment: a logger keeps the file that it began with, and pytest closes its own."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+
 @pytest.fixture(autouse=True, scope="session")
-def _quiet_logs() -> None:
+def _quiet_logs() -> Iterator[None]:
     from tiro import logs
 
-    logs.configure("error", "text")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logs, "sys", SimpleNamespace(stderr=_StandardError()))
+        logs.configure("error", "text")
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")
