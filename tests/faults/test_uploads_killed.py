@@ -17,7 +17,7 @@ import httpx
 import pytest
 from tests.checkup import assert_sound, rows
 from tests.conftest import make_settings
-from tests.databases import POSTGRESQL
+from tests.databases import POSTGRESQL, sqlites_own
 from tests.makecall import wav
 from tests.serving import ServerProcess, thread_server, wait_until
 
@@ -86,6 +86,7 @@ IN_SHORT = {"before its folder is synced"}
 
 
 @pytest.mark.usefixtures("strace")
+@sqlites_own
 @pytest.mark.parametrize(
     "point", [name if name in IN_SHORT else pytest.param(name, marks=pytest.mark.slow) for name in POINTS]
 )
